@@ -1,0 +1,232 @@
+# FlowOS: one non-recursive makefile.  Every directory describes itself in <dir>/module.mk:
+#
+#   shm_SRCS := shm/ring.c ...        sources of $(B)/libshm.a
+#   shm_LIBS := -lnuma ...            what a program that links it needs besides
+#   PROGS += flowos-x                 a program $(B)/bin/flowos-x
+#   flowos-x_SRCS := x/main.c ...     its own sources
+#   flowos-x_DEPS := x shm            directories whose libraries it links, users before used
+#   flowos-x_LDFLAGS := -rdynamic     optional
+#   flowos-x_WHOLE := x               optional: of these, those linked whole (symbols for PMs)
+#   pms_NAME_LIBS := -lcrypto         optional: libraries of the module pms/NAME.c
+#
+# Everything built lies under $(B).  `make help` lists the targets.
+
+B      ?= build
+PREFIX ?= /usr
+FUZZ_S ?= 60
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG        ?= clang
+BPFTOOL      ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+CLANG_FORMAT ?= clang-format
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- packages: say what is missing in one line, before the first compiler error -------------
+
+NO_BUILD := clean deps help lint format test test-full demo
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell bash tests/deps.sh --missing build)
+ifneq ($(MISSING),)
+$(error packages are missing: $(MISSING): run `make deps` as root to install them)
+endif
+endif
+
+# ---- flags -----------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Werror
+OPT  ?= -O2 -g
+SAN  ?=
+FOS_CFLAGS  := -std=gnu11 $(OPT) $(WARN) -I. -I$(B)
+FOS_LDFLAGS := -Wl,--as-needed
+ifneq ($(SAN),)
+SANFLAGS    := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+FOS_CFLAGS  += $(SANFLAGS)
+FOS_LDFLAGS += $(SANFLAGS)
+endif
+DEPFLAGS = -MMD -MP -MF $(@:.o=.d)
+
+# ---- modules ---------------------------------------------------------------------------------
+
+# Users before used: the order in which the static libraries are linked.
+LIBDIRS := classifier egress pmhost ingress config shm
+PROGS   :=
+-include shm/module.mk config/module.mk ingress/module.mk classifier/module.mk pmhost/module.mk
+-include egress/module.mk pms/module.mk tests/module.mk deploy/module.mk
+
+obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
+archive  = $(foreach d,$(1),$(if $($(d)_SRCS),$(B)/lib$(d).a))
+libs     = $(foreach d,$(1),$($(d)_LIBS))
+whole    = $(if $(1),-Wl$(comma)--whole-archive $(1) -Wl$(comma)--no-whole-archive)
+comma   := ,
+
+ARCHIVES := $(call archive,$(LIBDIRS))
+ALL_LIBS := $(call libs,$(LIBDIRS)) -lxdp -lbpf -luring -lnuma -lcyaml -lyaml -lpcap -ljansson \
+	-lcrypto -ldl
+BINS     := $(PROGS:%=$(B)/bin/%)
+PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
+UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
+
+.PHONY: all unit check-unit fuzzers
+all: $(BINS) $(PMS)
+unit: $(UNIT)
+fuzzers: $(FUZZ)
+
+# ---- objects ---------------------------------------------------------------------------------
+
+# Rewritten only when the command line changes, so that objects rebuild with it.
+FLAGS_NOW := $(CC) $(CFLAGS) $(CPPFLAGS) $(FOS_CFLAGS) $(LDFLAGS) $(FOS_LDFLAGS)
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
+$(shell mkdir -p $(B) && { echo '$(FLAGS_NOW)' | cmp -s - $(B)/.flags || \
+	echo '$(FLAGS_NOW)' >$(B)/.flags; })
+endif
+
+BPF_SRC := $(wildcard shm/steer.bpf.c)
+SKEL    := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
+
+$(B)/obj/shm/%.o: FOS_CFLAGS += -Wconversion
+$(B)/obj/pms/%.o: FOS_CFLAGS += -fPIC
+
+$(B)/obj/%.o: %.c $(B)/.flags | $(SKEL)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(DEPFLAGS) -c -o $@ $<
+
+define archive_rule
+$(B)/lib$(1).a: $$(call obj,$$($(1)_SRCS))
+	@echo "  AR      $$@"
+	@rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach d,$(LIBDIRS),$(if $($(d)_SRCS),$(eval $(call archive_rule,$(d)))))
+
+define prog_rule
+$(B)/bin/$(1): $$(call obj,$$($(1)_SRCS)) $$(call archive,$$($(1)_DEPS))
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	@$$(CC) $$(FOS_LDFLAGS) $$(LDFLAGS) $$($(1)_LDFLAGS) -o $$@ $$(call obj,$$($(1)_SRCS)) \
+		$$(call whole,$$(call archive,$$($(1)_WHOLE))) \
+		-Wl,--start-group $$(call archive,$$(filter-out $$($(1)_WHOLE),$$($(1)_DEPS))) \
+		-Wl,--end-group $$(call libs,$$($(1)_DEPS)) $$($(1)_LIBS)
+endef
+$(foreach p,$(PROGS),$(eval $(call prog_rule,$(p))))
+
+$(B)/pms/%.so: $(B)/obj/pms/%.o
+	@mkdir -p $(@D)
+	@echo "  PM      $@"
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $< $(pms_$*_LIBS)
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/tap.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
+
+# ---- the XDP program -------------------------------------------------------------------------
+
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null || $(CLANG) -print-multiarch 2>/dev/null)
+
+$(B)/shm/%.bpf.o: shm/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	@$(CLANG) -g -O2 -Wall -Werror -target bpf -I. -I/usr/include/$(MULTIARCH) \
+		-MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/shm/%.skel.h: $(B)/shm/%.bpf.o
+	@echo "  SKEL    $@"
+	@$(BPFTOOL) gen skeleton $< name $(*F)_bpf >$@
+
+# ---- fuzz targets: everything again, with clang's sanitizers ---------------------------------
+
+FUZZ_SAN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJS  := $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIB_SRCS))
+
+$(B)/fuzz/obj/%.o: %.c $(B)/.flags | $(SKEL)
+	@mkdir -p $(@D)
+	@echo "  CC FUZZ $<"
+	@$(CLANG) -std=gnu11 -O1 -g -I. -I$(B) $(FUZZ_SAN) $(DEPFLAGS) -c -o $@ $<
+
+$(B)/fuzz/libfos.a: $(FUZZ_OBJS)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfos.a
+	@echo "  LD FUZZ $@"
+	@$(CLANG) -fsanitize=fuzzer,address,undefined $(FOS_LDFLAGS) -o $@ $< \
+		-Wl,--start-group $(B)/fuzz/libfos.a -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
+
+# ---- what people type ------------------------------------------------------------------------
+
+.PHONY: test test-full demo install asan ubsan lint format fuzz clean deps help
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make             build everything under build/ (B=DIR elsewhere, CC=clang with clang)
+#: make deps        install the Debian packages that are missing (root)
+deps:
+	@bash tests/deps.sh all
+
+#: make test        lint, unit tests, short fuzz runs, offline and network tests
+test:
+	@bash tests/deps.sh all
+	@$(MAKE) --no-print-directory $(JOBS) all unit fuzzers
+	@B=$(B) bash tests/run.sh
+
+#: make test-full   the same with the long variants, and everything under the sanitizers
+test-full:
+	@bash tests/deps.sh all
+	@$(MAKE) --no-print-directory $(JOBS) all unit fuzzers
+	@B=$(B) FULL=1 bash tests/run.sh
+
+#: make demo        a page loses its advertisement on the way; modules are killed (root)
+demo:
+	@bash tests/deps.sh all
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@B=$(B) bash deploy/demo.sh
+
+#: make asan        unit tests under AddressSanitizer (in build/asan); ubsan likewise
+check-unit: unit
+	@B=$(B) bash tests/run.sh unit
+
+asan:
+	@$(MAKE) --no-print-directory $(JOBS) B=$(B)/asan SAN=address check-unit
+
+ubsan:
+	@$(MAKE) --no-print-directory $(JOBS) B=$(B)/ubsan SAN=undefined check-unit
+
+#: make lint        the rules of the source tree
+lint:
+	@bash tests/run.sh lint
+
+#: make format      clang-format over every source file
+format:
+	@git ls-files '*.c' '*.h' | xargs $(CLANG_FORMAT) -i
+
+#: make fuzz        every fuzz target for FUZZ_S seconds (60)
+fuzz: fuzzers
+	@for f in $(FUZZ); do mkdir -p $$f.corpus && \
+		$$f -max_total_time=$(FUZZ_S) -print_final_stats=1 \
+			-artifact_prefix=$$f.crash- $$f.corpus || exit 1; done
+
+#: make install     DESTDIR= PREFIX=/usr
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/flowos/pm \
+		$(DESTDIR)$(PREFIX)/include/pmhost $(DESTDIR)$(PREFIX)/share/doc/flowos/examples
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(PMS) $(DESTDIR)$(PREFIX)/lib/flowos/pm
+	install -m 644 pmhost/pm.h $(DESTDIR)$(PREFIX)/include/pmhost
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/flowos
+	install -m 644 $(wildcard config/examples/*.yaml) \
+		$(DESTDIR)$(PREFIX)/share/doc/flowos/examples
+
+#: make clean       remove build/
+clean:
+	rm -rf $(B)
+
+-include $(shell test -d $(B) && find $(B) -name '*.d' 2>/dev/null)
