@@ -25,6 +25,7 @@ CLANG_FORMAT ?= clang-format
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 
 # ---- packages: say what is missing in one line, before the first compiler error -------------
 
@@ -139,7 +140,7 @@ $(B)/shm/%.bpf.o: shm/%.bpf.c
 
 $(B)/shm/%.skel.h: $(B)/shm/%.bpf.o
 	@echo "  SKEL    $@"
-	@$(BPFTOOL) gen skeleton $< name $(*F)_bpf >$@
+	@{ echo '#pragma GCC system_header'; $(BPFTOOL) gen skeleton $< name $(*F)_bpf; } >$@
 
 # ---- fuzz targets: everything again, with clang's sanitizers ---------------------------------
 
