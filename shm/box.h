@@ -1,0 +1,85 @@
+/* shm/box.h - a process's view of all regions
+ *
+ * struct fos_box is private to a process: it turns region offsets into pointers.  The own region
+ * is mapped read-write, every other read-only; the packet region read-write only in ingress and
+ * egress.  The simulation makes several boxes over the same memory.
+ */
+#ifndef FOS_SHM_BOX_H
+#define FOS_SHM_BOX_H
+
+#include <stdbool.h>
+
+#include "shm/atomic.h"
+#include "shm/layout.h"
+
+struct fos_map {
+	uint8_t *base;
+	uint64_t size;
+};
+
+struct fos_box {
+	const struct fos_dir *dir;
+	struct fos_map region[FOS_MAX_REGIONS];
+	uint32_t self; /* own proc index */
+	uint32_t lane;
+	uint8_t *packets;
+	uint32_t frame_shift; /* log2 of the frame size */
+	/* this lane's classifier and egress */
+	const struct fos_cls *cls;
+	const struct fos_flow *flows;
+	const struct fos_piece *pieces;
+	const struct fos_egr *egr;
+	const struct fos_out *outs;
+	/* this lane's PMs, by index in dir->pm[]; NULL = none */
+	const struct fos_pm_region *pm[FOS_MAX_PMS];
+	const struct fos_pm_flow *pm_flows[FOS_MAX_PMS];
+	const struct fos_edit *pm_edits[FOS_MAX_PMS];
+	const uint8_t *pm_inserts[FOS_MAX_PMS];
+	const struct fos_rewrite *pm_rewrites[FOS_MAX_PMS];
+};
+
+/* Fills the pointers from region[] (all mapped), dir and self.  Checks each region's magic,
+ * version, box id and size; returns 0, or -EPROTO with one line in err. */
+int fos_box_bind(struct fos_box *box, char *err, size_t err_size);
+
+/* The writable own region. */
+static inline uint8_t *fos_box_own(const struct fos_box *box)
+{
+	return box->region[box->dir->proc[box->self].region].base;
+}
+
+/* First byte of a frame.  The index must be below dir->nr_frames: callers check indices that
+ * another process wrote. */
+static inline uint8_t *fos_box_frame(const struct fos_box *box, uint32_t frame)
+{
+	return box->packets + ((uint64_t)frame << box->frame_shift);
+}
+
+static inline struct fos_frame_meta *fos_box_meta(const struct fos_box *box, uint32_t frame)
+{
+	return (struct fos_frame_meta *)(void *)fos_box_frame(box, frame);
+}
+
+/* String of the directory's blob. */
+static inline const char *fos_dir_string(const struct fos_dir *dir, uint32_t off)
+{
+	return off < FOS_DIR_STRINGS ? dir->strings + off : "";
+}
+
+/* The region's writable head of this process (heartbeat, counters, sleeping). */
+static inline struct fos_region_head *fos_box_head(const struct fos_box *box)
+{
+	return (struct fos_region_head *)(void *)fos_box_own(box);
+}
+
+/* What PM `pm` (index in dir->pm[]) has published for a flow, copied consistently.  False when
+ * the PM has not yet seen this generation of the flow (then *out reads as: head 0, pass), or when
+ * it is being written right now by a process that died (the caller looks again later).
+ * Consistency: acquire of `ver`, copy, `ver` again; the writer fills the other slot first. */
+bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		 struct fos_pm_pub *out);
+
+/* The stages of the PMs that work on this flow's direction: does PM `pm` watch `flow`? */
+bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags);
+
+#endif

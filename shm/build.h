@@ -1,0 +1,27 @@
+/* shm/build.h - lays out the regions of a box from its plan
+ *
+ * Input: a directory whose geometry, ports, pipelines, PMs and strings are filled.  Output: procs,
+ * rings and region sizes in the directory, then each region initialised in memory that the caller
+ * provides (zeroed).  Used by the keeper (memfds) and by the simulation (anonymous memory).
+ */
+#ifndef FOS_SHM_BUILD_H
+#define FOS_SHM_BUILD_H
+
+#include "shm/layout.h"
+
+/* Adds a string to the directory's blob; returns its offset, or 0 when the blob is full. */
+uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nul, uint32_t *used);
+
+/* Computes procs, rings and regions.  -E2BIG with one line in err when a bound is exceeded. */
+int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size);
+
+/* Initialises region i (dir->region[i].size zeroed bytes at base): head (magic last), tables,
+ * rings; hands out the initial frames: each ingress finds its share in its private free list,
+ * egress its own. */
+void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_t box_id);
+
+/* Frames that ingress process number n owns at the start: [first, first + count). */
+void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
+			      uint32_t *count);
+
+#endif

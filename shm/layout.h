@@ -1,0 +1,700 @@
+/* shm/layout.h - the shared-memory contract of FlowOS
+ *
+ * This header holds types, constants and static assertions, nothing else.  Every object below
+ * lives in a region: one memfd that exactly one process writes and all others map read-only
+ * (shm/README.md has the map of regions).  Offsets and indices only: no pointers, no locks, no
+ * bool, no long.  Any change here bumps FOS_LAYOUT_VERSION; tests/unit/test_layout.c holds the
+ * golden offsets.
+ *
+ * Columns: offset, size, field, unit, writer, readers, memory order.  "own" = the process whose
+ * region it is.  Words without an order are plain: they are written before a release store that
+ * the table names, or read by the owner only.
+ */
+#ifndef FOS_SHM_LAYOUT_H
+#define FOS_SHM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/frame.h"
+
+#define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
+#define FOS_LAYOUT_VERSION 1u
+
+#define FOS_NONE UINT32_MAX /* no index */
+#define FOS_CACHE_LINE 64u
+
+/* bounds of one box; config/check.c refuses more, with the line */
+#define FOS_MAX_PORTS 8u
+#define FOS_MAX_QUEUES 16u /* per port */
+#define FOS_MAX_LANES 16u
+#define FOS_MAX_PMS 32u /* PM instances per lane */
+#define FOS_MAX_PIPELINES 16u
+#define FOS_MAX_STAGES 8u
+#define FOS_MAX_PARALLEL 8u
+#define FOS_MAX_EDITORS 4u /* editing stages of one pipeline */
+#define FOS_MAX_PROCS 640u
+#define FOS_MAX_RINGS 4096u
+#define FOS_MAX_REGIONS (FOS_MAX_PROCS + 2u)
+#define FOS_NAME_MAX 32u
+#define FOS_NR_COUNTERS_MAX 192u
+#define FOS_MAX_RINGS_PER_PROC 128u /* cursors of one consumer */
+#define FOS_INSERT_MAX 256u /* bytes of one edit record's insert block */
+#define FOS_MSG_SIZE 256u   /* one slot of a message ring */
+
+enum fos_role {
+	FOS_ROLE_KEEPER = 0,
+	FOS_ROLE_INGRESS = 1,
+	FOS_ROLE_CLASSIFIER = 2,
+	FOS_ROLE_PM = 3,
+	FOS_ROLE_EGRESS = 4
+};
+
+enum fos_region_kind {
+	FOS_REGION_DIR = 0,     /* struct fos_dir; writer: keeper */
+	FOS_REGION_PACKETS = 1, /* frames; writers: kernel and ingress, then egress */
+	FOS_REGION_INGRESS = 2,
+	FOS_REGION_CLASSIFIER = 3,
+	FOS_REGION_PM = 4,
+	FOS_REGION_EGRESS = 5
+};
+
+/* ---------------------------------------------------------------- region head
+ * First FOS_REGION_HEAD_SIZE bytes of every region except the packet region.
+ *
+ *  offset size field          unit       writer   readers    order
+ *       0    8 magic          -          creator  attachers  release, stored last
+ *       8    4 version        -          creator  attachers
+ *      12    4 kind           enum       creator  attachers
+ *      16    8 size           bytes      creator  attachers
+ *      24    8 box_id         -          creator  attachers  (same in all regions of a box)
+ *      32    4 proc           proc index creator  attachers
+ *      64    8 heartbeat_ns   ns         own      keeper     relaxed
+ *      72    4 pid            -          own      keeper     relaxed
+ *      76    4 lease_gen      -          own      keeper     relaxed
+ *     128    4 sleeping       0|1        own      producers  seq_cst fences (shm/bell.h)
+ *     192    8 clock_ns       ns         ingress  all        release (offline: the capture's time)
+ *     200    8 flush          count      ingress  egress     release (offline: batches delivered)
+ *     208    8 clock_seen_ns  ns         own      ingress    release (offline: timers run for it)
+ *     216    8 flush_seen     count      egress   ingress    release
+ *     224    4 eof            0|1        ingress  all        release
+ *     256      counter[]      see X      own      flowosctl  relaxed
+ */
+struct fos_region_head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t kind;
+	uint64_t size;
+	uint64_t box_id;
+	uint32_t proc;
+	uint32_t pad0[7];
+
+	uint64_t heartbeat_ns;
+	uint32_t pid;
+	uint32_t lease_gen;
+	uint32_t pad1[12];
+
+	uint32_t sleeping;
+	uint32_t pad2[15];
+
+	uint64_t clock_ns;
+	uint64_t flush;
+	uint64_t clock_seen_ns;
+	uint64_t flush_seen;
+	uint32_t eof;
+	uint32_t pad3[7];
+
+	uint64_t counter[FOS_NR_COUNTERS_MAX];
+};
+#define FOS_REGION_HEAD_SIZE 4096u
+
+/* ---------------------------------------------------------------- rings
+ * A ring is single producer, single consumer.  Slots and tail lie in the producer's region, the
+ * head in the consumer's.  Positions run free (64 bit); invariant 0 <= tail - head <= size.
+ *
+ *  offset size field      unit   writer    readers   order
+ *       0    4 log2_nr    slots  creator   both
+ *       4    4 slot_size  bytes  creator   both
+ *      64    8 tail       slots  producer  consumer  release; pairs with acquire in fos_ring_peek
+ *     128      slots
+ */
+struct fos_ring {
+	uint32_t log2_nr;
+	uint32_t slot_size;
+	uint32_t pad0[14];
+	uint64_t tail;
+	uint64_t pad1[7];
+};
+
+/* Consumer's side, one line per ring: head is stored (release) only after the slots' work is
+ * done and visible, so "head == tail" means "nothing in flight here". */
+struct fos_cursor {
+	uint64_t head;
+	uint64_t pad[7];
+};
+
+enum fos_ring_kind {
+	FOS_RING_FRAME = 1,  /* struct fos_desc; frames move with it; full: producer keeps the frame */
+	FOS_RING_READY = 2,  /* struct fos_hint; full: hint dropped, `missed` counted, see below */
+	FOS_RING_FREE = 3,   /* struct fos_desc; frames go home; sized to hold every frame */
+	FOS_RING_MESSAGE = 4 /* struct fos_msg; full: the release that sends it returns "again" */
+};
+
+enum fos_desc_kind {
+	FOS_DESC_FRAME = 1,  /* ingress -> classifier: a received packet */
+	FOS_DESC_FORWARD,    /* classifier -> egress: send as it is (flow rewrites apply) */
+	FOS_DESC_TCP_CTL,    /* a TCP segment without payload of a reconstructed flow: translate */
+	FOS_DESC_ACK,        /* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval */
+	FOS_DESC_REXMIT,     /* stream bytes [pos, pos+len) came again; the frame is to be freed */
+	FOS_DESC_OOO,        /* a segment at [pos,pos+len) is in the OOSEQ queue: frame stays there */
+	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
+	FOS_DESC_REPLY,      /* answer made by the classifier (ARP, ND): send out of port `len` */
+	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
+	FOS_DESC_HOME        /* egress -> ingress: frame is free */
+};
+
+/* struct fos_desc - a frame changes hands, 32 bytes */
+struct fos_desc {
+	uint32_t frame;    /* frame index or FOS_NONE */
+	uint32_t gen;      /* claim generation of the giver */
+	uint32_t flow;     /* flow index or FOS_NONE */
+	uint32_t flow_gen; /* generation of that flow */
+	uint64_t pos;
+	uint32_t len;
+	uint16_t kind; /* enum fos_desc_kind */
+	uint16_t flags;
+};
+
+/* struct fos_hint - "look at this flow": truth is in the positions.  flow == FOS_NONE: some hints
+ * did not fit, walk all live flows. */
+struct fos_hint {
+	uint32_t flow;
+	uint32_t flow_gen;
+};
+
+/* struct fos_msg - a PM's message to another PM */
+struct fos_msg {
+	uint32_t len;
+	uint32_t topic;
+	uint32_t flow;
+	uint32_t flow_gen;
+	uint8_t data[FOS_MSG_SIZE - 16u];
+};
+
+/* ---------------------------------------------------------------- transaction log (shm/txn.h)
+ * undo: old contents of the owner's private words changed since `begin`; redo: absolute values of
+ * the words that others see.  Commit is one store of `committed`.
+ *
+ *  offset size field      writer  readers             order
+ *       0    8 committed  own     own after restart   release, after redo[] is filled
+ *       8    8 applied    own     own after restart   release, after every redo value is stored
+ *      16    4 nr_redo    own
+ *      20    4 undo_bytes own     own after restart   release, after the undo bytes are written
+ */
+#define FOS_TXN_REDO_MAX 4096u
+#define FOS_TXN_UNDO_BYTES (1u << 20)
+struct fos_txn_store {
+	uint64_t off; /* in the owner's region; low bit set: a 4-byte store */
+	uint64_t value;
+};
+struct fos_txn_log {
+	uint64_t committed;
+	uint64_t applied;
+	uint32_t nr_redo;
+	uint32_t undo_bytes;
+	uint64_t pad[5];
+	struct fos_txn_store redo[FOS_TXN_REDO_MAX];
+	uint8_t undo[FOS_TXN_UNDO_BYTES];
+};
+
+/* ---------------------------------------------------------------- flows (classifier region)
+ * A connection c owns flows 2c (forward: direction of its first packet) and 2c+1 (reverse), so
+ * the peer of flow f is f ^ 1.  Aggregates (key other than 5tuple) use flow 2c only. */
+#define FOS_PEER(flow) ((flow) ^ 1u)
+
+enum fos_flow_flag {
+	FOS_FLOW_TCP = 1u << 0,      /* TCP by 5-tuple: `app` is the byte stream in sequence order */
+	FOS_FLOW_UDP = 1u << 1,      /* `app` is a stream of datagrams */
+	FOS_FLOW_APP = 1u << 2,      /* some PM (either direction) reads `app`: reconstruct */
+	FOS_FLOW_PKT = 1u << 3,      /* some PM reads `ip` or `tcp`: packets pass the packet stages */
+	FOS_FLOW_REVERSE = 1u << 4,  /* this is flow 2c+1 */
+	FOS_FLOW_AGGREGATE = 1u << 5,
+	FOS_FLOW_PICKUP = 1u << 6,   /* no handshake seen */
+	FOS_FLOW_OFFERED = 1u << 7   /* first packet is at the gate: PMs with on_open look now */
+};
+
+/* published state bits, only ever set */
+enum fos_flow_state {
+	FOS_FLOW_ST_SYN = 1u << 0,         /* SYN of this direction seen, isn valid */
+	FOS_FLOW_ST_ESTABLISHED = 1u << 1, /* handshake complete */
+	FOS_FLOW_ST_FIN = 1u << 2,         /* fin_pos valid: stream ends there */
+	FOS_FLOW_ST_RESET = 1u << 3,       /* a RST ended the connection */
+	FOS_FLOW_ST_CLOSED = 1u << 4       /* no more packets will be appended: PMs run on_close */
+};
+
+enum fos_close {
+	FOS_CLOSE_NONE = 0,
+	FOS_CLOSE_FIN,
+	FOS_CLOSE_RST,
+	FOS_CLOSE_TIMEOUT,
+	FOS_CLOSE_EVICTED,
+	FOS_CLOSE_EOF, /* end of the capture */
+	FOS_CLOSE_PM   /* a PM's reset or drop verdict */
+};
+
+/* struct fos_stream - one stream of one flow: a list of pieces
+ *  offset size field   unit         writer      readers      order
+ *       0    8 tail    bytes        classifier  PMs, egress  release, after the pieces are linked
+ *       8    8 tail_l4 bytes        classifier  PMs          before tail (packet stream only)
+ *      16    4 first   piece index  classifier  PMs, egress  release; oldest piece still live
+ *      20    4 last    piece index  classifier  -
+ */
+struct fos_stream {
+	uint64_t tail;
+	uint64_t tail_l4;
+	uint32_t first;
+	uint32_t last;
+};
+
+/* struct fos_flow - 4 cache lines
+ *  line 0: identity, written before `gen` is released, then constant until the slot is freed
+ *  line 1: input TCB, classifier only
+ *  line 2: streams, published
+ *  line 3: close, times; classifier only except `state`, `fin_pos`, `close` */
+struct fos_flow {
+	uint32_t gen; /* release; 0 = free slot; changes at each reuse */
+	uint32_t flags; /* enum fos_flow_flag */
+	uint8_t src[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t dst[16];
+	uint16_t sport; /* host order */
+	uint16_t dport;
+	uint8_t ip_version;
+	uint8_t proto;
+	uint8_t pipeline;
+	uint8_t port; /* interface the direction enters by */
+	uint8_t src_mac[6];
+	uint8_t dst_mac[6];
+	uint16_t vlan_outer; /* TCI; 0xffff = untagged */
+	uint16_t vlan_inner;
+
+	uint32_t isn;      /* stream position 0 is sequence isn + 1 */
+	uint32_t last_ack; /* newest acknowledgement this direction carried */
+	uint32_t last_tsval;
+	uint16_t last_wnd; /* raw */
+	uint16_t mss;      /* as announced by this direction; 0 = none */
+	uint8_t wscale;    /* 0xff = not offered */
+	uint8_t tcp_state; /* classifier/tcp_state.h */
+	uint8_t sack_ok;
+	uint8_t ts_ok;
+	uint32_t ooo_first; /* OOSEQ queue: piece index, ascending positions */
+	uint32_t ooo_bytes;
+	uint32_t nr_ooo;
+	uint32_t lru_prev; /* idle order, by connection (even flow's fields are used) */
+	uint32_t lru_next;
+	uint32_t hash_next;
+	uint64_t last_time_ns;
+	uint32_t pass_pos_flags;
+	uint32_t ts_recent;
+
+	struct fos_stream pkt; /* packets in arrival order: positions of `ip`, tail_l4 of `tcp` */
+	struct fos_stream app;
+	uint64_t app_nxt; /* classifier's own tails, ahead of the published ones inside a batch */
+	uint64_t pkt_nxt;
+
+	uint64_t fin_pos; /* app position of the FIN; valid with FOS_FLOW_ST_FIN */
+	uint32_t state;   /* enum fos_flow_state; release */
+	uint32_t close;   /* enum fos_close; before state */
+	uint64_t pkt_done;    /* packet-stream position that left the packet stages */
+	uint64_t pkt_done_l4;
+	uint64_t start_ns;
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t number; /* how many connections of this tuple came before (digest's conn) */
+};
+
+/* struct fos_piece - a run of stream bytes in one frame; 64 bytes.  Written before the stream's
+ * tail is released; constant until reclaimed.  A reader checks (flow, flow_gen, pos) and starts
+ * again from `first` when they are not what it expects. */
+enum fos_piece_flag {
+	FOS_PIECE_SYN = 1u << 0,
+	FOS_PIECE_FIN = 1u << 1,    /* zero or more bytes, then the stream's end */
+	FOS_PIECE_RST = 1u << 2,
+	FOS_PIECE_PSH = 1u << 3,
+	FOS_PIECE_WHOLE = 1u << 4,  /* exactly one packet's payload: may leave in its own frame */
+	FOS_PIECE_BORROWED = 1u << 5, /* a later piece of this stream owns the frame */
+	FOS_PIECE_FIRST = 1u << 6,  /* first piece of a packet (or datagram) */
+	FOS_PIECE_LAST = 1u << 7,   /* last piece of it */
+	FOS_PIECE_BAD_CSUM = 1u << 8
+};
+struct fos_piece {
+	uint64_t pos;    /* app: byte position; pkt: `ip` position */
+	uint64_t pos_l4; /* pkt: `tcp` position */
+	uint64_t number; /* frame number of the capture (offline) */
+	uint32_t frame;
+	uint32_t gen;  /* claim generation of the frame */
+	uint16_t off;  /* from the frame's first byte */
+	uint16_t len;  /* bytes of the stream: app payload, or IP packet */
+	uint16_t l4_off; /* pkt: transport header, from the frame's first byte */
+	uint16_t l4_len;
+	uint32_t flow;
+	uint32_t flow_gen;
+	uint32_t next; /* piece index or FOS_NONE; meaningful while tail > pos + len */
+	uint16_t flags; /* enum fos_piece_flag */
+	uint16_t pad0;
+	uint32_t pad1[2];
+};
+
+/* struct fos_cls - head of a classifier region; tables lie behind it at the offsets given */
+struct fos_cls {
+	struct fos_region_head head;
+	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
+	uint64_t flows_off;   /* struct fos_flow[nr_flows] */
+	uint64_t pieces_off;  /* struct fos_piece[nr_pieces] */
+	uint64_t buckets_off; /* uint32_t[nr_buckets]: flow index chains */
+	uint64_t live_off;    /* uint64_t[nr_flows / 128]: bit per connection, relaxed */
+	uint64_t claims_off;  /* uint32_t[nr_frames] */
+	uint64_t cursors_off; /* struct fos_cursor[FOS_MAX_RINGS_PER_PROC] */
+	uint64_t txn_off;     /* struct fos_txn_log */
+	uint64_t private_off; /* classifier/state.h; nobody else reads it */
+	uint64_t private_size;
+	uint32_t nr_flows;
+	uint32_t nr_pieces;
+	uint32_t nr_buckets;
+	uint32_t nr_frames;
+};
+
+/* Room for what only the classifier (egress) reads; its own state header asserts that it fits. */
+#define FOS_CLS_PRIVATE_BYTES(flows, frames) \
+	((1ull << 20) + (uint64_t)(flows) * 16u + (uint64_t)(frames) * 16u)
+#define FOS_EGR_PRIVATE_BYTES(flows, frames) \
+	((4ull << 20) + (uint64_t)(flows) * 384u + (uint64_t)(frames) * 192u)
+#define FOS_ING_PRIVATE_BYTES 65536ull
+
+/* ---------------------------------------------------------------- PM regions */
+
+enum fos_stream_id { FOS_STREAM_IP = 0, FOS_STREAM_TCP = 1, FOS_STREAM_APP = 2 };
+
+enum fos_verdict {
+	FOS_VERDICT_PASS = 0,
+	FOS_VERDICT_BYPASS = 1, /* head stands at FOS_POS_MAX */
+	FOS_VERDICT_DROP = 2,   /* connection's packets are discarded from here on */
+	FOS_VERDICT_RESET = 3   /* egress resets both ends */
+};
+#define FOS_POS_MAX (UINT64_MAX / 2)
+
+enum fos_pm_pub_flag {
+	FOS_PM_OPENED = 1u << 0,   /* the gate is open */
+	FOS_PM_CLOSED = 1u << 1,   /* on_close has run */
+	FOS_PM_REWRITE = 1u << 2   /* rewrite[flow] is set, constant from now on */
+};
+
+/* struct fos_pm_pub - what a PM has decided on a flow; one of two slots.  out_head is head seen
+ * in the PM's output: head + inserted - deleted; always the same for a PM that does not edit. */
+struct fos_pm_pub {
+	uint32_t gen; /* flow generation these values are for */
+	uint8_t verdict;
+	uint8_t ctx; /* which context slot is valid */
+	uint16_t flags; /* enum fos_pm_pub_flag */
+	uint64_t head;
+	uint64_t out_head;
+	uint32_t edit_first; /* oldest edit record kept; valid when edits > edits_freed */
+	uint32_t edits;       /* number of edits ever committed on this flow */
+	uint32_t edits_freed; /* of them, no longer kept */
+	uint32_t edit_last;
+	uint64_t counter; /* packets or events seen, for display */
+};
+
+/* struct fos_pm_flow - 128 bytes
+ *  offset size field  writer  readers               order
+ *       0    4 ver    own     classifier, PMs, egress  release; low bit = valid slot: THE commit
+ *      16   48 pub[0], 48 pub[1] */
+struct fos_pm_flow {
+	uint32_t ver;
+	uint32_t pad0[3];
+	struct fos_pm_pub pub[2];
+	uint64_t hold_since_ns; /* own */
+	uint64_t pad1;
+};
+
+/* struct fos_edit - at input position pos: delete `del` bytes, then insert `ins` bytes (they lie in
+ * insert block of the same index).  Edits of a flow ascend; none overlap; all lie below head. */
+struct fos_edit {
+	uint64_t pos;     /* of the PM's input stream */
+	uint64_t out_pos; /* of its output stream */
+	uint64_t del;
+	uint32_t ins;
+	uint32_t next; /* edit index; meaningful while nr < pub.edits */
+	uint32_t flow;
+	uint32_t flow_gen;
+	uint32_t nr; /* 1-based, per flow */
+	uint16_t reason; /* packet streams: drop counter id */
+	uint16_t pad0;
+	uint64_t pad1[2];
+};
+
+enum fos_rewrite_mask {
+	FOS_RW_SRC_ADDR = 1u << 0,
+	FOS_RW_DST_ADDR = 1u << 1,
+	FOS_RW_SRC_PORT = 1u << 2,
+	FOS_RW_DST_PORT = 1u << 3,
+	FOS_RW_SRC_MAC = 1u << 4,
+	FOS_RW_DST_MAC = 1u << 5,
+	FOS_RW_DSCP = 1u << 6,
+	FOS_RW_TTL = 1u << 7
+};
+
+/* struct fos_rewrite - header fields of every packet of a flow, applied by egress */
+struct fos_rewrite {
+	uint8_t src[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t dst[16];
+	uint16_t sport; /* host order */
+	uint16_t dport;
+	uint8_t src_mac[6];
+	uint8_t dst_mac[6];
+	uint8_t dscp;
+	uint8_t ttl;
+	uint16_t mask; /* enum fos_rewrite_mask */
+	uint32_t flow_gen;
+	uint32_t pad[2];
+};
+
+/* struct fos_pm_region - head of a PM region */
+struct fos_pm_region {
+	struct fos_region_head head;
+	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
+	uint64_t flows_off;    /* struct fos_pm_flow[nr_flows] */
+	uint64_t edits_off;    /* struct fos_edit[nr_edits] */
+	uint64_t inserts_off;  /* uint8_t[nr_edits][FOS_INSERT_MAX] */
+	uint64_t rewrites_off; /* struct fos_rewrite[nr_flows]; 0 = this PM may not rewrite */
+	uint64_t contexts_off; /* uint8_t[nr_flows][2][ctx_size] */
+	uint64_t state_off;    /* uint8_t[2][state_size] */
+	uint64_t cursors_off;
+	uint64_t txn_off;
+	uint64_t state_ver; /* release; low bit = valid slot of the PM-wide state */
+	uint32_t nr_flows;
+	uint32_t nr_edits;
+	uint32_t ctx_size;
+	uint32_t state_size;
+	/* addresses a PM owns on the wire (NAT pool): the classifier answers ARP and ND for them.
+	 * Filled before nr_owned is released. */
+	uint32_t nr_owned;
+	uint32_t pad1;
+	uint8_t owned[64][16];
+};
+
+/* ---------------------------------------------------------------- egress region */
+
+/* struct fos_out - output side of one flow.  `pos` is what everybody upstream waits for:
+ * pos[0] = input (`app`) position below which egress needs neither pieces nor edits;
+ * pos[j] = the same place seen in the output of the pipeline's j-th editor. */
+struct fos_out {
+	uint32_t gen;
+	uint32_t flags; /* egress/out.h */
+	uint64_t pos[FOS_MAX_EDITORS + 1]; /* release, each monotonic within a generation */
+	uint32_t done; /* release: FOS_OUT_DONE when the flow has nothing left to send or retain */
+	uint32_t pad;
+	uint64_t pad1;
+};
+#define FOS_OUT_DONE 1u
+
+/* struct fos_forced - a head that egress imposes on a PM (hold expired, bypass, quarantine) */
+struct fos_forced {
+	uint64_t pos;
+	uint32_t edits; /* that many of the PM's edits stand */
+	uint32_t flow_gen;
+};
+
+struct fos_egr {
+	struct fos_region_head head;
+	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
+	uint64_t outs_off;    /* struct fos_out[nr_flows] */
+	uint64_t forced_off;  /* struct fos_forced[nr_pms][nr_flows] */
+	uint64_t claims_off;  /* uint32_t[nr_frames] */
+	uint64_t cursors_off;
+	uint64_t txn_off;
+	uint64_t private_off; /* egress/state.h */
+	uint64_t private_size;
+	uint32_t nr_flows;
+	uint32_t nr_frames;
+};
+
+/* ---------------------------------------------------------------- ingress region */
+struct fos_ing {
+	struct fos_region_head head;
+	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
+	uint64_t claims_off;
+	uint64_t cursors_off;
+	uint64_t private_off; /* ingress/state.h */
+	uint64_t private_size;
+	uint32_t nr_frames;
+	uint32_t pad1;
+};
+
+/* ---------------------------------------------------------------- directory (keeper) */
+
+struct fos_dir_region {
+	uint32_t kind;
+	uint32_t proc; /* its writer */
+	uint64_t size;
+	char name[FOS_NAME_MAX];
+};
+
+enum fos_lease_state { FOS_LEASE_FREE = 0, FOS_LEASE_GRANTED = 1, FOS_LEASE_DEAD = 2 };
+
+struct fos_lease {
+	uint32_t state; /* release */
+	uint32_t pid;
+	uint64_t start_time; /* /proc/PID/stat field 22 */
+	uint32_t generation;
+	uint32_t restarts;
+};
+
+struct fos_dir_proc {
+	uint32_t role; /* enum fos_role */
+	uint32_t lane;
+	uint32_t index; /* ingress: number; PM: index in pm[] */
+	uint32_t region; /* index in region[] */
+	uint32_t port;  /* ingress: interface */
+	uint32_t queue; /* ingress: NIC queue */
+	char name[FOS_NAME_MAX]; /* "classifier.0", "pm.adblock.0", "ingress.lan.0" */
+	struct fos_lease lease;
+};
+
+/* a ring, and the doorbell (eventfd) of its consumer that this producer rings: one per ring */
+struct fos_dir_ring {
+	uint32_t kind;
+	uint32_t producer; /* proc index */
+	uint32_t consumer;
+	uint32_t cursor; /* index in the consumer's cursors */
+	uint64_t off;    /* of struct fos_ring in the producer's region */
+};
+
+struct fos_dir_port {
+	char name[FOS_NAME_MAX];
+	char nic[FOS_NAME_MAX];
+	uint8_t mac[6];
+	uint16_t nr_queues;
+	uint32_t ifindex;
+	uint32_t peer; /* the port at the other end of the wire */
+	uint32_t mtu;
+	uint32_t first_ingress; /* proc index of queue 0's ingress */
+};
+
+enum fos_key { FOS_KEY_5TUPLE = 0, FOS_KEY_SRC, FOS_KEY_DST, FOS_KEY_IN_PORT, FOS_KEY_ALL };
+
+enum fos_match_field {
+	FOS_MATCH_FILTER = 1u << 0, /* pcap expression at filter_off */
+	FOS_MATCH_IN_PORT = 1u << 1,
+	FOS_MATCH_ETH_SRC = 1u << 2,
+	FOS_MATCH_ETH_DST = 1u << 3,
+	FOS_MATCH_ETH_TYPE = 1u << 4,
+	FOS_MATCH_VLAN = 1u << 5,
+	FOS_MATCH_SRC = 1u << 6,
+	FOS_MATCH_DST = 1u << 7,
+	FOS_MATCH_PROTO = 1u << 8,
+	FOS_MATCH_SPORT = 1u << 9,
+	FOS_MATCH_DPORT = 1u << 10
+};
+
+struct fos_match {
+	uint32_t fields; /* enum fos_match_field; 0 matches everything */
+	uint32_t filter_off; /* NUL-terminated, in the string blob */
+	uint8_t src[16];
+	uint8_t dst[16];
+	uint8_t src_bits; /* of the 128-bit form */
+	uint8_t dst_bits;
+	uint8_t eth_src[6];
+	uint8_t eth_dst[6];
+	uint16_t eth_type;
+	uint16_t vlan;
+	uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
+	uint8_t proto;
+	uint8_t in_port;
+	uint16_t pad;
+};
+
+struct fos_dir_pm {
+	char name[FOS_NAME_MAX];
+	uint32_t file_off;    /* path, in the string blob */
+	uint32_t options_off; /* key NUL value NUL ... empty key ends; a key may repeat */
+	uint8_t pipeline;
+	uint8_t stage;  /* index in the pipeline */
+	uint8_t slot;   /* place within the stage */
+	uint8_t stream; /* enum fos_stream_id */
+	uint8_t edits;  /* may edit */
+	uint8_t editor; /* 1-based number among the pipeline's editing app PMs; 0 = none */
+	uint8_t gates;  /* has on_open: the first packet waits for it */
+	uint8_t rewrites;
+	uint8_t direction; /* enum fos_pm_direction */
+	uint8_t on_failure;
+	uint16_t pad;
+	uint32_t ctx_size;
+	uint32_t state_size;
+	uint64_t hold_bytes;
+	uint64_t hold_ns;
+};
+enum fos_pm_direction { FOS_DIR_BOTH = 0, FOS_DIR_FORWARD = 1, FOS_DIR_REVERSE = 2 };
+enum fos_on_failure { FOS_FAIL_RESTART = 0, FOS_FAIL_BYPASS = 1, FOS_FAIL_BLOCK = 2 };
+
+struct fos_dir_stage {
+	uint32_t nr_pms;
+	uint32_t pm[FOS_MAX_PARALLEL]; /* index in pm[] */
+};
+
+struct fos_dir_pipeline {
+	char name[FOS_NAME_MAX];
+	struct fos_match match;
+	uint32_t key; /* enum fos_key */
+	uint32_t nr_stages;
+	uint32_t nr_pkt_stages; /* the first ones: `ip` and `tcp` readers; the rest read `app` */
+	uint32_t nr_editors;
+	struct fos_dir_stage stage[FOS_MAX_STAGES];
+};
+
+#define FOS_DIR_STRINGS 65536u
+
+struct fos_dir {
+	struct fos_region_head head;
+	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
+	uint32_t nr_regions, nr_procs, nr_rings, nr_ports, nr_pipelines, nr_pms, nr_lanes;
+	uint32_t nr_frames, frame_size, nr_flows, nr_pieces, nr_edits;
+	uint32_t offline;     /* 1: input is a capture; time and order are the capture's */
+	uint32_t pass_midstream; /* pickup: 0 = pass, 1 = process */
+	uint32_t when_down_drop;
+	uint32_t egress_frames; /* frames that egress owns at the start: [nr_frames - that, nr_frames) */
+	uint64_t hash_key[2];
+	uint64_t ooo_per_flow, ooo_total;
+	uint64_t idle_ns, handshake_ns, closing_ns;
+	uint32_t max_fragments;
+	uint32_t stopping; /* release: 1 = orderly stop */
+	uint32_t input_off;  /* offline: paths in the string blob */
+	uint32_t output_off; /* 0 = none */
+	struct fos_dir_region region[FOS_MAX_REGIONS];
+	struct fos_dir_proc proc[FOS_MAX_PROCS];
+	struct fos_dir_ring ring[FOS_MAX_RINGS];
+	struct fos_dir_port port[FOS_MAX_PORTS];
+	struct fos_dir_pipeline pipeline[FOS_MAX_PIPELINES];
+	struct fos_dir_pm pm[FOS_MAX_PMS];
+	char strings[FOS_DIR_STRINGS];
+};
+
+/* ---------------------------------------------------------------- shape checks */
+_Static_assert(offsetof(struct fos_region_head, heartbeat_ns) == 64, "owner line");
+_Static_assert(offsetof(struct fos_region_head, sleeping) == 128, "sleeping has its own line");
+_Static_assert(offsetof(struct fos_region_head, clock_ns) == 192, "clock line");
+_Static_assert(sizeof(struct fos_region_head) <= FOS_REGION_HEAD_SIZE, "head fits");
+_Static_assert(offsetof(struct fos_ring, tail) == 64 && sizeof(struct fos_ring) == 128, "ring");
+_Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
+_Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
+_Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
+_Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
+_Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
+_Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");
+_Static_assert(offsetof(struct fos_flow, fin_pos) == 192, "flow line 3");
+_Static_assert(sizeof(struct fos_piece) == 64, "piece: one line");
+_Static_assert(sizeof(struct fos_pm_flow) == 128, "PM flow: two lines");
+_Static_assert(sizeof(struct fos_edit) == 64, "edit: one line");
+_Static_assert(sizeof(struct fos_rewrite) == 64, "rewrite: one line");
+_Static_assert(sizeof(struct fos_out) == 64, "published output: one line");
+
+#endif

@@ -1,0 +1,151 @@
+/* shm/txn.c - transaction log of one process, see txn.h */
+#include "shm/txn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* one saved run in the undo log: header, then `len` bytes, padded to 8, then the entry's total
+ * size again so that the log can be walked backwards */
+struct undo_head {
+	uint64_t off;
+	uint32_t len;
+	uint32_t total;
+};
+
+static uint32_t entry_bytes(uint32_t len)
+{
+	return (uint32_t)sizeof(struct undo_head) + ((len + 7u) & ~7u) + 8u;
+}
+
+static void apply_redo(struct fos_txn *t)
+{
+	for (uint32_t i = 0; i < t->log->nr_redo; i++) {
+		const struct fos_txn_store *s = &t->log->redo[i];
+		uint8_t *p = t->base + (s->off & ~1ull);
+
+		/* release: pairs with the acquire of whoever reads this published word */
+		if (s->off & 1u)
+			fos_release32((uint32_t *)(void *)p, (uint32_t)s->value);
+		else
+			fos_release64((uint64_t *)(void *)p, s->value);
+	}
+}
+
+static int roll_back(struct fos_txn *t)
+{
+	uint32_t end = t->log->undo_bytes;
+
+	while (end > 0) {
+		uint64_t total;
+		struct undo_head h;
+
+		memcpy(&total, t->log->undo + end - 8, 8);
+		if (total > end || total < sizeof(h) + 8)
+			return -EINVAL;
+		memcpy(&h, t->log->undo + end - total, sizeof(h));
+		if (h.off > t->size || h.len > t->size - h.off || entry_bytes(h.len) != total)
+			return -EINVAL;
+		memcpy(t->base + h.off, t->log->undo + end - total + sizeof(h), h.len);
+		end -= (uint32_t)total;
+		fos_barrier_compiler();
+	}
+	return 0;
+}
+
+static bool redo_plausible(const struct fos_txn *t)
+{
+	if (t->log->nr_redo > FOS_TXN_REDO_MAX || t->log->undo_bytes > FOS_TXN_UNDO_BYTES)
+		return false;
+	for (uint32_t i = 0; i < t->log->nr_redo; i++)
+		if ((t->log->redo[i].off & ~1ull) + 8 > t->size)
+			return false;
+	return true;
+}
+
+static void finish(struct fos_txn *t)
+{
+	fos_barrier_compiler();
+	t->log->undo_bytes = 0;
+	fos_barrier_compiler();
+	t->log->nr_redo = 0;
+	fos_release64(&t->log->applied, t->log->committed);
+}
+
+int fos_txn_attach(struct fos_txn *t, struct fos_txn_log *log, void *base, uint64_t size)
+{
+	int did = 0;
+
+	t->log = log;
+	t->base = base;
+	t->size = size;
+	if (!redo_plausible(t) || log->committed - log->applied > 1)
+		return -EINVAL;
+	if (log->committed != log->applied) {
+		apply_redo(t);
+		did = 1;
+	} else if (log->undo_bytes > 0) {
+		if (roll_back(t) < 0)
+			return -EINVAL;
+		did = 2;
+	}
+	finish(t);
+	return did;
+}
+
+bool fos_txn_room(const struct fos_txn *t, uint32_t redo, uint32_t undo_bytes)
+{
+	return t->log->nr_redo + redo <= FOS_TXN_REDO_MAX &&
+	       t->log->undo_bytes + undo_bytes <= FOS_TXN_UNDO_BYTES;
+}
+
+void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
+{
+	struct undo_head h = {.off = (uint64_t)((const uint8_t *)p - t->base), .len = n};
+	uint32_t at = t->log->undo_bytes;
+	uint64_t total = entry_bytes(n);
+
+	h.total = (uint32_t)total;
+	if (n > 4096 || h.off + n > t->size || at + total > FOS_TXN_UNDO_BYTES)
+		abort();
+	memcpy(t->log->undo + at, &h, sizeof(h));
+	memcpy(t->log->undo + at + sizeof(h), p, n);
+	memcpy(t->log->undo + at + total - 8, &total, 8);
+	/* the entry is whole before it counts, and counts before the caller changes the words */
+	fos_barrier_compiler();
+	t->log->undo_bytes = at + (uint32_t)total;
+	fos_barrier_compiler();
+}
+
+static void publish(struct fos_txn *t, uint64_t off, uint64_t v)
+{
+	struct fos_txn_store *s;
+
+	if (t->log->nr_redo >= FOS_TXN_REDO_MAX || (off & ~1ull) + 4 > t->size)
+		abort();
+	s = &t->log->redo[t->log->nr_redo];
+	s->off = off;
+	s->value = v;
+	t->log->nr_redo++;
+}
+
+void fos_txn_publish64(struct fos_txn *t, uint64_t *p, uint64_t v)
+{
+	publish(t, (uint64_t)((uint8_t *)p - t->base), v);
+}
+
+void fos_txn_publish32(struct fos_txn *t, uint32_t *p, uint32_t v)
+{
+	publish(t, (uint64_t)((uint8_t *)p - t->base) | 1u, v);
+}
+
+void fos_txn_commit(struct fos_txn *t)
+{
+	if (t->log->nr_redo == 0 && t->log->undo_bytes == 0)
+		return;
+	/* THE commit.  Everything the batch prepared is in place before it (same process, same
+	 * memory: program order is what a successor sees), nothing is visible before it. */
+	fos_release64(&t->log->committed, t->log->applied + 1);
+	apply_redo(t);
+	finish(t);
+}

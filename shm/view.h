@@ -1,0 +1,102 @@
+/* shm/view.h - reading one stream the way a stage sees it
+ *
+ * A view is a cursor over one flow's stream as it looks after the first `stage` stages of the
+ * pipeline: stage 0 sees the pieces themselves, stage k sees them through the committed edits of
+ * the editors before it, up to map(trailing head) of the stage before it.  Positions are those of
+ * the stage's input: what comes out of the stages before it.
+ *
+ * Nothing is copied: spans point into frames (read-only) and into insert blocks.  A PM's records
+ * are checked as they are read; one that breaks the rules ends the view there (`broken` names the
+ * PM).  Tails are computed, never stored: the trailing head of a stage is the least head of the
+ * PMs that watch this flow's direction; an edit counts downstream only once the trailing head has
+ * reached its end.
+ *
+ * Caller: any process that reads streams (pmhost: its own stage; egress: after the last stage).
+ * Pure but for the shared memory it reads; single-threaded.
+ */
+#ifndef FOS_SHM_VIEW_H
+#define FOS_SHM_VIEW_H
+
+#include "shm/box.h"
+
+enum fos_span_kind {
+	FOS_SPAN_NONE = 0,
+	FOS_SPAN_PIECE = 1, /* bytes of a piece, base position `base_pos` */
+	FOS_SPAN_INSERT = 2 /* bytes inserted by an editor before base position `base_pos` */
+};
+
+/* struct fos_span - bytes that lie together */
+struct fos_span {
+	const uint8_t *data;
+	uint32_t len;
+	uint32_t kind;
+	uint64_t pos;      /* in the view's positions */
+	uint64_t base_pos; /* in the unedited stream: of data[0]; inserts: of the next byte */
+	uint32_t piece;    /* index, FOS_SPAN_PIECE only */
+	uint32_t piece_off; /* of data[0] in the piece */
+	uint32_t edit_pm;  /* FOS_SPAN_INSERT: whose */
+};
+
+/* one editing stage below the view, or the trailing head of a reading one */
+struct fos_layer {
+	uint32_t editor; /* PM index or FOS_NONE when nobody edits in this stage */
+	uint64_t limit;  /* trailing head, in this stage's input positions */
+	uint64_t in;     /* cursor: next input position of this stage */
+	uint64_t out;    /* the same place in its output */
+	uint32_t ins_off; /* bytes already taken of the insert at `edit` */
+	uint32_t edit;   /* next edit record, or FOS_NONE */
+	uint32_t nr;     /* its number */
+	uint32_t edits;  /* committed edits when the view was opened */
+};
+
+struct fos_view {
+	const struct fos_box *box;
+	uint32_t flow;
+	uint32_t gen;
+	uint32_t nr_layers;
+	struct fos_layer layer[FOS_MAX_STAGES];
+	uint64_t base_tail; /* app.tail when opened */
+	uint64_t base;      /* cursor in the unedited stream */
+	uint32_t piece;     /* piece that holds `base`, or FOS_NONE: look it up from `first` */
+	uint32_t broken;    /* PM index that broke the rules, or FOS_NONE */
+};
+
+/* Opens the view of `flow`'s app stream as input of app stage `stage` (0-based among all stages of
+ * the pipeline; nr_stages = what egress sees), its cursor at position pos.  False: the flow's
+ * generation is not `gen`, a published record is not readable now, or pos is not in the stream. */
+bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow, uint32_t gen,
+		   uint32_t stage, uint64_t pos);
+
+/* Next bytes at the cursor, at most max; moves the cursor.  False at the tail. */
+bool fos_view_next(struct fos_view *v, uint32_t max, struct fos_span *span);
+
+/* Steps over edits that leave no bytes at the cursor (deletions), so that the layers' `in` and
+ * `base` say how much input is used up even when nothing follows.  Returns true when something
+ * moved. */
+bool fos_view_settle(struct fos_view *v);
+
+/* Tail of the view: position after the last byte visible now (walks the edits ahead). */
+uint64_t fos_view_tail(const struct fos_view *v);
+
+/* Base position (unedited stream) of the cursor after settling. */
+static inline uint64_t fos_view_base(const struct fos_view *v)
+{
+	return v->base;
+}
+
+/* Trailing head of a stage on a flow, in its input positions; FOS_POS_MAX when no PM of it watches
+ * the flow.  False when a record is not readable now. */
+bool fos_trailing_head(const struct fos_box *box, uint32_t pipeline, uint32_t stage,
+		       uint32_t flow, uint32_t gen, uint64_t *head);
+
+/* Finds the piece that holds position pos of a stream (app: bytes; pkt with `l4`: tcp positions).
+ * FOS_NONE when it is not (or no longer) there.  `from` = a piece known to lie at or before pos, or
+ * FOS_NONE. */
+uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, bool app, bool l4,
+			uint64_t pos, uint32_t from);
+
+/* A piece copied and checked (flow, generation, frame and lengths inside the frame). */
+bool fos_piece_get(const struct fos_box *box, uint32_t piece, uint32_t flow, uint32_t gen,
+		   struct fos_piece *out);
+
+#endif
