@@ -1,0 +1,172 @@
+# lib.sh - what the shell tests share: TAP output, configurations, small checks.  To be sourced:
+#   . "$(dirname "$0")/lib.sh"        (tests/offline scripts: ../net/lib.sh)
+# A script prints sentences by ok/is/skip and ends with `finish`.  Its namespaces are named after
+# the run, and everything it starts or makes is removed when it ends, however it ends.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$ROOT" || exit 1
+NET=${FOS_NET:-fos$$}
+# shellcheck source=../../deploy/net.sh
+. "$ROOT/deploy/net.sh"
+trap net_cleanup EXIT
+trap 'exit 130' INT TERM HUP
+FULL=${FULL:-0}
+NR_RUN=0 NR_FAILED=0
+
+# ---- TAP -------------------------------------------------------------------------------------
+
+ok() { # status (0 holds), sentence
+	NR_RUN=$((NR_RUN + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $NR_RUN - $2"
+	else
+		NR_FAILED=$((NR_FAILED + 1))
+		echo "not ok $NR_RUN - $2"
+	fi
+	return "$1"
+}
+
+is() { # got, want, sentence
+	local differs=0
+	[ "$1" = "$2" ] || differs=1
+	ok $differs "$3" || printf "# got  '%.200s'\n# want '%.200s'\n" "$1" "$2"
+}
+
+check() { # sentence, command...: holds when the command succeeds; its output is shown otherwise
+	local sentence=$1 out status
+	shift
+	out=$("$@" 2>&1)
+	status=$?
+	[ $status = 0 ] || status=1
+	ok $status "$sentence" || printf '%s\n' "$out" | head -n 20 | sed 's/^/# /'
+}
+
+# A number within bounds.
+at_least() { # got, minimum, sentence
+	local few=1
+	[ "$1" -ge "$2" ] 2>/dev/null && few=0
+	ok $few "$3" || echo "# got '$1', want at least $2"
+}
+
+skip() { # reason
+	NR_RUN=$((NR_RUN + 1))
+	echo "ok $NR_RUN # SKIP $1"
+}
+
+finish() {
+	echo "1..$NR_RUN"
+	[ $NR_FAILED = 0 ] || box_says
+	exit $((NR_FAILED > 0))
+}
+
+box_says() {
+	[ ! -s "$NET_TMP/box.log" ] || tail -n 40 "$NET_TMP/box.log" | sed 's/^/# box: /'
+}
+
+skip_all() { # reason
+	skip "$1"
+	finish
+}
+
+# Leave at once when a step without which nothing else makes sense failed.
+need() { # sentence, command...
+	local before=$NR_FAILED
+	check "$@"
+	[ "$NR_FAILED" = "$before" ] || finish
+}
+
+# ---- the box with two interfaces -------------------------------------------------------------
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip_all 'needs root (network namespaces)'
+}
+
+# Write a configuration: the common head, then the pipelines from standard input.
+box_config() { # file, [extra line of the interfaces' mappings, e.g. "mode: generic"]
+	{
+		cat <<-END
+			version: 1
+			box:
+			  run_dir: $NET_TMP/run
+			memory:
+			  frames: 16K
+			  flows: 8K
+			interfaces:
+			  - { name: lan, nic: lan${2:+, $2} }
+			  - { name: wan, nic: wan${2:+, $2} }
+			wires:
+			  - [lan, wan]
+			pipelines:
+		END
+		cat
+	} >"$1"
+}
+
+# The same without interfaces, for captures.
+file_config() { # file
+	{
+		printf 'version: 1\nbox:\n  run_dir: %s\npipelines:\n' "$NET_TMP/run"
+		cat
+	} >"$1"
+}
+
+offline() { # configuration, input, output
+	"$B/bin/flowosctl" run "$1" --read "$2" --write "$3" >"$NET_TMP/offline.log" 2>&1
+}
+
+# `need` cannot hold a background job's pid in its subshell: start the box in this shell.
+need_box() { # configuration
+	local failed=0
+	box_start "$1" 2>"$NET_TMP/start.err" || failed=1
+	ok $failed "the box starts" && return
+	sed 's/^/# /' "$NET_TMP/start.err"
+	finish
+}
+
+need_topo() {
+	need_root
+	need "client, box and server are connected by the bridge" topo_up
+	topo_describe | sed 's/^/# /'
+}
+
+# ---- VLAN tags at the hosts ------------------------------------------------------------------
+
+# Tag everything between the hosts with VID (and an outer 802.1ad tag).
+vlan_on() { # VID [outer VID]
+	local ns opt="-DVID=$1"
+	[ -z "${2:-}" ] || opt="$opt -DOUTER=$2"
+	# shellcheck disable=SC2086 # several options
+	clang -g -O2 -target bpf $opt -I"/usr/include/$(gcc -print-multiarch)" \
+		-c -o "$NET_TMP/vlan.o" tests/net/vlan.bpf.c || return 1
+	for ns in client server; do
+		tc -n "$NET-$ns" qdisc replace dev eth0 clsact &&
+			tc -n "$NET-$ns" filter add dev eth0 egress bpf da obj "$NET_TMP/vlan.o" \
+				sec tc/push &&
+			tc -n "$NET-$ns" filter add dev eth0 ingress bpf da obj "$NET_TMP/vlan.o" \
+				sec tc/pop || return 1
+		# Room for the second tag, which the devices' MTU does not allow for.
+		[ -z "${2:-}" ] || mtu_of_routes "$NET-$ns" 1492 || return 1
+	done
+}
+
+vlan_off() {
+	local ns
+	for ns in client server; do
+		tc -n "$NET-$ns" qdisc del dev eth0 clsact
+	done
+}
+
+mtu_of_routes() { # namespace, mtu
+	ip -n "$1" route replace 10.77.0.0/24 dev eth0 proto kernel scope link mtu "$2" &&
+		ip -n "$1" -6 route replace fd77::/64 dev eth0 proto kernel metric 256 mtu "$2"
+}
+
+# ---- fetching --------------------------------------------------------------------------------
+
+fetch() { # url, file
+	in_client curl -s -S -g --max-time "${FETCH_S:-60}" -o "$2" "$1"
+}
+
+same_file() { # a, b, sentence
+	is "$(sha "$1" 2>/dev/null)" "$(sha "$2")" "$3"
+}
