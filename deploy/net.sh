@@ -20,7 +20,7 @@ NET=${NET:-flowos}
 NET_QUEUES=${NET_QUEUES:-1}
 NET_OFFLOADS=${NET_OFFLOADS:-on}
 B=$(realpath -m "${B:-build}")
-NET_TMP=$(mktemp -d "${TMPDIR:-/tmp}/$NET.XXXXXX")
+NET_TMP=$(mktemp -d --suffix="-$NET")
 CLIENT=10.77.0.2 SERVER=10.77.0.1 CLIENT6=fd77::2 SERVER6=fd77::1
 HUGE=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 PYTHON=python3
@@ -36,7 +36,8 @@ in_server() { ip netns exec "$NET-server" "$@"; }
 host_up() { # namespace, address, IPv6 address
 	ip -n "$1" link set lo up
 	# A kernel whose default is another may refuse cubic in a namespace; reno never is refused.
-	ip netns exec "$1" sysctl -q -w net.ipv4.tcp_congestion_control=cubic 2>/dev/null ||
+	ip netns exec "$1" sysctl -q -w net.ipv4.tcp_congestion_control=cubic \
+		2>/dev/null ||
 		ip netns exec "$1" sysctl -q -w net.ipv4.tcp_congestion_control=reno
 	ip netns exec "$1" sysctl -q -w net.ipv4.tcp_no_metrics_save=1 net.ipv6.conf.eth0.accept_dad=0 \
 		net.ipv6.conf.eth0.accept_ra=0 net.ipv6.conf.eth0.router_solicitations=0

@@ -45,7 +45,8 @@ install() {
 	no_daemons
 	echo "deps: installing $*"
 	apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 && return
-	apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends "$@" >/dev/null
+	apt-get update -q >/dev/null &&
+		apt-get install -y -q --no-install-recommends "$@" >/dev/null
 }
 
 only_print=no
@@ -58,7 +59,8 @@ if [ $only_print = yes ]; then
 	printf '%s\n' "${need% }"
 elif [ -n "$need" ]; then
 	if [ "$(id -u)" != 0 ]; then
-		echo "deps: packages are missing: ${need% }; run \`make deps\` as root to install them" >&2
+		echo "deps: packages are missing: ${need% };" \
+			"run \`make deps\` as root to install them" >&2
 		exit 1
 	fi
 	# shellcheck disable=SC2086 # a list of names

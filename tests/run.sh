@@ -12,7 +12,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export B=${B:-build} FULL=${FULL:-0}
 export FOS_NET=fos$$
-TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/flowos-test.XXXXXX")
+TMPDIR=$(mktemp -d --suffix=-flowos-test)
 export TMPDIR
 HUGE=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 HUGE_BEFORE=$(cat $HUGE 2>/dev/null)
@@ -113,7 +113,7 @@ is_program() { [ -f "$1" ] && [ -x "$1" ]; }
 
 run_lint() {
 	local f
-	for f in tests/lint/*.sh; do
+	for f in tests/lint/[0-9][0-9]_*.sh; do
 		run 120 "lint ${f##*/}" bash "$f"
 	done
 }
@@ -132,8 +132,9 @@ fuzz_one() { # target
 	dir=$(mktemp -d)
 	seeds=tests/fuzz/corpus/$name
 	[ -d "$seeds" ] || seeds=
-	"$1" -seed=1 -runs="$(seconds 20000 500000)" -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 \
-		-artifact_prefix="$dir/" "$dir" ${seeds:+"$seeds"} >"$dir.log" 2>&1 && echo "ok 1 - $name survives its inputs" && return
+	"$1" -seed=1 -runs="$(seconds 20000 500000)" -rss_limit_mb=2048 -timeout=10 \
+		-artifact_prefix="$dir/" "$dir" ${seeds:+"$seeds"} >"$dir.log" 2>&1 &&
+		echo "ok 1 - $name survives its inputs" && return
 	echo "not ok 1 - $name survives its inputs"
 	tail -n 40 "$dir.log" | sed 's/^/# /'
 	return 1

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Which directory may include which, and who may use which library.
+. "$(dirname "$0")/lib.sh"
+
+# Includes of project headers in directory $1 that are not in the extended regex $2.
+includes_beyond() {
+	grep -rnE '^#[[:space:]]*include "' "$1" --include='*.[ch]' 2>/dev/null |
+		grep -vE "include \"($2)"
+}
+
+includes_beyond shm 'shm/' | rule 'shm/ includes only shm/'
+includes_beyond config 'config/|shm/layout\.h' |
+	rule 'config/ includes only itself and the limits of shm/layout.h'
+for d in ingress classifier egress pmhost; do
+	includes_beyond $d "$d/|shm/" | rule "$d/ includes only itself and shm/"
+done
+includes_beyond pms 'pmhost/pm\.h' | rule 'pms/ include only pmhost/pm.h'
+sources .c .h | grep -vE '^(tests|deploy)/' |
+	xargs -r grep -nE '#[[:space:]]*include "(tests|deploy)/' |
+	rule 'nothing includes tests/ or deploy/'
+sources .c .h | xargs -r grep -nE '#[[:space:]]*include "[^/"]*"' |
+	rule 'include paths start at the root of the tree'
+
+sources .c .h | grep -vE '^(shm|tests)/' |
+	xargs -r grep -nE '__atomic_|__sync_|_Atomic|stdatomic\.h|atomic_(load|store|fetch)' |
+	rule 'atomic operations are written in shm/ only'
+sources .c .h | grep -vE '^config/' | xargs -r grep -nE '<cyaml/|<yaml\.h>' |
+	rule 'YAML is read in config/ only'
+sources .c .h | grep -vE '^shm/' | xargs -r grep -nE '<(xdp|numa|numaif|liburing)(/|\.h)' |
+	rule 'libxdp, libnuma and liburing are used in shm/ only'
+finish
