@@ -34,16 +34,16 @@ in_server() { ip netns exec "$NET-server" "$@"; }
 # ---- topology --------------------------------------------------------------------------------
 
 host_up() { # namespace, address, IPv6 address
+	local run="ip netns exec $1"
 	ip -n "$1" link set lo up
 	# A kernel whose default is another may refuse cubic in a namespace; reno never is refused.
-	ip netns exec "$1" sysctl -q -w net.ipv4.tcp_congestion_control=cubic \
-		2>/dev/null ||
-		ip netns exec "$1" sysctl -q -w net.ipv4.tcp_congestion_control=reno
-	ip netns exec "$1" sysctl -q -w net.ipv4.tcp_no_metrics_save=1 net.ipv6.conf.eth0.accept_dad=0 \
+	$run sysctl -q -w net.ipv4.tcp_congestion_control=cubic 2>/dev/null ||
+		$run sysctl -q -w net.ipv4.tcp_congestion_control=reno
+	$run sysctl -q -w net.ipv4.tcp_no_metrics_save=1 net.ipv6.conf.eth0.accept_dad=0 \
 		net.ipv6.conf.eth0.accept_ra=0 net.ipv6.conf.eth0.router_solicitations=0
-	ip netns exec "$1" ethtool -K eth0 txvlan off >/dev/null
+	$run ethtool -K eth0 txvlan off >/dev/null
 	if [ "$NET_OFFLOADS" = off ]; then
-		ip netns exec "$1" ethtool -K eth0 tso off gso off gro off >/dev/null
+		$run ethtool -K eth0 tso off gso off gro off >/dev/null
 	fi
 	ip -n "$1" addr add "$2/24" dev eth0
 	ip -n "$1" -6 addr add "$3/64" dev eth0 nodad
