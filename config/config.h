@@ -52,6 +52,7 @@ enum {
 #define FOS_CONFIG_FRAMES_DEFAULT	(32u << 10)	/* packet frames */
 #define FOS_CONFIG_FRAMES_MIN		(1u << 10)
 #define FOS_CONFIG_FRAMES_MAX		(4u << 20)
+#define FOS_CONFIG_FRAMES_QUEUE_MIN	256u		/* frames needed per NIC queue */
 #define FOS_CONFIG_FRAME_SIZE_DEFAULT	2048u		/* bytes; 2048 or 4096 */
 #define FOS_CONFIG_FRAME_SIZE_LARGE	4096u
 #define FOS_CONFIG_FLOWS_DEFAULT	(64u << 10)	/* flow slots, two per connection */
@@ -171,7 +172,7 @@ struct fos_config_match {
 	int in_port;				/* index into interfaces, by fos_config_check() */
 	uint8_t eth_src[6], eth_dst[6];
 	uint16_t eth_type;			/* host order */
-	uint16_t vlan;				/* outermost VLAN id, 0..4094 */
+	uint16_t vlan;				/* outermost VLAN id, 1..4094 */
 	struct fos_config_prefix src, dst;
 	uint8_t proto;				/* IP protocol number */
 	struct fos_config_ports sport, dport;
