@@ -70,6 +70,9 @@ static void finish(struct fos_txn *t)
 	fos_barrier_compiler();
 	t->log->nr_redo = 0;
 	fos_release64(&t->log->applied, t->log->committed);
+	/* later plain stores (the next shadow slot) stay behind the versions just published; pairs
+	 * with the acquire fence between the two version reads in fos_box_pub() */
+	fos_fence_release();
 }
 
 int fos_txn_attach(struct fos_txn *t, struct fos_txn_log *log, void *base, uint64_t size)

@@ -1,0 +1,112 @@
+/* shm/box.c - from region offsets to pointers, and consistent reads of what PMs publish */
+#include "shm/box.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int check_head(const struct fos_box *box, uint32_t i, char *err, size_t n)
+{
+	const struct fos_dir_region *r = &box->dir->region[i];
+	const struct fos_region_head *h = (const void *)box->region[i].base;
+
+	if (h->magic != FOS_LAYOUT_MAGIC) {
+		snprintf(err, n, "region %s is not a FlowOS region (or not finished)", r->name);
+		return -EPROTO;
+	}
+	if (h->version != FOS_LAYOUT_VERSION) {
+		snprintf(err, n, "region %s has layout version %u, this program speaks %u", r->name,
+			 h->version, FOS_LAYOUT_VERSION);
+		return -EPROTO;
+	}
+	if (h->kind != r->kind || h->size != r->size || h->size > box->region[i].size ||
+	    h->box_id != box->dir->head.box_id) {
+		snprintf(err, n, "region %s does not belong to this box (kind %u size %llu)", r->name,
+			 h->kind, (unsigned long long)h->size);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
+{
+	const struct fos_pm_region *r = (const void *)base;
+
+	box->pm[pm] = r;
+	box->pm_flows[pm] = (const void *)(base + r->flows_off);
+	box->pm_edits[pm] = (const void *)(base + r->edits_off);
+	box->pm_inserts[pm] = base + r->inserts_off;
+	box->pm_rewrites[pm] = r->rewrites_off ? (const void *)(base + r->rewrites_off) : NULL;
+}
+
+static void bind_lane_member(struct fos_box *box, const struct fos_dir_proc *proc)
+{
+	const uint8_t *base = box->region[proc->region].base;
+
+	if (proc->role == FOS_ROLE_CLASSIFIER) {
+		box->cls = (const void *)base;
+		box->flows = (const void *)(base + box->cls->flows_off);
+		box->pieces = (const void *)(base + box->cls->pieces_off);
+	} else if (proc->role == FOS_ROLE_EGRESS) {
+		box->egr = (const void *)base;
+		box->outs = (const void *)(base + box->egr->outs_off);
+	} else if (proc->role == FOS_ROLE_PM) {
+		bind_pm(box, proc->index, base);
+	}
+}
+
+int fos_box_bind(struct fos_box *box, char *err, size_t err_size)
+{
+	const struct fos_dir *dir = box->dir;
+
+	box->lane = dir->proc[box->self].lane;
+	box->frame_shift = 0;
+	while ((1u << box->frame_shift) < dir->frame_size)
+		box->frame_shift++;
+	for (uint32_t i = 0; i < dir->nr_regions; i++) {
+		if (dir->region[i].kind == FOS_REGION_PACKETS) {
+			box->packets = box->region[i].base;
+			continue;
+		}
+		/* regions of other lanes are not mapped */
+		if (box->region[i].base && check_head(box, i, err, err_size) < 0)
+			return -EPROTO;
+	}
+	for (uint32_t i = 0; i < dir->nr_procs; i++) {
+		const struct fos_dir_proc *proc = &dir->proc[i];
+
+		if (proc->lane == box->lane && proc->role != FOS_ROLE_KEEPER &&
+		    box->region[proc->region].base)
+			bind_lane_member(box, proc);
+	}
+	return 0;
+}
+
+bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		 struct fos_pm_pub *out)
+{
+	const struct fos_pm_flow *f = &box->pm_flows[pm][flow];
+
+	for (int tries = 0; tries < 8; tries++) {
+		/* pairs with the release of `ver` in fos_txn_commit(): slot (ver & 1) is filled */
+		uint32_t ver = fos_acquire32(&f->ver);
+
+		*out = f->pub[ver & 1u];
+		fos_fence_acquire();
+		if (fos_relaxed32(&f->ver) == ver)
+			return out->gen == gen;
+	}
+	return false;
+}
+
+bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags)
+{
+	switch (dir->pm[pm].direction) {
+	case FOS_DIR_FORWARD:
+		return !(flow_flags & FOS_FLOW_REVERSE);
+	case FOS_DIR_REVERSE:
+		return flow_flags & FOS_FLOW_REVERSE;
+	default:
+		return true;
+	}
+}

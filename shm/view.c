@@ -1,0 +1,415 @@
+/* shm/view.c - composed iterators over pieces and edits, see view.h */
+#include "shm/view.h"
+
+#include <string.h>
+
+/* The walk restarts from `first` that many times when the classifier reclaims under it. */
+#define FIND_TRIES 4
+#define FIND_STEPS (1u << 22)
+
+bool fos_piece_get(const struct fos_box *box, uint32_t piece, uint32_t flow, uint32_t gen,
+		   struct fos_piece *out)
+{
+	const struct fos_piece *p;
+
+	if (piece >= box->cls->nr_pieces)
+		return false;
+	p = &box->pieces[piece];
+	*out = *p;
+	/* a piece reused while we copied it shows another owner or place now */
+	fos_fence_acquire();
+	if (fos_relaxed32(&p->flow) != flow || fos_relaxed32(&p->flow_gen) != gen ||
+	    fos_relaxed64(&p->pos) != out->pos)
+		return false;
+	return out->flow == flow && out->flow_gen == gen && out->frame < box->dir->nr_frames &&
+	       (uint32_t)out->off + out->len <= box->dir->frame_size &&
+	       (uint32_t)out->l4_off + out->l4_len <= box->dir->frame_size;
+}
+
+static uint64_t piece_start(const struct fos_piece *p, bool l4)
+{
+	return l4 ? p->pos_l4 : p->pos;
+}
+
+static uint64_t piece_end(const struct fos_piece *p, bool l4)
+{
+	return l4 ? p->pos_l4 + p->l4_len : p->pos + p->len;
+}
+
+/* Walks from `at` to the piece holding pos; FOS_NONE when the chain breaks. */
+static uint32_t walk(const struct fos_box *box, uint32_t flow, uint32_t gen, bool l4, uint64_t pos,
+		     uint32_t at, uint64_t tail)
+{
+	for (uint32_t i = 0; i < FIND_STEPS && at != FOS_NONE; i++) {
+		struct fos_piece p;
+
+		if (!fos_piece_get(box, at, flow, gen, &p) || piece_start(&p, l4) > pos)
+			return FOS_NONE;
+		if (pos < piece_end(&p, l4))
+			return at;
+		if (piece_end(&p, l4) >= tail && !l4)
+			return FOS_NONE;
+		at = p.next;
+	}
+	return FOS_NONE;
+}
+
+uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, bool app, bool l4,
+			uint64_t pos, uint32_t from)
+{
+	const struct fos_stream *s = app ? &box->flows[flow].app : &box->flows[flow].pkt;
+	/* pairs with the classifier's release of the tail: pieces below it are linked */
+	uint64_t tail = fos_acquire64(&s->tail);
+	uint32_t found;
+
+	if (pos >= (l4 ? fos_relaxed64(&s->tail_l4) : tail))
+		return FOS_NONE;
+	if (from != FOS_NONE) {
+		found = walk(box, flow, gen, l4, pos, from, tail);
+		if (found != FOS_NONE)
+			return found;
+	}
+	for (int i = 0; i < FIND_TRIES; i++) {
+		found = walk(box, flow, gen, l4, pos, fos_acquire32(&s->first), tail);
+		if (found != FOS_NONE)
+			return found;
+	}
+	return FOS_NONE;
+}
+
+bool fos_trailing_head(const struct fos_box *box, uint32_t pipeline, uint32_t stage,
+		       uint32_t flow, uint32_t gen, uint64_t *head)
+{
+	const struct fos_dir_stage *st = &box->dir->pipeline[pipeline].stage[stage];
+	uint32_t flags = box->flows[flow].flags;
+
+	*head = FOS_POS_MAX;
+	for (uint32_t i = 0; i < st->nr_pms; i++) {
+		struct fos_pm_pub pub;
+
+		if (!fos_box_watches(box->dir, st->pm[i], flags))
+			continue;
+		if (!fos_box_pub(box, st->pm[i], flow, gen, &pub))
+			pub.head = 0;
+		if (pub.head < *head)
+			*head = pub.head;
+	}
+	return true;
+}
+
+/* Copies edit record `idx` of a layer's editor and checks what can be checked alone. */
+static bool edit_get(const struct fos_view *v, const struct fos_layer *l, uint32_t idx,
+		     uint32_t nr, struct fos_edit *out)
+{
+	if (idx >= v->box->dir->nr_edits)
+		return false;
+	*out = v->box->pm_edits[l->editor][idx];
+	return out->flow == v->flow && out->flow_gen == v->gen && out->nr == nr &&
+	       out->ins <= FOS_INSERT_MAX && out->pos + out->del >= out->pos;
+}
+
+/* Places a layer's cursor at output position q: finds the edits behind and the one ahead. */
+static bool layer_seek(const struct fos_view *v, struct fos_layer *l, const struct fos_pm_pub *pub,
+		       uint64_t q)
+{
+	uint64_t in = pub->head, out = pub->out_head; /* a known pair of equal places */
+	uint32_t idx = pub->edit_first, nr = pub->edits_freed + 1;
+	struct fos_edit e;
+
+	l->out = q;
+	l->ins_off = 0;
+	l->edits = pub->edits;
+	for (uint32_t left = pub->edits - pub->edits_freed; left > 0; left--) {
+		if (!edit_get(v, l, idx, nr, &e) || e.pos + e.del > pub->head)
+			return false;
+		if (left != pub->edits - pub->edits_freed && e.out_pos - e.pos != out - in)
+			return false; /* not the place that the edit before it leads to */
+		if (q < e.out_pos + e.ins || q == e.out_pos) {
+			l->edit = idx;
+			l->nr = nr;
+			l->ins_off = q > e.out_pos ? (uint32_t)(q - e.out_pos) : 0;
+			l->in = q > e.out_pos ? e.pos : e.pos - (e.out_pos - q);
+			return true;
+		}
+		in = e.pos + e.del;
+		out = e.out_pos + e.ins;
+		idx = e.next;
+		nr++;
+	}
+	l->edit = FOS_NONE;
+	l->nr = nr;
+	l->in = in + (q - out);
+	return true;
+}
+
+/* Opens one stage as a layer above those already open; q is the wanted place in its output. */
+static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, struct fos_layer *l,
+		       uint64_t q)
+{
+	const struct fos_dir_stage *st = &v->box->dir->pipeline[pipeline].stage[stage];
+	uint32_t flags = v->box->flows[v->flow].flags;
+	struct fos_pm_pub pub, editor_pub = {0};
+
+	memset(l, 0, sizeof(*l));
+	l->editor = FOS_NONE;
+	l->edit = FOS_NONE;
+	l->limit = FOS_POS_MAX;
+	l->in = q;
+	l->out = q;
+	for (uint32_t i = 0; i < st->nr_pms; i++) {
+		uint32_t pm = st->pm[i];
+
+		if (!fos_box_watches(v->box->dir, pm, flags))
+			continue;
+		if (!fos_box_pub(v->box, pm, v->flow, v->gen, &pub))
+			memset(&pub, 0, sizeof(pub));
+		if (pub.head < l->limit)
+			l->limit = pub.head;
+		if (v->box->dir->pm[pm].edits) {
+			l->editor = pm;
+			editor_pub = pub;
+		}
+	}
+	if (l->editor == FOS_NONE)
+		return true;
+	if (editor_pub.edits - editor_pub.edits_freed > v->box->dir->nr_edits)
+		return false;
+	return layer_seek(v, l, &editor_pub, q);
+}
+
+static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
+{
+	const struct fos_flow *f = &v->box->flows[v->flow];
+	uint32_t pipeline = f->pipeline;
+	const struct fos_dir_pipeline *pl;
+	uint64_t q = pos;
+
+	if (pipeline >= v->box->dir->nr_pipelines)
+		return false;
+	pl = &v->box->dir->pipeline[pipeline];
+	v->nr_layers = stage > pl->nr_pkt_stages ? stage - pl->nr_pkt_stages : 0;
+	for (uint32_t i = v->nr_layers; i-- > 0;) {
+		struct fos_layer *l = &v->layer[i];
+
+		if (!layer_open(v, pipeline, pl->nr_pkt_stages + i, l, q)) {
+			v->broken = l->editor;
+			return false;
+		}
+		q = l->in;
+	}
+	v->base = q;
+	v->piece = FOS_NONE;
+	/* read after the heads: what a PM has released lies below this tail */
+	v->base_tail = fos_acquire64(&f->app.tail);
+	return fos_acquire32(&f->gen) == v->gen && q <= v->base_tail;
+}
+
+bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow, uint32_t gen,
+		   uint32_t stage, uint64_t pos)
+{
+	v->box = box;
+	v->flow = flow;
+	v->gen = gen;
+	/* an edit freed and reused between the copy of `pub` and the copy of the record looks
+	 * broken once; what is still broken after fresh copies is */
+	for (int i = 0; i < 4; i++) {
+		v->broken = FOS_NONE;
+		if (open_once(v, stage, pos))
+			return true;
+		if (v->broken == FOS_NONE)
+			return false;
+	}
+	return false;
+}
+
+static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
+{
+	struct fos_piece p;
+	uint64_t off, n;
+
+	if (v->base >= v->base_tail || max == 0)
+		return false;
+	v->piece = fos_piece_find(v->box, v->flow, v->gen, true, false, v->base, v->piece);
+	if (v->piece == FOS_NONE || !fos_piece_get(v->box, v->piece, v->flow, v->gen, &p) ||
+	    v->base < p.pos || v->base >= p.pos + p.len)
+		return false;
+	off = v->base - p.pos;
+	n = p.len - off;
+	if (n > max)
+		n = max;
+	if (n > v->base_tail - v->base)
+		n = v->base_tail - v->base;
+	span->data = fos_box_frame(v->box, p.frame) + p.off + off;
+	span->len = (uint32_t)n;
+	span->kind = FOS_SPAN_PIECE;
+	span->pos = v->base;
+	span->base_pos = v->base;
+	span->piece = v->piece;
+	span->piece_off = (uint32_t)off;
+	span->edit_pm = FOS_NONE;
+	v->base += n;
+	return true;
+}
+
+static bool pull(struct fos_view *v, uint32_t depth, uint64_t max, struct fos_span *span);
+
+/* Consumes n bytes of the output of the first `depth` layers. */
+static bool skip(struct fos_view *v, uint32_t depth, uint64_t n)
+{
+	struct fos_span s;
+
+	if (depth == 0) {
+		/* deleted pieces need not be looked at */
+		if (n > v->base_tail - v->base)
+			return false;
+		v->base += n;
+		return true;
+	}
+	while (n > 0) {
+		if (!pull(v, depth, n, &s))
+			return false;
+		n -= s.len;
+	}
+	return true;
+}
+
+/* The edit at the cursor, if it is due: copied, checked and within the trailing head. */
+static bool edit_due(struct fos_view *v, const struct fos_layer *l, struct fos_edit *e, bool *at)
+{
+	*at = false;
+	if (l->edit == FOS_NONE)
+		return true;
+	if (!edit_get(v, l, l->edit, l->nr, e) || e->pos < l->in) {
+		v->broken = l->editor;
+		return false;
+	}
+	*at = e->pos == l->in && e->pos + e->del <= l->limit;
+	return true;
+}
+
+static bool edit_finish(struct fos_view *v, uint32_t depth, const struct fos_edit *e)
+{
+	struct fos_layer *l = &v->layer[depth - 1];
+
+	if (!skip(v, depth - 1, e->del)) {
+		v->broken = l->editor;
+		return false;
+	}
+	l->in += e->del;
+	l->ins_off = 0;
+	l->edit = l->nr < l->edits ? e->next : FOS_NONE;
+	l->nr++;
+	return true;
+}
+
+static void span_of_insert(struct fos_view *v, struct fos_layer *l, const struct fos_edit *e,
+			   uint64_t max, struct fos_span *span)
+{
+	uint32_t n = e->ins - l->ins_off;
+
+	if (n > max)
+		n = (uint32_t)max;
+	span->data = v->box->pm_inserts[l->editor] + (uint64_t)l->edit * FOS_INSERT_MAX +
+		     l->ins_off;
+	span->len = n;
+	span->kind = FOS_SPAN_INSERT;
+	span->pos = l->out;
+	span->base_pos = v->base;
+	span->piece = FOS_NONE;
+	span->piece_off = 0;
+	span->edit_pm = l->editor;
+	l->ins_off += n;
+	l->out += n;
+}
+
+static bool pull(struct fos_view *v, uint32_t depth, uint64_t max, struct fos_span *span)
+{
+	struct fos_layer *l;
+	struct fos_edit e;
+	uint64_t room;
+	bool at;
+
+	if (depth == 0)
+		return pull_base(v, max, span);
+	l = &v->layer[depth - 1];
+	for (;;) {
+		if (!edit_due(v, l, &e, &at))
+			return false;
+		if (!at)
+			break;
+		if (l->ins_off < e.ins) {
+			span_of_insert(v, l, &e, max, span);
+			return true;
+		}
+		if (!edit_finish(v, depth, &e))
+			return false;
+	}
+	room = l->limit > l->in ? l->limit - l->in : 0;
+	if (l->edit != FOS_NONE && e.pos - l->in < room)
+		room = e.pos - l->in;
+	if (room == 0 || !pull(v, depth - 1, max < room ? max : room, span))
+		return false;
+	l->in += span->len;
+	span->pos = l->out;
+	l->out += span->len;
+	return true;
+}
+
+bool fos_view_next(struct fos_view *v, uint32_t max, struct fos_span *span)
+{
+	return pull(v, v->nr_layers, max, span);
+}
+
+bool fos_view_settle(struct fos_view *v)
+{
+	bool moved = false;
+
+	for (uint32_t depth = 1; depth <= v->nr_layers; depth++) {
+		struct fos_layer *l = &v->layer[depth - 1];
+		struct fos_edit e;
+		bool at;
+
+		while (edit_due(v, l, &e, &at) && at && l->ins_off == e.ins) {
+			if (!edit_finish(v, depth, &e))
+				return moved;
+			moved = true;
+		}
+	}
+	return moved;
+}
+
+/* Where input tail t of a layer lies in its output, walking the edits ahead of the cursor. */
+static uint64_t layer_tail(const struct fos_view *v, const struct fos_layer *l, uint64_t t)
+{
+	uint64_t in = l->in, out = l->out;
+	uint32_t idx = l->edit, nr = l->nr, ins_off = l->ins_off;
+
+	while (idx != FOS_NONE) {
+		struct fos_edit e;
+
+		if (!edit_get(v, l, idx, nr, &e) || e.pos < in || e.pos > t)
+			break;
+		if (e.pos + e.del > t)
+			return out + (e.pos - in); /* crosses the trailing head: waits */
+		out += e.pos - in + (e.ins - ins_off);
+		in = e.pos + e.del;
+		ins_off = 0;
+		idx = nr < l->edits ? e.next : FOS_NONE;
+		nr++;
+	}
+	return t > in ? out + (t - in) : out;
+}
+
+uint64_t fos_view_tail(const struct fos_view *v)
+{
+	uint64_t t = v->base_tail;
+
+	for (uint32_t i = 0; i < v->nr_layers; i++) {
+		const struct fos_layer *l = &v->layer[i];
+
+		if (l->limit < t)
+			t = l->limit;
+		t = layer_tail(v, l, t);
+	}
+	return t;
+}
