@@ -1,0 +1,72 @@
+/* shm/pmfile.h - what a PM's shared object says of itself, read without running it
+ *
+ * pmhost/pm.h puts a module's constants in ELF section ".flowos.pm"; the two structs are the same
+ * bytes (tests/unit/test_pm_file.c asserts it), declared twice because pm.h includes nothing.  The
+ * keeper reads them to lay out a PM's region; the host compares them with what it loads.
+ */
+#ifndef FOS_SHM_PMFILE_H
+#define FOS_SHM_PMFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+#define FOS_PMFILE_ABI 1u
+#define FOS_PMFILE_SECTION ".flowos.pm"
+#define FOS_PMFILE_MAGIC 0x4d50534f574f4c46ull /* "FLOWOSPM" */
+
+/* Bounds on what a module may ask for, bytes. */
+#define FOS_PMFILE_CTX_MAX 1984u
+#define FOS_PMFILE_STATE_MAX (16u << 20)
+
+/* The host keeps its own committed words before the author's bytes in each context slot and each
+ * state slot (pmhost/host.h). */
+#define FOS_PM_HOST_CTX 16u
+#define FOS_PM_HOST_STATE 64u
+
+enum fos_pmfile_flag { FOS_PMFILE_EDITS = 1u << 0, FOS_PMFILE_REWRITES = 1u << 1 };
+
+struct fos_pmfile_section {
+	uint64_t magic;
+	uint32_t size;
+	uint32_t abi;
+	char name[FOS_NAME_MAX];
+	uint32_t stream; /* enum fos_stream_id */
+	uint32_t flags;  /* enum fos_pmfile_flag */
+	uint32_t ctx_size;
+	uint32_t state_size;
+	uint8_t has_init;
+	uint8_t has_open;
+	uint8_t has_data;
+	uint8_t has_close;
+	uint8_t has_timer;
+	uint8_t has_message;
+	uint8_t has_fini;
+	uint8_t pad[17];
+};
+
+struct fos_pmfile {
+	char name[FOS_NAME_MAX]; /* as the module calls itself; always terminated */
+	uint32_t stream;
+	bool edits;
+	bool rewrites;
+	bool gates;          /* has on_open: a connection's first packet waits for it */
+	uint32_t ctx_size;   /* of a context slot: with the host's part, multiple of 16 */
+	uint32_t state_size; /* of a state slot: likewise, multiple of 64 */
+};
+
+/* Reads a shared object's constants.  0, or -errno with one line in err that says what is wrong
+ * with which file: -ENOENT and the like from open(), -ENOEXEC not an ELF64 shared object of this
+ * machine or without the section, -EPROTO another ABI (both numbers are named), -EINVAL values out
+ * of bounds.  Any bytes in the file are survived.  Caller: keeper, host, flowosctl. */
+int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t err_size);
+
+/* The same over bytes already in memory; `name` is for the messages. */
+int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct fos_pmfile *out,
+		     char *err, size_t err_size);
+
+_Static_assert(sizeof(struct fos_pmfile_section) == 88, "section: as pmhost/pm.h has it");
+
+#endif
