@@ -31,6 +31,9 @@ struct fos_xsk_sizes {
 	uint32_t comp;
 };
 
+/* what keeper, ingress and egress of a box agree on */
+#define FOS_XSK_SIZES {.rx = 2048, .fill = 2048, .tx = 2048, .comp = 2048}
+
 enum fos_xsk_mode {
 	FOS_XSK_COPY,     /* works with every driver; all sockets of a UMEM are alike in this */
 	FOS_XSK_ZEROCOPY, /* or fail */

@@ -1,0 +1,78 @@
+/* ingress/ingress.h - the ingress process: frames in, validated, on to their lane
+ *
+ * One process per NIC queue, or one for a capture file.  Writer of its own region, of the FILL ring
+ * and of the metadata of frames it receives into.  Nothing here is lost when the process is killed:
+ * the claim table says which frames were in its hands, the kernel's rings say what it had not
+ * taken yet, its own rings say what it had passed on.
+ */
+#ifndef FOS_INGRESS_INGRESS_H
+#define FOS_INGRESS_INGRESS_H
+
+#include "ingress/parse.h"
+#include "shm/build.h"
+#include "shm/capture.h"
+#include "shm/proc.h"
+#include "shm/xsk.h"
+
+/* claims[frame] of an ingress region: state in the low two bits, generation above.  The generation
+ * grows each time the frame is passed on, so that a descriptor in a ring says which time. */
+enum fos_ingress_claim {
+	FOS_ING_AWAY = 0,  /* another process has it */
+	FOS_ING_HELD = 1,  /* free, or being filled in */
+	FOS_ING_KERNEL = 2 /* in the FILL or RX ring */
+};
+
+/* private area of the ingress region */
+struct fos_ingress_private {
+	uint64_t magic;      /* set once the initial frames are claimed */
+	uint64_t nr_read;    /* offline: frames of the capture taken so far (delivered or dropped) */
+	uint64_t batch_end;  /* offline: clock at the end of the batch in flight */
+	uint32_t phase;      /* offline: enum in replay.c */
+	uint32_t pad;
+};
+
+struct fos_ingress {
+	struct fos_proc *proc;
+	struct fos_ingress_private *priv;
+	uint32_t *claims;
+	uint32_t *stack; /* free frames; rebuilt from claims at every start */
+	uint32_t nr_stack;
+	uint32_t frame_size;
+	struct fos_ring_prod *lane[FOS_MAX_LANES];
+	/* live */
+	struct fos_xsk_rx xsk;
+	bool has_xsk;
+	/* capture */
+	struct fos_capture *capture;
+	struct fos_capture_packet pending;
+	bool has_pending;
+	bool at_end;
+};
+
+extern const struct fos_proc_hooks fos_ingress_hooks;
+struct fos_ingress *fos_ingress_new(void);
+void fos_ingress_free(struct fos_ingress *g);
+
+/* Frames that came home over the FREE rings go on the stack.  Returns how many. */
+uint32_t fos_ingress_collect(struct fos_ingress *g);
+
+/* Passes a parsed frame to its lane; the ring must have room.  Visible after
+ * fos_ring_commit(), before which the claim must not be cleared: see fos_ingress_passed(). */
+void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_t frame);
+
+/* After the commit: the frame is no longer ours. */
+void fos_ingress_passed(struct fos_ingress *g, uint32_t frame);
+
+/* The lane's ring for a packet. */
+struct fos_ring_prod *fos_ingress_lane(struct fos_ingress *g, const struct fos_frame_meta *m);
+
+/* Counts a received packet by what its metadata say. */
+void fos_ingress_count(struct fos_ingress *g, const struct fos_frame_meta *m);
+
+/* live.c and replay.c: one batch each. */
+int fos_ingress_live_init(struct fos_ingress *g);
+uint32_t fos_ingress_live(struct fos_ingress *g);
+int fos_ingress_replay_init(struct fos_ingress *g);
+uint32_t fos_ingress_replay(struct fos_ingress *g);
+
+#endif

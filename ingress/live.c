@@ -1,0 +1,112 @@
+/* ingress/live.c - receiving from one NIC queue over AF_XDP */
+#include <errno.h>
+#include <string.h>
+
+#include "ingress/ingress.h"
+
+#define RX_BATCH 64u
+#define FILL_BATCH 64u
+
+int fos_ingress_live_init(struct fos_ingress *g)
+{
+	static const struct fos_xsk_sizes sizes = FOS_XSK_SIZES;
+	char err[256];
+
+	if (fos_xsk_adopt_rx(&g->xsk, g->proc->fds.xsk, &sizes, err, sizeof(err)) < 0) {
+		fos_log(FOS_LOG_ERROR, "%s", err);
+		return -EIO;
+	}
+	g->has_xsk = true;
+	return fos_proc_watch(g->proc, g->proc->fds.xsk);
+}
+
+/* Gives free frames to the kernel: claimed for it before the FILL ring's producer moves. */
+static uint32_t refill(struct fos_ingress *g)
+{
+	uint32_t room = fos_xsk_fill_room(&g->xsk), done = 0;
+
+	while (room > 0 && g->nr_stack > 0) {
+		uint64_t addr[FILL_BATCH];
+		uint32_t n = 0;
+
+		while (n < FILL_BATCH && n < room && n < g->nr_stack) {
+			uint32_t f = g->stack[g->nr_stack - 1 - n];
+
+			fos_relaxed_store32(&g->claims[f],
+					    (g->claims[f] & ~3u) | FOS_ING_KERNEL);
+			addr[n++] = (uint64_t)f * g->frame_size;
+		}
+		g->nr_stack -= n;
+		if (fos_xsk_fill(&g->xsk, addr, n) < n)
+			break;
+		room -= n;
+		done += n;
+	}
+	return done;
+}
+
+static void describe(struct fos_ingress *g, const struct xdp_desc *d, uint32_t frame)
+{
+	struct fos_frame_meta *m = fos_box_meta(&g->proc->box, frame);
+
+	memset(m, 0, sizeof(*m));
+	m->data_off = (uint16_t)(d->addr & (g->frame_size - 1));
+	m->len = (uint16_t)d->len;
+	m->orig_len = m->len;
+	m->link = FOS_LINK_ETHERNET;
+	m->port = (uint8_t)g->proc->me->port;
+	m->queue = (uint16_t)g->proc->me->queue;
+	m->time_ns = g->proc->now_ns;
+	m->next_frame = FOS_NONE;
+	fos_parse((const uint8_t *)m, m, g->proc->dir->hash_key);
+}
+
+/* Takes up to n descriptors; stops where a lane has no room (they wait in the RX ring, which
+ * the kernel counts when it overflows).  Returns how many were used up. */
+static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *passed,
+		     uint32_t *nr_passed)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct xdp_desc *d = fos_xsk_rx_desc(&g->xsk, idx + i);
+		uint32_t frame = (uint32_t)(d->addr / g->frame_size);
+		struct fos_ring_prod *ring;
+		struct fos_frame_meta *m;
+
+		/* already passed on by a predecessor that died before it released the RX ring */
+		if (frame >= g->proc->dir->nr_frames ||
+		    (g->claims[frame] & 3u) != FOS_ING_KERNEL)
+			continue;
+		describe(g, d, frame);
+		m = fos_box_meta(&g->proc->box, frame);
+		ring = fos_ingress_lane(g, m);
+		if (fos_ring_room(ring, 1) == 0)
+			break;
+		fos_ingress_count(g, m);
+		fos_ingress_pass(g, ring, frame);
+		passed[(*nr_passed)++] = frame;
+	}
+	return i;
+}
+
+uint32_t fos_ingress_live(struct fos_ingress *g)
+{
+	uint32_t passed[RX_BATCH], nr_passed = 0, idx = 0;
+	uint32_t done = fos_ingress_collect(g);
+	uint32_t n, used;
+
+	done += refill(g);
+	n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx);
+	if (n == 0)
+		return done;
+	used = take(g, idx, n, passed, &nr_passed);
+	for (uint32_t lane = 0; lane < g->proc->dir->nr_lanes; lane++)
+		fos_ring_commit(g->lane[lane]);
+	for (uint32_t i = 0; i < nr_passed; i++)
+		fos_ingress_passed(g, passed[i]);
+	/* the kernel may reuse the slots only now: what was in them is in the lanes' rings */
+	xsk_ring_cons__cancel(&g->xsk.rx, n - used);
+	fos_xsk_rx_release(&g->xsk, used);
+	return done + used;
+}
