@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int fos_io_open(struct fos_io *io, int fd, bool plain)
@@ -166,13 +167,40 @@ const uint8_t *fos_io_take(struct fos_io *io, size_t n)
 	return io->spill;
 }
 
+/* Jump ahead in a regular file, as far as it goes; the current buffer has been used up. */
+static uint64_t jump(struct fos_io *io, uint64_t n)
+{
+	struct stat st;
+	uint64_t left;
+
+	if (!io->seekable || fstat(io->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (io->flying) {
+		wait_done(io); /* read ahead in vain */
+		io->flying = false;
+	}
+	left = (uint64_t)st.st_size > io->file_off ? (uint64_t)st.st_size - io->file_off : 0;
+	if (n > left)
+		n = left;
+	io->file_off += n;
+	io->used += n;
+	return n;
+}
+
 uint64_t fos_io_skip(struct fos_io *io, uint64_t n)
 {
 	uint64_t done = 0;
 
-	while (done < n && (io->pos < io->have || refill(io))) {
+	while (done < n) {
 		size_t part = io->have - io->pos;
 
+		if (!part) {
+			if (n - done > FOS_IO_CHUNK && !io->eof)
+				done += jump(io, n - done);
+			if (done == n || !refill(io))
+				break;
+			continue;
+		}
 		if (part > n - done)
 			part = (size_t)(n - done);
 		io->pos += part;

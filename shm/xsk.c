@@ -171,9 +171,16 @@ void fos_xsk_leave_tx(struct fos_xsk_tx *t)
 
 /* ---- receive --------------------------------------------------------------------------------- */
 
+/* What was peeked at and not released is seen again: start from our own word each time. */
+static uint32_t peek(struct xsk_ring_cons *c, uint32_t max, uint32_t *idx)
+{
+	c->cached_cons = fos_relaxed32(c->consumer);
+	return xsk_ring_cons__peek(c, max, idx);
+}
+
 uint32_t fos_xsk_rx_peek(struct fos_xsk_rx *r, uint32_t max, uint32_t *idx)
 {
-	return xsk_ring_cons__peek(&r->rx, max, idx);
+	return peek(&r->rx, max, idx);
 }
 
 void fos_xsk_rx_release(struct fos_xsk_rx *r, uint32_t n)
@@ -251,7 +258,7 @@ int fos_xsk_tx_kick(struct fos_xsk_tx *t)
 
 uint32_t fos_xsk_comp_peek(struct fos_xsk_tx *t, uint32_t max, uint32_t *idx)
 {
-	return xsk_ring_cons__peek(&t->comp, max, idx);
+	return peek(&t->comp, max, idx);
 }
 
 void fos_xsk_comp_release(struct fos_xsk_tx *t, uint32_t n)

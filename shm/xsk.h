@@ -124,8 +124,9 @@ void fos_xsk_use_tx(struct fos_xsk_tx *t, const struct fos_xsk_pair *pair);
 void fos_xsk_leave_rx(struct fos_xsk_rx *r);
 void fos_xsk_leave_tx(struct fos_xsk_tx *t);
 
-/* Up to `max` received descriptors, the first at ring index *idx.  They stay the kernel's
- * promise until released: peek, pass on, release the same number. */
+/* Up to `max` received descriptors, the first at ring index *idx.  They stay in the ring until
+ * released, and what is not released is seen by the next peek again: peek, pass on, release as
+ * many from the front as were passed on. */
 uint32_t fos_xsk_rx_peek(struct fos_xsk_rx *r, uint32_t max, uint32_t *idx);
 void fos_xsk_rx_release(struct fos_xsk_rx *r, uint32_t n);
 
