@@ -1,0 +1,110 @@
+/* Golden offsets of the shared-memory contract: a change here needs a new FOS_LAYOUT_VERSION. */
+#include "shm/counter.h"
+#include "shm/layout.h"
+#include "tests/tap.h"
+
+#define OFFSET(type, field, want) \
+	is_u64(offsetof(struct type, field), want, #type "." #field)
+#define SIZE(type, want) is_u64(sizeof(struct type), want, "sizeof " #type)
+
+static void test_heads(void)
+{
+	is_u64(FOS_LAYOUT_VERSION, 1, "these are the offsets of layout version 1");
+	OFFSET(fos_region_head, magic, 0);
+	OFFSET(fos_region_head, version, 8);
+	OFFSET(fos_region_head, size, 16);
+	OFFSET(fos_region_head, box_id, 24);
+	OFFSET(fos_region_head, heartbeat_ns, 64);
+	OFFSET(fos_region_head, pid, 72);
+	OFFSET(fos_region_head, sleeping, 128);
+	OFFSET(fos_region_head, clock_ns, 192);
+	OFFSET(fos_region_head, flush, 200);
+	OFFSET(fos_region_head, clock_seen_ns, 208);
+	OFFSET(fos_region_head, flush_seen, 216);
+	OFFSET(fos_region_head, eof, 224);
+	OFFSET(fos_region_head, counter, 256);
+	OFFSET(fos_cls, flows_off, 4096);
+	OFFSET(fos_pm_region, flows_off, 4096);
+	OFFSET(fos_egr, outs_off, 4096);
+	OFFSET(fos_ing, claims_off, 4096);
+	OFFSET(fos_dir, nr_regions, 4096);
+}
+
+static void test_rings(void)
+{
+	SIZE(fos_ring, 128);
+	OFFSET(fos_ring, tail, 64);
+	SIZE(fos_cursor, 64);
+	SIZE(fos_desc, 32);
+	OFFSET(fos_desc, pos, 16);
+	OFFSET(fos_desc, len, 24);
+	OFFSET(fos_desc, kind, 28);
+	SIZE(fos_hint, 8);
+	SIZE(fos_msg, 256);
+	OFFSET(fos_txn_log, committed, 0);
+	OFFSET(fos_txn_log, applied, 8);
+	OFFSET(fos_txn_log, redo, 64);
+}
+
+static void test_flows(void)
+{
+	SIZE(fos_flow, 256);
+	OFFSET(fos_flow, gen, 0);
+	OFFSET(fos_flow, src, 8);
+	OFFSET(fos_flow, sport, 40);
+	OFFSET(fos_flow, isn, 64);
+	OFFSET(fos_flow, pkt, 128);
+	OFFSET(fos_flow, app, 152);
+	OFFSET(fos_flow, fin_pos, 192);
+	OFFSET(fos_flow, state, 200);
+	SIZE(fos_stream, 24);
+	SIZE(fos_piece, 64);
+	OFFSET(fos_piece, frame, 24);
+	OFFSET(fos_piece, flow, 40);
+	OFFSET(fos_piece, next, 48);
+	OFFSET(fos_piece, flags, 52);
+}
+
+static void test_pms(void)
+{
+	SIZE(fos_pm_pub, 48);
+	SIZE(fos_pm_flow, 128);
+	OFFSET(fos_pm_flow, pub, 16);
+	OFFSET(fos_pm_pub, head, 8);
+	OFFSET(fos_pm_pub, out_head, 16);
+	OFFSET(fos_pm_pub, edits, 28);
+	SIZE(fos_edit, 64);
+	OFFSET(fos_edit, out_pos, 8);
+	OFFSET(fos_edit, next, 28);
+	OFFSET(fos_edit, nr, 40);
+	SIZE(fos_rewrite, 64);
+	SIZE(fos_out, 64);
+	OFFSET(fos_out, pos, 8);
+	OFFSET(fos_out, done, 48);
+	SIZE(fos_forced, 16);
+	SIZE(fos_frame_meta, 64);
+	OFFSET(fos_frame_meta, flags, 16);
+	OFFSET(fos_frame_meta, l3_off, 28);
+	OFFSET(fos_frame_meta, payload_len, 34);
+	OFFSET(fos_frame_meta, frag_id, 52);
+	OFFSET(fos_frame_meta, next_frame, 60);
+}
+
+static void test_counters(void)
+{
+	uint32_t documented = 0;
+
+	for (uint32_t i = 0; i < FOS_NR_COUNTERS; i++)
+		documented += fos_counter_table[i].help[0] != 0 && fos_counter_table[i].unit[0] != 0;
+	is_u64(documented, FOS_NR_COUNTERS, "every counter has a unit and a sentence");
+}
+
+int main(void)
+{
+	test_heads();
+	test_rings();
+	test_flows();
+	test_pms();
+	test_counters();
+	return done();
+}
