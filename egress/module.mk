@@ -1,0 +1,1 @@
+egress_SRCS := egress/seqmap.c
