@@ -6,7 +6,7 @@
 #include "config/check.h"
 #include "config/report.h"
 
-enum { HINT_MAX = 600, PLACE_MAX = 80 };
+enum { HINT_MAX = 600, PLACE_MAX = 112 };
 
 static const char *stream_name(enum fos_pm_stream stream)
 {

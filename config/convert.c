@@ -242,7 +242,7 @@ static int convert_interface(struct fos_config *cfg, const struct fos_raw_interf
 	return fos_convert_worse(ret, convert_queues(cfg, to, raw->queues));
 }
 
-static int convert_wire(struct fos_config *cfg, char *const raw[2], const struct fos_node *node)
+static int convert_wire(struct fos_config *cfg, char *const *raw, const struct fos_node *node)
 {
 	struct fos_config_wire *to = &cfg->wires[cfg->wires_nr++];
 	int ret = 0;

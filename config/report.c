@@ -6,8 +6,8 @@
 #include "config/report.h"
 
 enum {
-	LINE_SHOWN_MAX = 100,	/* characters of a source line */
-	LINE_BEFORE_CARET = 70,	/* of them before the caret when the line is longer */
+	LINE_SHOWN_MAX = 110,	/* characters of a source line */
+	LINE_BEFORE_CARET = 90,	/* of them before the caret when the line is longer */
 	WORD_MAX = 64,		/* longer words get no suggestion */
 };
 
@@ -31,11 +31,12 @@ static size_t break_length(const char *p, const char *end)
 /* The 1-based line of the source: its start, with *stop behind its last byte; NULL if absent. */
 static const char *find_line(const struct fos_config *cfg, int line, const char **stop)
 {
-	const char *p = cfg->text, *end = cfg->text + cfg->text_len, *start;
+	const char *p = cfg->text, *end, *start;
 	size_t n;
 
 	if (p == NULL || line < 1)
 		return NULL;
+	end = p + cfg->text_len;
 	if (cfg->text_len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3;
 	for (start = p; p < end;) {
@@ -63,18 +64,26 @@ static const char *next_char(const char *p, const char *stop)
 	return p;
 }
 
-/* Print the characters of [p, stop), at most `max`; tabs stay, other controls become dots. */
+/* Is [p, next) one character that a terminal can show? */
+static bool showable(const char *p, const char *next)
+{
+	unsigned char c = (unsigned char)*p;
+	int n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	return n == next - p && (c >= ' ' || c == '\t') && c != 0x7f;
+}
+
+/* Print the characters of [p, stop), at most `max`; what cannot be shown becomes a dot. */
 static void put_chars(FILE *out, const char *p, const char *stop, int max)
 {
 	const char *next;
 
 	for (; p < stop && max > 0; p = next, max--) {
 		next = next_char(p, stop);
-		if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f ||
-		    ((unsigned char)*p >= 0x80 && next == p + 1))
-			fputc('.', out);
-		else
+		if (showable(p, next))
 			fwrite(p, 1, (size_t)(next - p), out);
+		else
+			fputc('.', out);
 	}
 }
 

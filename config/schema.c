@@ -95,8 +95,9 @@ static const cyaml_schema_value_t wire_end = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
 };
 
+/* By pointer, as libcyaml 1.3.1 frees lists of embedded fixed lists with the wrong stride. */
 static const cyaml_schema_value_t wire_entry = {
-	CYAML_VALUE_SEQUENCE_FIXED(CYAML_FLAG_DEFAULT, char *, &wire_end, 2),
+	CYAML_VALUE_SEQUENCE_FIXED(CYAML_FLAG_POINTER, char *, &wire_end, 2),
 };
 
 static const cyaml_schema_field_t hold_fields[] = {

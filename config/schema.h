@@ -81,7 +81,7 @@ struct fos_raw {
 	struct fos_raw_limits *limits;
 	struct fos_raw_interface *interfaces;
 	uint32_t interfaces_count;
-	char *(*wires)[2];
+	char ***wires;			/* each a pair; by pointer: see schema.c */
 	uint32_t wires_count;
 	struct fos_raw_pipeline *pipelines;
 	uint32_t pipelines_count;

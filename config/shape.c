@@ -123,7 +123,7 @@ static bool check_count(struct fos_config *cfg, const struct fos_node *node,
 	if (node->nr >= min && node->nr <= max)
 		return true;
 	if (min == max)
-		fos_config_error(cfg, node->where, "%s must be a list of exactly %u, this has %u",
+		fos_config_error(cfg, node->where, "%s must be a list of exactly %u values, this has %u",
 				 what, min, node->nr);
 	else if (node->nr < min)
 		fos_config_error(cfg, node->where, "%s is empty: it takes %u to %u entries", what,
@@ -167,8 +167,9 @@ static bool check_word(struct fos_config *cfg, const struct fos_node *node,
 	}
 	if (s.best != NULL)
 		snprintf(hint, sizeof(hint), ": did you mean '%s'?", s.best);
-	fos_config_error(cfg, node->where, "%s: %s is not one of %s%s", what, FOS_SHOW(node->text),
-			 words.text, hint);
+	/* "'key'" without its quotes: a value follows. */
+	fos_config_error(cfg, node->where, "%.*s: %s is not one of %s%s", (int)strlen(what) - 2,
+			 what + 1, FOS_SHOW(node->text), words.text, hint);
 	return false;
 }
 

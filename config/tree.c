@@ -97,6 +97,8 @@ static void report_syntax(struct builder *b)
 	else if (strstr(problem, "did not find expected key") != NULL ||
 		 strstr(problem, "'-' indicator") != NULL)
 		help = ": check the indentation of this line and the one above";
+	else if (strstr(problem, "<document start>") != NULL)
+		help = ": the configuration ended above, with '...' or a closing bracket";
 	else if (strstr(problem, "end of stream") != NULL)
 		help = ": a closing quote is missing";
 	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
