@@ -123,10 +123,37 @@ need_box() { # configuration
 	finish
 }
 
+# Likewise for stopping: the exit status can only be awaited here.
+stop_box() { # [sentence]
+	local failed=0
+	box_stop 2>"$NET_TMP/stop.err" || failed=1
+	ok $failed "${1:-the box stops}" || sed 's/^/# /' "$NET_TMP/stop.err"
+}
+
 need_topo() {
 	need_root
 	need "client, box and server are connected by the bridge" topo_up
 	topo_describe | sed 's/^/# /'
+}
+
+# ---- PMs as the configurations of the tests write them ---------------------------------------
+
+pm_replace() { # instance, find, with [more mapping items]
+	echo "{ pm: $1, file: $B/pms/replace.so, options: { find: \"$2\", with: \"$3\" }${4:+, $4} }"
+}
+
+pm_adblock() { # hosts
+	echo "{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: \"$1\" } }"
+}
+
+pm_to_file() { # count|digest, output file
+	echo "{ pm: $1, file: $B/pms/$1.so, options: { file: $2 } }"
+}
+
+pipeline() { # name, match, stage...
+	printf '  - name: %s\n    match: %s\n    stages:\n' "$1" "$2"
+	shift 2
+	printf '      - %s\n' "$@"
 }
 
 # ---- VLAN tags at the hosts ------------------------------------------------------------------
@@ -159,6 +186,37 @@ vlan_off() {
 mtu_of_routes() { # namespace, mtu
 	ip -n "$1" route replace 10.77.0.0/24 dev eth0 proto kernel scope link mtu "$2" &&
 		ip -n "$1" -6 route replace fd77::/64 dev eth0 proto kernel metric 256 mtu "$2"
+}
+
+# ---- the endpoints of peer.py ----------------------------------------------------------------
+
+# Run `peer.py KIND-server PORT ...` at the server and `KIND-client ADDRESS PORT ...` at the client;
+# both must find all as they expect.
+both_peers() { # sentence, kind, address, port, arguments for both...
+	local sentence=$1 kind=$2 address=$3 port=$4 pid
+	shift 4
+	in_server "$PYTHON" tests/net/peer.py "$kind-server" "$port" "$@" >"$NET_TMP/peer" 2>&1 &
+	pid=$!
+	wait_for 100 listens server "$port"
+	check "$sentence" in_client "$PYTHON" tests/net/peer.py "$kind-client" "$address" "$port" "$@"
+	wait $pid && return
+	NR_FAILED=$((NR_FAILED + 1))
+	sed 's/^/# server: /' "$NET_TMP/peer" | head -n 20
+	echo "not ok $((NR_RUN += 1)) - $sentence (at the server)"
+}
+
+# A file each way at once.
+both_bulk() { # sentence, address, port, megabytes
+	local d=$NET_TMP pid
+	[ -e "$d/down-$4" ] || { make_file "$d/down-$4" "$4" 1 && make_file "$d/up-$4" "$4" 2; }
+	in_server "$PYTHON" tests/net/peer.py bulk-server "$3" "$d/down-$4" "$d/up.got" &
+	pid=$!
+	wait_for 100 listens server "$3"
+	check "$1: both ends finish" in_client "$PYTHON" tests/net/peer.py bulk-client "$2" "$3" \
+		"$d/up-$4" "$d/down.got"
+	wait $pid
+	same_file "$d/down.got" "$d/down-$4" "$1: $4 MB to the client"
+	same_file "$d/up.got" "$d/up-$4" "$1: $4 MB to the server"
 }
 
 # ---- fetching --------------------------------------------------------------------------------

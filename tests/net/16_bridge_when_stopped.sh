@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# With FlowOS stopped, and stopped and started again, the bridge carries everything.
+. "$(dirname "$0")/lib.sh"
+need_topo
+mkdir "$NET_TMP/www"
+seq -f 'line %.0f has a needle' 20000 >"$NET_TMP/www/page"
+sed 's/needle/haystack/' "$NET_TMP/www/page" >"$NET_TMP/want"
+start_nginx "$NET_TMP/www" || skip_all "nginx does not start"
+pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)" | box_config "$NET_TMP/box.yaml"
+
+without_box() { # when
+	fetch "http://$SERVER/open/page" "$NET_TMP/got"
+	same_file "$NET_TMP/got" "$NET_TMP/www/page" "$1: a page comes as it is served"
+	fetch "http://[$SERVER6]/page" "$NET_TMP/got"
+	same_file "$NET_TMP/got" "$NET_TMP/www/page" "$1: over IPv6 too"
+	check "$1: ping is answered" in_client ping -q -c 2 -W 2 $SERVER
+	is "$(in_box ip -o link show | grep -c ' xdp')" 0 "$1: no XDP program on the interfaces"
+	is "$(ip netns pids "$NET-box" | wc -l)" 0 "$1: no process in the box"
+}
+
+without_box "before"
+for round in first second; do
+	need_box "$NET_TMP/box.yaml"
+	fetch "http://$SERVER/open/page" "$NET_TMP/got"
+	same_file "$NET_TMP/got" "$NET_TMP/want" "$round run: the page is edited"
+	stop_box "$round run: stops"
+	without_box "after the $round run"
+done
+need_box "$NET_TMP/box.yaml"
+kill -KILL "$BOX_PID"
+wait_for 100 test -z "$(ip netns pids "$NET-box")"
+BOX_PID=''
+sleep 1
+without_box "after its supervisor was killed"
+finish
