@@ -159,7 +159,9 @@ flowosctl() { "$B/bin/flowosctl" "$@"; }
 box_start() { # configuration file
 	BOX_CONFIG=$1
 	: >"$NET_TMP/box.log"
-	in_box "$B/bin/flowosctl" run "$1" >"$NET_TMP/box.log" 2>&1 &
+	# A simple command, so that $! is flowosctl itself; bash ignores SIGINT in background jobs.
+	ip netns exec "$NET-box" env --default-signal=INT "$B/bin/flowosctl" run "$1" \
+		>"$NET_TMP/box.log" 2>&1 &
 	BOX_PID=$!
 	wait_for 300 ready_or_dead
 	grep -q '^flowos: ready' "$NET_TMP/box.log" && return
