@@ -8,6 +8,9 @@
 #   flowos-x_LDFLAGS := -rdynamic     optional
 #   flowos-x_WHOLE := x               optional: of these, those linked whole (symbols for PMs)
 #   pms_NAME_LIBS := -lcrypto         optional: libraries of the module pms/NAME.c
+#   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
+#
+# Unit tests are linked with every library, and with tests/tap.c and tests/sim/*.c.
 #
 # Everything built lies under $(B).  `make help` lists the targets.
 
@@ -72,6 +75,7 @@ BINS     := $(PROGS:%=$(B)/bin/%)
 PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+HELPERS  := tests/tap.c $(wildcard tests/sim/*.c)
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 .PHONY: all unit check-unit fuzzers
@@ -122,11 +126,14 @@ $(B)/pms/%.so: $(B)/obj/pms/%.o
 	@echo "  PM      $@"
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $< $(pms_$*_LIBS)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/obj/tests/tap.o $(ARCHIVES)
+$(B)/libtests.a: $(call obj,$(HELPERS))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libtests.a $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) \
-		-Wl,--start-group $(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(B)/libtests.a \
+		$(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
 
 # ---- the XDP program -------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ ALL='.c .h .def .sh .mk .md .yaml .py'
 	rule 'no left-over markers'
 sources .c .h | xargs -r grep -nE '^ +[^ *]' | rule 'C is indented by tabs'
 for f in $(sources .h); do
-	grep -q '^#ifndef FOS_\|^#ifndef TESTS_\|^#pragma once' "$f" || echo "$f"
+	grep -q '^#ifndef [A-Z0-9_]*_H$' "$f" || echo "$f"
 done | rule 'every header has an include guard'
 for f in $(sources main.c | grep -v '^tests/'); do
 	head -n 5 "$f" | grep -q '^/\* NAME' || echo "$f"

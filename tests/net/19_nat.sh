@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 need_topo
 OUTSIDE=10.77.0.100 OUTSIDE6=fd77::100
-PM="{ pm: nat, file: $B/pms/nat.so, options: { inside: lan, address: [\"$OUTSIDE\", \"$OUTSIDE6\"],
-          ports: 40000-40003, static: \"tcp $OUTSIDE:8080 $CLIENT:9006\" } }"
+PM="{ pm: nat, file: $B/pms/nat.so, options: { pool: $OUTSIDE, pool6: \"$OUTSIDE6\",
+          ports: 40000-40003, dnat: \"$OUTSIDE:8080=$CLIENT:9006\" } }"
 pipeline nat '"(tcp port 9004 or tcp port 9005 or tcp port 9006 or tcp port 8080 or udp port 9003)"' \
 	"$PM" | box_config "$NET_TMP/box.yaml"
 printf 'limits:\n  closing: 1s\n' >>"$NET_TMP/box.yaml"
