@@ -31,7 +31,8 @@ static void unknown_interface(struct fos_config *cfg, struct fos_where where, co
 	fos_hint_text(hint, sizeof(hint), &s, "known", &words);
 	if (cfg->interfaces_nr == 0)
 		snprintf(hint, sizeof(hint), ": the file has no 'interfaces'");
-	fos_config_error(cfg, where, "%s: interface %s does not exist%s", key, FOS_SHOW(name), hint);
+	fos_config_error(cfg, where, "%s: interface %s does not exist%s", key, FOS_SHOW(name),
+			 hint);
 }
 
 static void check_interfaces(struct fos_config *cfg)
@@ -67,12 +68,12 @@ static void check_wires(struct fos_config *cfg)
 			if (n < 0)
 				unknown_interface(cfg, w->end_where[e], "wires", w->end_name[e]);
 			else if (wire_of[n] == w)
-				fos_config_error(cfg, w->end_where[e], "wires: interface '%s' is at "
-						 "both ends of this wire", w->end_name[e]);
+				fos_config_error(cfg, w->end_where[e], "wires: interface '%s' is "
+						 "at both ends of this wire", w->end_name[e]);
 			else if (wire_of[n] != NULL)
-				fos_config_error(cfg, w->end_where[e], "wires: interface '%s' is in "
-						 "another wire already (line %d)", w->end_name[e],
-						 wire_of[n]->where.line);
+				fos_config_error(cfg, w->end_where[e], "wires: interface '%s' is "
+						 "in another wire already (line %d)",
+						 w->end_name[e], wire_of[n]->where.line);
 			if (n >= 0 && wire_of[n] == NULL)
 				wire_of[n] = w;
 		}
@@ -137,8 +138,8 @@ static void check_fields(struct fos_config *cfg, const struct fos_config_match *
 	if (ports && (m->set & FOS_CONFIG_MATCH_PROTO) && m->proto != PROTO_TCP &&
 	    m->proto != PROTO_UDP)
 		fos_config_error(cfg, first ? m->sport_where : m->dport_where,
-				 "match: '%s' needs 'proto: tcp' or 'proto: udp', protocol %u has no "
-				 "ports", first ? "sport" : "dport", m->proto);
+				 "match: '%s' needs 'proto: tcp' or 'proto: udp', protocol %u has "
+				 "no ports", first ? "sport" : "dport", m->proto);
 }
 
 static void check_match(struct fos_config *cfg, struct fos_config_match *m)

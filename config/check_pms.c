@@ -36,7 +36,8 @@ static void report_missing(struct fos_config *cfg, const struct fos_config_pm *p
 
 	if (pm->file != NULL) {
 		fos_config_error(cfg, pm->file_where, "%s: file %s not found%s%s", PLACE(cfg, pm),
-				 FOS_SHOW(pm->file), info->error[0] != '\0' ? ": " : "", info->error);
+				 FOS_SHOW(pm->file), info->error[0] != '\0' ? ": " : "",
+				 info->error);
 		return;
 	}
 	fos_suggest_start(&s, pm->name);
@@ -80,8 +81,9 @@ static void check_pm(struct fos_config *cfg, const struct fos_config_pm *pm,
 	const char *key = fos_config_key_name(p->key);
 
 	if (info->edits && info->stream != FOS_PM_STREAM_APP)
-		fos_config_error(cfg, pm->where, "%s edits the '%s' stream: only bytes of the 'app' "
-				 "stream can be edited", PLACE(cfg, pm), stream_name(info->stream));
+		fos_config_error(cfg, pm->where, "%s edits the '%s' stream: only bytes of the "
+				 "'app' stream can be edited", PLACE(cfg, pm),
+				 stream_name(info->stream));
 	if (p->key != FOS_CONFIG_KEY_5TUPLE) {
 		const char *does = info->stream == FOS_PM_STREAM_APP ? "reads the 'app' stream" :
 				   info->gates ? "decides on first packets" :

@@ -133,7 +133,7 @@ struct fos_config_wire {
 	struct fos_where where;
 	struct fos_where end_where[2];
 	char *end_name[2];
-	int end[2];				/* index into interfaces, set by fos_config_check() */
+	int end[2];				/* index into interfaces, by fos_config_check() */
 };
 
 /* Which fields of a match are set. */

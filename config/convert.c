@@ -144,8 +144,8 @@ static int convert_run_dir(struct fos_config *cfg, const struct fos_raw_box *box
 		return -EINVAL;
 	}
 	if (strlen(box->run_dir) > FOS_CONFIG_RUN_DIR_MAX) {
-		fos_config_error(cfg, node->where, "run_dir: the path has %zu bytes, at most %d are "
-				 "allowed", strlen(box->run_dir), FOS_CONFIG_RUN_DIR_MAX);
+		fos_config_error(cfg, node->where, "run_dir: the path has %zu bytes, at most %d "
+				 "are allowed", strlen(box->run_dir), FOS_CONFIG_RUN_DIR_MAX);
 		return -EINVAL;
 	}
 	memcpy(cfg->run_dir, box->run_dir, strlen(box->run_dir) + 1);
@@ -177,8 +177,8 @@ static int convert_rest(struct fos_config *cfg, const struct fos_raw *raw, struc
 	int ret = 0;
 
 	if (fos_value_number(raw->version, false, &version) < 0 || version != FOS_CONFIG_VERSION) {
-		fos_config_error(cfg, node->where, "version: %s is not supported: this FlowOS reads "
-				 "version %d", FOS_SHOW(raw->version), FOS_CONFIG_VERSION);
+		fos_config_error(cfg, node->where, "version: %s is not supported: this FlowOS "
+				 "reads version %d", FOS_SHOW(raw->version), FOS_CONFIG_VERSION);
 		ret = -EINVAL;
 	}
 	if (raw->box != NULL) {

@@ -24,7 +24,8 @@ static void put_text(FILE *out, const char *text)
 			p += 2;
 		} else if (*p == 0xef && ((p[1] == 0xbb && p[2] == 0xbf) ||
 					  (p[1] == 0xbf && p[2] >= 0xbe))) {
-			fprintf(out, "\\u%s", p[1] == 0xbb ? "feff" : p[2] == 0xbe ? "fffe" : "ffff");
+			fprintf(out, "\\u%s", p[1] == 0xbb ? "feff" :
+				p[2] == 0xbe ? "fffe" : "ffff");
 			p += 2;
 		} else {
 			fputc(*p, out);

@@ -100,9 +100,10 @@ static int proto(struct fos_config *cfg, struct fos_config_match *m, const struc
 	fos_suggest_offer(&s, "udp");
 	fos_suggest_offer(&s, "icmp");
 	fos_suggest_offer(&s, "icmp6");
-	fos_config_error(cfg, node->where, "proto: %s is not tcp, udp, icmp, icmp6 or a number up to "
-			 "255%s%s%s", FOS_SHOW(node->text), s.best != NULL ? ": did you mean '" : "",
-			 s.best != NULL ? s.best : "", s.best != NULL ? "'?" : "");
+	fos_config_error(cfg, node->where, "proto: %s is not tcp, udp, icmp, icmp6 or a number up "
+			 "to 255%s%s%s", FOS_SHOW(node->text),
+			 s.best != NULL ? ": did you mean '" : "", s.best != NULL ? s.best : "",
+			 s.best != NULL ? "'?" : "");
 	return -EINVAL;
 }
 
@@ -150,8 +151,8 @@ static int convert_filter(struct fos_config *cfg, struct fos_config_match *match
 		return -EINVAL;
 	}
 	if (strlen(node->text) > FOS_CONFIG_FILTER_MAX) {
-		fos_config_error(cfg, node->where, "match: the expression has %zu bytes, at most %d "
-				 "are allowed", strlen(node->text), FOS_CONFIG_FILTER_MAX);
+		fos_config_error(cfg, node->where, "match: the expression has %zu bytes, at most "
+				 "%d are allowed", strlen(node->text), FOS_CONFIG_FILTER_MAX);
 		return -EINVAL;
 	}
 	return fos_convert_text(&match->filter, node->text);

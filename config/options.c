@@ -14,8 +14,8 @@ static bool is_value(struct fos_config *cfg, const struct fos_node *node, const 
 				 "not a %s inside", key,
 				 node->kind == FOS_NODE_LIST ? "list" : "mapping");
 	else if (node->is_null)
-		fos_config_error(cfg, node->where, "option '%s' has no value (\"\" is an empty one)",
-				 key);
+		fos_config_error(cfg, node->where, "option '%s' has no value (\"\" is an empty "
+				 "one)", key);
 	return node->kind == FOS_NODE_SCALAR && !node->is_null;
 }
 

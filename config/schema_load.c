@@ -20,7 +20,7 @@ static void take_log(cyaml_log_t level, void *arg, const char *fmt, va_list args
 static void take_log(cyaml_log_t level, void *arg, const char *fmt, va_list args)
 {
 	struct log *log = arg;
-	char line[LOG_MAX], *place;
+	char line[LOG_MAX], *place, *start = line;
 	size_t n;
 
 	if (level < CYAML_LOG_ERROR)
@@ -32,12 +32,11 @@ static void take_log(cyaml_log_t level, void *arg, const char *fmt, va_list args
 		log->where = (struct fos_where){ 0, 0 };
 	if (place != NULL || log->text[0] != '\0')
 		return;
-	n = strcspn(line, "\n");
-	place = strstr(line, ": ");	/* "Load: Invalid value": the first word is libcyaml's */
-	memcpy(log->text, line, n);
+	if (strncmp(line, "Load: ", 6) == 0)
+		start += 6;
+	n = strcspn(start, "\n");
+	memcpy(log->text, start, n);
 	log->text[n] = '\0';
-	if (place != NULL && place < line + n)
-		memmove(log->text, log->text + (place + 2 - line), n - (size_t)(place + 2 - line) + 1);
 }
 
 /* fos_shape_check() finds what libcyaml would; this speaks when the two disagree. */

@@ -65,7 +65,8 @@ static bool unknown_key(struct fos_config *cfg, const struct fos_node *key,
 		snprintf(hint, sizeof(hint), ": it belongs in '%s'", home);
 	else if (s.best == NULL && home != NULL)
 		snprintf(hint, sizeof(hint), ": it stands at the left margin of the file");
-	fos_config_error(cfg, key->where, "unknown key %s in %s%s", FOS_SHOW(key->text), what, hint);
+	fos_config_error(cfg, key->where, "unknown key %s in %s%s", FOS_SHOW(key->text), what,
+			 hint);
 	return false;
 }
 
@@ -123,8 +124,8 @@ static bool check_count(struct fos_config *cfg, const struct fos_node *node,
 	if (node->nr >= min && node->nr <= max)
 		return true;
 	if (min == max)
-		fos_config_error(cfg, node->where, "%s must be a list of exactly %u values, this has %u",
-				 what, min, node->nr);
+		fos_config_error(cfg, node->where, "%s must be a list of exactly %u values, this "
+				 "has %u", what, min, node->nr);
 	else if (node->nr < min)
 		fos_config_error(cfg, node->where, "%s is empty: it takes %u to %u entries", what,
 				 min, max);

@@ -214,7 +214,8 @@ static int check_extras(struct builder *b, const yaml_event_t *e, const yaml_cha
 	if (tag != NULL) {
 		fos_config_error(b->cfg, mark_where(e->start_mark),
 				 "tag %s: tags are not supported "
-				 "(quote a value that begins with '!')", FOS_SHOW((const char *)tag));
+				 "(quote a value that begins with '!')",
+				 FOS_SHOW((const char *)tag));
 		return -EINVAL;
 	}
 	if (e->type == YAML_SCALAR_EVENT &&

@@ -7,6 +7,7 @@
 #include "config/check.h"
 #include "config/dump.h"
 #include "config/report.h"
+#include "config/schema.h"
 #include "config/tree.h"
 #include "config/value.h"
 #include "tests/tap.h"
@@ -94,7 +95,7 @@ static void test_numbers_and_ports(void)
 	uint8_t proto = 0;
 
 	ok(fos_value_number("0x0800", true, &v) == 0 && v == 0x800, "0x0800 is hexadecimal");
-	ok(fos_value_number("0x0800", false, &v) == -EINVAL, "0x is refused where decimal is asked");
+	ok(fos_value_number("0x0800", false, &v) == -EINVAL, "0x is refused for a decimal");
 	ok(fos_value_number("0x", true, &v) == -EINVAL, "0x alone is refused");
 	ok(fos_value_number("0x11111111111111111", true, &v) == -ERANGE, "65 bits are too many");
 	ok(fos_value_ports("80", &p) == 0 && p.low == 80 && p.high == 80, "a single port");
@@ -295,7 +296,8 @@ static void check_every_field(const struct fos_config *c, const char *label)
 	   c->interfaces[0].queues == 16 && c->interfaces[1].mode == FOS_CONFIG_MODE_GENERIC &&
 	   c->interfaces[1].queues == 1, "%s: interfaces", label);
 	is_str(c->interfaces[1].nic, "eth0.5", "%s: nic", label);
-	ok(c->wires_nr == 1 && c->wires[0].end[0] == 1 && c->wires[0].end[1] == 0, "%s: wire", label);
+	ok(c->wires_nr == 1 && c->wires[0].end[0] == 1 && c->wires[0].end[1] == 0, "%s: wire",
+	   label);
 	ok(c->ooo_per_flow_bytes == 4096 && c->ooo_total_bytes == 16ull << 30 &&
 	   c->fragments == 1 && c->idle_ms == 168 * 3600000 && c->handshake_ms == 1500 &&
 	   c->closing_ms == 3600000, "%s: limits", label);
@@ -373,6 +375,49 @@ static void test_inputs(void)
 	fos_config_free(&cfg);
 }
 
+/* Inputs that no text file in the repository should contain. */
+static void test_odd_bytes(void)
+{
+	static const char nul[] = "version: 1\nbox:\n  lanes: \0\0\n";
+	static const char utf16[] = "\xff\xfev\0e\0r\0";
+	static const char crlf[] = "version: 1\r\nbox:\r\n  lanes: 2\r\n  pickup: x\r\n";
+	struct fos_config cfg;
+
+	ok(load(&cfg, nul, sizeof(nul) - 1) == -EINVAL, "NUL bytes are refused");
+	is_str(report_text, "test.yaml:3:10: error: character U+0000 cannot stand in a "
+	       "configuration file: it looks like a binary file\n"
+	       "     3 |   lanes: ..\n       |          ^\n", "with the first one's place");
+	fos_config_free(&cfg);
+	ok(load(&cfg, utf16, sizeof(utf16) - 1) == -EINVAL, "UTF-16 is refused");
+	is_str(report_text, "test.yaml: error: the file is UTF-16: a configuration is UTF-8 text "
+	       "(iconv -f UTF-16 -t UTF-8 converts it)\n", "with the command that mends it");
+	fos_config_free(&cfg);
+	ok(load(&cfg, crlf, sizeof(crlf) - 1) == -EINVAL, "lines may end in CR LF");
+	is_str(report_text, "test.yaml:4:11: error: pickup: 'x' is not one of pass, process\n"
+	       "     4 |   pickup: x\n       |           ^\n", "and are counted right");
+	fos_config_free(&cfg);
+}
+
+/* libcyaml never gets to see such a file in a load; what it would say must not leak raw. */
+static void test_libcyaml_refusal(void)
+{
+	FILE *report = fmemopen(report_text, sizeof(report_text), "w");
+	struct fos_raw *raw = NULL;
+	struct fos_config cfg;
+
+	fos_config_init(&cfg, report);
+	cfg.file = strdup("test.yaml");
+	cfg.text = strdup("version: 1\nbox:\n  when_down: maybe\n");
+	cfg.text_len = strlen(cfg.text);
+	ok(fos_schema_load(&cfg, &raw) == -EINVAL, "libcyaml refuses by the same schema");
+	fos_schema_free(raw);
+	fos_config_free(&cfg);
+	fclose(report);
+	is_str(report_text, "test.yaml:3:14: error: Invalid value: Invalid ENUM value: maybe\n"
+	       "     3 |   when_down: maybe\n       |              ^\n",
+	       "and its log becomes one message with a place");
+}
+
 static void path_gives(const char *path, const char *want)
 {
 	FILE *report = fmemopen(report_text, sizeof(report_text), "w");
@@ -421,6 +466,8 @@ int main(void)
 	test_printers();
 	test_suggestions();
 	test_inputs();
+	test_odd_bytes();
+	test_libcyaml_refusal();
 	if (access("tests/config/good", R_OK) != 0)
 		ok(false, "this test runs from the top of the source tree");
 	test_defaults();
