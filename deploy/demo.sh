@@ -74,8 +74,9 @@ make_config() {
 
 # Where the server's FIN stands in its byte stream, as seen by a host: payload bytes sent before.
 watch_fin() { # namespace suffix
-	TMPDIR=$NET_TMP ip netns exec "$NET-$1" tshark -l -n -i eth0 -f 'tcp src port 80' -a duration:20 -c 200 \
-		-Y tcp.flags.fin==1 -T fields -e tcp.seq >"$NET_TMP/fin-$1" 2>"$NET_TMP/tshark-$1" &
+	TMPDIR=$NET_TMP ip netns exec "$NET-$1" tshark -l -n -i eth0 -f 'tcp src port 80' \
+		-a duration:20 -c 200 -Y tcp.flags.fin==1 -T fields -e tcp.seq \
+		>"$NET_TMP/fin-$1" 2>"$NET_TMP/tshark-$1" &
 	wait_for 100 grep -q "Capture started" "$NET_TMP/tshark-$1"
 }
 

@@ -10,8 +10,8 @@ set -u
 
 BUILD='gcc libc6-dev make clang bpftool libbpf-dev libxdp-dev liburing-dev libnuma-dev
 	libcyaml-dev libyaml-dev libpcap-dev libssl-dev libjansson-dev libseccomp-dev'
-TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark python3
-	python3-scapy procps iputils-ping socat util-linux'
+TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark python3 procps
+	iputils-ping util-linux'
 
 installed() {
 	local p

@@ -14,8 +14,8 @@ sources .c .h | xargs -r grep -nE '^ +[^ *]' | rule 'C is indented by tabs'
 for f in $(sources .h); do
 	grep -q '^#ifndef [A-Z0-9_]*_H$' "$f" || echo "$f"
 done | rule 'every header has an include guard'
-for f in $(sources main.c | grep -v '^tests/'); do
-	head -n 5 "$f" | grep -q '^/\* NAME' || echo "$f"
+for f in $(sources .c | grep -v '^tests/' | xargs -r grep -l '^int main('); do
+	head -n 3 "$f" | grep -qE '^(/\*| \*) NAME' || echo "$f"
 done | rule "every process's main opens with its manual page"
 for f in $(sources .sh) .ci/run; do
 	bash -n "$f" 2>&1
