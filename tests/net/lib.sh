@@ -29,7 +29,7 @@ ok() { # status (0 holds), sentence
 is() { # got, want, sentence
 	local differs=0
 	[ "$1" = "$2" ] || differs=1
-	ok $differs "$3" || printf "# got  '%.200s'\n# want '%.200s'\n" "$1" "$2"
+	ok $differs "$3" || printf "got  '%.200s'\nwant '%.200s'\n" "$1" "$2" | sed 's/^/# /'
 }
 
 check() { # sentence, command...: holds when the command succeeds; its output is shown otherwise
