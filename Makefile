@@ -229,7 +229,7 @@ install: all
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(PMS) $(DESTDIR)$(PREFIX)/lib/flowos/pm
 	install -m 644 pmhost/pm.h $(DESTDIR)$(PREFIX)/include/pmhost
-	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/flowos
+	install -m 644 $(wildcard README.md LICENSE) $(DESTDIR)$(PREFIX)/share/doc/flowos
 	install -m 644 $(wildcard config/examples/*.yaml) \
 		$(DESTDIR)$(PREFIX)/share/doc/flowos/examples
 
