@@ -1,0 +1,296 @@
+/* tests/sim/sim.c - a whole box in one process, see sim.h */
+#include "tests/sim/sim.h"
+
+#include "ingress/parse.h"
+
+#define STEP_BATCHES 100000u
+
+static void fail(struct sim *s, const char *what, const char *detail)
+{
+	if (!s->error[0])
+		snprintf(s->error, sizeof(s->error), "%s%s%s", what, detail[0] ? ": " : "", detail);
+}
+
+/* ------------------------------------------------------------------ processes */
+
+/* What egress sends comes out of the simulated NICs. */
+static void from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
+{
+	struct sim *s = arg;
+
+	net_send(&s->net, port == 0 ? &s->conf.before : &s->conf.after,
+		 port == 0 ? NET_CLIENT : NET_SERVER, data, len, s->now);
+}
+
+static void proc_start(struct sim *s, struct sim_proc *sp)
+{
+	const struct sim_stage *st = sp->stage;
+	char err[256] = "";
+
+	memset(&sp->proc, 0, sizeof(sp->proc));
+	memcpy(sp->proc.box.region, s->world.box.region, sizeof(sp->proc.box.region));
+	sp->proc.box.dir = s->world.dir;
+	sp->proc.box.self = sp->index;
+	sp->proc.now_ns = s->now;
+	sp->proc.state = st->make(&s->nic);
+	if (fos_proc_bind(&sp->proc, st->hooks, err, sizeof(err)) < 0 ||
+	    st->hooks->init(&sp->proc) < 0)
+		fail(s, "a stage does not start", err);
+	sp->alive = true;
+}
+
+static void proc_stop(struct sim_proc *sp)
+{
+	if (!sp->alive)
+		return;
+	fos_proc_unbind(&sp->proc);
+	sp->stage->free(sp->proc.state);
+	sp->alive = false;
+}
+
+/* ------------------------------------------------------------------ the simulated ingress */
+
+static void ingress_attach(struct sim *s)
+{
+	const struct fos_dir *dir = s->world.dir;
+
+	for (uint32_t i = 0; i < dir->nr_rings; i++) {
+		const struct fos_dir_ring *r = &dir->ring[i];
+		const struct fos_dir_proc *from = &dir->proc[r->producer];
+		const struct fos_dir_proc *to = &dir->proc[r->consumer];
+		uint8_t *src = s->world.box.region[from->region].base;
+		uint8_t *dst = s->world.box.region[to->region].base;
+
+		if (from->role == FOS_ROLE_INGRESS)
+			fos_ring_attach_prod(&s->to_classifier[from->index], (void *)(src + r->off),
+					     &((struct fos_cursor *)(void *)(dst + ((struct fos_cls *)(void *)dst)->cursors_off))[r->cursor].head,
+					     sizeof(struct fos_desc));
+		if (to->role == FOS_ROLE_INGRESS)
+			fos_ring_attach_cons(&s->from_egress[to->index], (void *)(src + r->off),
+					     &((struct fos_cursor *)(void *)(dst + ((struct fos_ing *)(void *)dst)->cursors_off))[r->cursor],
+					     sizeof(struct fos_desc));
+	}
+	s->frames = calloc(dir->nr_frames, sizeof(*s->frames));
+	for (uint32_t n = 0; n < 2; n++) {
+		uint32_t first, count;
+
+		fos_build_ingress_frames(dir, n, &first, &count);
+		for (uint32_t f = first; f < first + count; f++)
+			s->frames[s->nr_frames++] = f;
+	}
+	s->initial_frames = s->nr_frames;
+}
+
+static void ingress_collect(struct sim *s)
+{
+	for (uint32_t n = 0; n < 2; n++) {
+		struct fos_ring_cons *r = &s->from_egress[n];
+		uint64_t nr = fos_ring_peek(r);
+
+		for (uint64_t i = 0; i < nr; i++)
+			s->frames[s->nr_frames++] = ((const struct fos_desc *)fos_ring_at(r, i))->frame;
+		fos_ring_take(r, nr);
+		fos_ring_release(r);
+	}
+}
+
+static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, uint32_t len)
+{
+	struct fos_ring_prod *r = &s->to_classifier[port];
+	struct fos_frame_meta *m;
+	struct fos_desc *d;
+	uint32_t frame;
+
+	ingress_collect(s);
+	if (s->nr_frames == 0 || fos_ring_room(r, 1) == 0) {
+		fail(s, "no frame is free", "");
+		return;
+	}
+	frame = s->frames[--s->nr_frames];
+	m = fos_box_meta(&s->world.box, frame);
+	memset(m, 0, FOS_FRAME_DATA_OFF);
+	m->data_off = FOS_FRAME_DATA_OFF;
+	m->len = m->orig_len = (uint16_t)len;
+	m->link = FOS_LINK_ETHERNET;
+	m->port = (uint8_t)port;
+	m->time_ns = s->now;
+	m->next_frame = FOS_NONE;
+	memcpy((uint8_t *)m + FOS_FRAME_DATA_OFF, data, len);
+	fos_parse((const uint8_t *)m, m, s->world.dir->hash_key);
+	d = fos_ring_slot(r, 0);
+	memset(d, 0, sizeof(*d));
+	d->frame = frame;
+	d->gen = (uint32_t)s->net.order;
+	d->flow = FOS_NONE;
+	d->kind = FOS_DESC_FRAME;
+	fos_ring_advance(r, 1);
+	fos_ring_commit(r);
+}
+
+/* ------------------------------------------------------------------ time */
+
+/* Runs stages in random order until none has anything to do. */
+static void run_stages(struct sim *s)
+{
+	uint32_t quiet = 0;
+
+	for (uint32_t i = 0; i < STEP_BATCHES && quiet < s->nr_procs; i++) {
+		struct sim_proc *sp = &s->procs[world_below(&s->seed, s->nr_procs)];
+		bool pm = s->world.dir->proc[sp->index].role == FOS_ROLE_PM;
+		uint32_t did;
+
+		sp->proc.now_ns = s->now;
+		did = fos_proc_work(&sp->proc);
+		if (pm && did && world_below(&s->seed, 1000) < s->conf.kill_per_mille) {
+			s->nr_kills++;
+			proc_stop(sp);
+			proc_start(s, sp);
+			did = 1;
+		}
+		quiet = did ? 0 : quiet + 1;
+		if (quiet == s->nr_procs) {
+			/* each once more, so that chance has passed nobody by */
+			for (uint32_t k = 0; k < s->nr_procs; k++) {
+				s->procs[k].proc.now_ns = s->now;
+				if (fos_proc_work(&s->procs[k].proc))
+					quiet = 0;
+			}
+		}
+	}
+	if (quiet < s->nr_procs)
+		fail(s, "the stages do not come to rest", "");
+}
+
+static uint64_t next_event(struct sim *s)
+{
+	uint64_t at = net_next(&s->net);
+
+	for (uint32_t i = 0; i < s->nr_procs; i++) {
+		struct sim_proc *sp = &s->procs[i];
+		uint64_t t = sp->proc.hooks->idle ? sp->proc.hooks->idle(&sp->proc) : UINT64_MAX;
+
+		at = t < at ? t : at;
+	}
+	if (peer_next_timer(&s->client) < at)
+		at = peer_next_timer(&s->client);
+	if (peer_next_timer(&s->server) < at)
+		at = peer_next_timer(&s->server);
+	return at;
+}
+
+static void from_peer(void *arg, const struct peer *p, const uint8_t *data, uint32_t len)
+{
+	struct sim *s = arg;
+
+	net_send(&s->net, p->c.server ? &s->conf.after : &s->conf.before,
+		 p->c.server ? NET_BOX_WAN : NET_BOX_LAN, data, len, s->now);
+}
+
+static void deliver(struct sim *s)
+{
+	while (net_next(&s->net) <= s->now) {
+		struct net_packet *p = net_take(&s->net);
+
+		if (p->to == NET_CLIENT)
+			peer_input(&s->client, p->data, p->len, s->now);
+		else if (p->to == NET_SERVER)
+			peer_input(&s->server, p->data, p->len, s->now);
+		else
+			ingress_packet(s, p->to == NET_BOX_WAN, p->data, p->len);
+		free(p);
+	}
+}
+
+static void start_peers(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
+			uint32_t nr_down)
+{
+	struct peer_config c = {
+		.addr = {10, 77, 0, 2}, .remote_addr = {10, 77, 0, 1},
+		.port = (uint16_t)(20000 + world_below(&s->seed, 40000)), .remote_port = 80,
+		.mac = {2, 0, 0, 0, 0, 2}, .remote_mac = {2, 0, 0, 0, 0, 1},
+		.isn = (uint32_t)world_rand(&s->seed), .mss = s->conf.mss,
+		.timestamps = s->conf.timestamps, .window_scale = s->conf.window_scale,
+		.window = s->conf.window, .data = up, .len = nr_up,
+	};
+	struct peer_config d = c;
+
+	memcpy(d.addr, c.remote_addr, 4);
+	memcpy(d.remote_addr, c.addr, 4);
+	memcpy(d.mac, c.remote_mac, 6);
+	memcpy(d.remote_mac, c.mac, 6);
+	d.port = c.remote_port;
+	d.remote_port = c.port;
+	d.isn = (uint32_t)world_rand(&s->seed);
+	d.server = true;
+	d.data = down;
+	d.len = nr_down;
+	peer_init(&s->client, &c, from_peer, s);
+	peer_init(&s->server, &d, from_peer, s);
+	peer_connect(&s->client, s->now);
+}
+
+bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
+	     uint32_t nr_down)
+{
+	uint64_t end = s->now + s->conf.limit_ns;
+
+	start_peers(s, up, nr_up, down, nr_down);
+	while (!s->error[0] && !(peer_done(&s->client) && peer_done(&s->server))) {
+		uint64_t at = next_event(s);
+
+		if (at > s->now)
+			s->now = at;
+		if (s->now > end) {
+			fail(s, "stalled", "");
+			break;
+		}
+		deliver(s);
+		peer_timer(&s->client, s->now);
+		peer_timer(&s->server, s->now);
+		run_stages(s);
+		/* timers that stages have run must not stand still */
+		s->now += 1000;
+		if (s->client.error[0] || s->server.error[0])
+			fail(s, s->client.error[0] ? s->client.error : s->server.error, "");
+	}
+	return !s->error[0];
+}
+
+uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul)
+{
+	return fos_build_string(s->world.dir, bytes, len_with_nul, &s->world.strings);
+}
+
+void sim_init(struct sim *s, const struct sim_config *conf)
+{
+	const struct fos_dir *dir;
+
+	s->conf = *conf;
+	s->seed = conf->seed;
+	s->now = 1000000000ull;
+	s->nic.send = from_box;
+	s->nic.arg = s;
+	net_init(&s->net, conf->seed ^ 0x5eed);
+	world_make(&s->world);
+	dir = s->world.dir;
+	ingress_attach(s);
+	for (uint32_t i = 0; i < dir->nr_procs; i++) {
+		uint32_t role = dir->proc[i].role;
+
+		if (role == FOS_ROLE_KEEPER || role == FOS_ROLE_INGRESS)
+			continue;
+		s->procs[s->nr_procs].index = i;
+		s->procs[s->nr_procs].stage = role == FOS_ROLE_CLASSIFIER ? &sim_classifier :
+					      role == FOS_ROLE_PM ? &sim_pmhost : &sim_egress;
+		proc_start(s, &s->procs[s->nr_procs++]);
+	}
+}
+
+void sim_fini(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->nr_procs; i++)
+		proc_stop(&s->procs[i]);
+	net_fini(&s->net);
+	free(s->frames);
+	world_free(&s->world);
+}

@@ -1,0 +1,29 @@
+/* tests/sim/stage.h - the stages as the simulation sees them
+ *
+ * The stages' own headers are private to their directories and may use the same names, so each is
+ * included by one small file of its own here.
+ */
+#ifndef TESTS_SIM_STAGE_H
+#define TESTS_SIM_STAGE_H
+
+#include "shm/proc.h"
+
+struct sim_stage {
+	const struct fos_proc_hooks *hooks;
+	void *(*make)(void *arg); /* arg: struct sim_nic for egress, else unused */
+	void (*free)(void *state);
+};
+
+/* Where egress's packets go. */
+struct sim_nic {
+	void (*send)(void *arg, uint32_t port, const uint8_t *data, uint32_t len);
+	void *arg;
+	const struct fos_box *box;
+	uint32_t done[8192]; /* frames given back by reap */
+	uint32_t nr_done;
+	uint64_t sent[FOS_MAX_PORTS];
+};
+
+extern const struct sim_stage sim_classifier, sim_pmhost, sim_egress;
+
+#endif

@@ -1,0 +1,89 @@
+/* tests/sim/stage_egress.c - egress with a NIC of the simulation, see stage.h */
+#include "egress/egress.h"
+#include "egress/sink.h"
+#include "tests/sim/stage.h"
+
+#define NIC_QUEUE 8192u
+
+static int nic_open(void *ctx, struct fos_proc *p)
+{
+	struct sim_nic *nic = ctx;
+
+	nic->box = &p->box;
+	return 0;
+}
+
+static uint32_t nic_room(void *ctx, uint32_t port)
+{
+	struct sim_nic *nic = ctx;
+
+	(void)port;
+	return NIC_QUEUE - nic->nr_done;
+}
+
+static void nic_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t n)
+{
+	struct sim_nic *nic = ctx;
+
+	for (uint32_t i = 0; i < n; i++) {
+		nic->send(nic->arg, port, fos_box_frame(nic->box, tx[i].frame) + tx[i].off,
+			  tx[i].len);
+		nic->done[nic->nr_done++] = tx[i].frame;
+	}
+	nic->sent[port] += n;
+}
+
+static bool nic_kick(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static uint32_t nic_reap(void *ctx, uint32_t *frames, uint32_t max)
+{
+	struct sim_nic *nic = ctx;
+	uint32_t n = nic->nr_done < max ? nic->nr_done : max;
+
+	for (uint32_t i = 0; i < n; i++)
+		frames[i] = nic->done[--nic->nr_done];
+	return n;
+}
+
+static void nic_reap_done(void *ctx)
+{
+	(void)ctx;
+}
+
+static uint64_t nic_mark(void *ctx, uint32_t port)
+{
+	return ((struct sim_nic *)ctx)->sent[port];
+}
+
+static void nic_nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct fos_sink_ops ops = {
+	.open = nic_open,
+	.room = nic_room,
+	.send = nic_send,
+	.kick = nic_kick,
+	.reap = nic_reap,
+	.reap_done = nic_reap_done,
+	.mark = nic_mark,
+	.flush = nic_nothing,
+	.close = nic_nothing,
+};
+
+static void *make(void *arg)
+{
+	return fos_egress_new(&ops, arg);
+}
+
+static void drop(void *state)
+{
+	fos_egress_free(state);
+}
+
+const struct sim_stage sim_egress = {&fos_egress_hooks, make, drop};
