@@ -10,7 +10,8 @@
 #   pms_NAME_LIBS := -lcrypto         optional: libraries of the module pms/NAME.c
 #   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
 #
-# Unit tests are linked with every library, and with tests/tap.c and tests/sim/*.c.
+# Unit tests are linked with every library, and with tests/tap.c and tests/sim/*.c; modules written
+# for them, tests/pm/NAME.c, become $(B)/tests/pm/NAME.so.
 #
 # Everything built lies under $(B).  `make help` lists the targets.
 
@@ -73,6 +74,7 @@ ALL_LIBS := $(call libs,$(LIBDIRS)) -lxdp -lbpf -luring -lnuma -lcyaml -lyaml -l
 	-lcrypto -ldl
 BINS     := $(PROGS:%=$(B)/bin/%)
 PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
+TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HELPERS  := tests/tap.c $(wildcard tests/sim/*.c)
@@ -80,7 +82,7 @@ LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 .PHONY: all unit check-unit fuzzers
 all: $(BINS) $(PMS)
-unit: $(UNIT)
+unit: $(UNIT) $(TEST_PMS)
 fuzzers: $(FUZZ)
 
 # ---- objects ---------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ BPF_SRC := $(wildcard shm/steer.bpf.c)
 SKEL    := $(BPF_SRC:%.bpf.c=$(B)/%.skel.h)
 
 $(B)/obj/shm/%.o: FOS_CFLAGS += -Wconversion
-$(B)/obj/pms/%.o: FOS_CFLAGS += -fPIC
+$(B)/obj/pms/%.o $(B)/obj/tests/pm/%.o: FOS_CFLAGS += -fPIC
 
 $(B)/obj/%.o: %.c $(B)/.flags | $(SKEL)
 	@mkdir -p $(@D)
@@ -125,6 +127,12 @@ $(B)/pms/%.so: $(B)/obj/pms/%.o
 	@mkdir -p $(@D)
 	@echo "  PM      $@"
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $< $(pms_$*_LIBS)
+
+# Modules written for the tests.
+$(B)/tests/pm/%.so: $(B)/obj/tests/pm/%.o
+	@mkdir -p $(@D)
+	@echo "  PM      $@"
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $<
 
 $(B)/libtests.a: $(call obj,$(HELPERS))
 	@rm -f $@ && $(AR) rcs $@ $^
