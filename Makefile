@@ -198,6 +198,8 @@ test:
 test-full:
 	@bash tests/deps.sh all
 	@$(MAKE) --no-print-directory $(JOBS) all unit fuzzers
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory ubsan
 	@B=$(B) FULL=1 bash tests/run.sh
 
 #: make demo        a page loses its advertisement on the way; modules are killed (root)
