@@ -8,7 +8,9 @@ includes_beyond() {
 		grep -vE "include \"($2)"
 }
 
-includes_beyond shm 'shm/' | rule 'shm/ includes only shm/'
+# The keeper lies in shm/ and is the one process that reads the configuration.
+includes_beyond shm 'shm/' | grep -v '^shm/keeper_[a-z]*\.[ch]:.*"config/' |
+	rule 'shm/ includes only shm/, the keeper also config/'
 # config/plan.[ch] compiles the configuration into the directory region and alone knows shm/.
 includes_beyond config 'config/|shm/layout\.h' | grep -v '^config/plan\.' |
 	rule 'config/ includes only itself and the limits of shm/layout.h'
