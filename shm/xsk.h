@@ -105,7 +105,7 @@ struct fos_xsk_tx {
 	struct xsk_ring_cons comp;
 	int fd; /* borrowed; never poll it */
 	uint64_t nr_kicks;
-	uint64_t nr_dropped; /* frames that the device's queue refused; they complete all the same */
+	uint64_t nr_dropped; /* frames that the device's queue refused; they complete too */
 	uint64_t nr_stalls;  /* kicks without progress: completion ring full, no socket memory */
 	struct fos_xsk_map map[2];
 };

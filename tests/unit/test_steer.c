@@ -178,8 +178,8 @@ static void tcp_only(void)
 	gives(FOS_STEER_take_fragment, "every IPv6 fragment");
 	ether(0x86dd), ipv6(44), bytes("\x06\0\0\0\0\0\0\1", 8), ports(1, 2);
 	gives(FOS_STEER_take_proto, "an atomic fragment is looked into");
-	ether(0x86dd), ipv6(0), bytes("\x3c\0\1\4\0\0\0\0\x33\0\1\4\0\0\0\0\x06\1\0\0\0\0\0\0\0\0\0\0", 28);
-	ports(1, 2);
+	ether(0x86dd), ipv6(0), bytes("\x3c\0\1\4\0\0\0\0\x33\0\1\4\0\0\0\0", 16);
+	bytes("\x06\1\0\0\0\0\0\0\0\0\0\0", 12), ports(1, 2);
 	gives(FOS_STEER_take_proto, "TCP behind hop-by-hop, destination and AH headers");
 	ether(0x86dd), ipv6(60);
 	for (int i = 0; i < 9; i++)
