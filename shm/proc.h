@@ -77,6 +77,10 @@ void fos_proc_unbind(struct fos_proc *p);
  * later (fos_proc_work does the retry), which means: walk all live flows. */
 void fos_hint(struct fos_proc *p, struct fos_ring_prod *r, uint32_t flow, uint32_t gen);
 
+/* One batch: hooks->work(), then hints that did not fit before.  Returns what work() returned.
+ * Caller: the skeleton, the simulation. */
+uint32_t fos_proc_work(struct fos_proc *p);
+
 /* Watch an fd for input while asleep (AF_XDP RX socket). */
 int fos_proc_watch(struct fos_proc *p, int fd);
 

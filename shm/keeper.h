@@ -1,0 +1,97 @@
+/* shm/keeper.h - the keeper: creates what the stages share, holds the descriptors, grants leases
+ *
+ * One process, one thread, one poll loop; no packet passes through it.  Internal to
+ * flowos-keeper: shm/keeper_*.c.  Functions that can fail for reasons outside return -errno after
+ * one fos_log line.
+ */
+#ifndef FOS_SHM_KEEPER_H
+#define FOS_SHM_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/box.h"
+#include "shm/steer.h"
+#include "shm/xsk.h"
+
+#define FOS_KEEPER_LINE 1024u /* bytes of a request */
+#define FOS_KEEPER_CONNS 1024u
+
+enum fos_keeper_pages { FOS_PAGES_AUTO, FOS_PAGES_REQUIRE, FOS_PAGES_NEVER };
+
+struct fos_keeper_port {
+	enum fos_steer_mode mode;
+	struct fos_steer steer;
+	int rx[FOS_MAX_QUEUES]; /* AF_XDP sockets, -1 = none */
+	int tx[FOS_MAX_QUEUES];
+	int promisc; /* packet socket that holds the device in promiscuous mode, -1 = none */
+};
+
+struct fos_keeper_conn {
+	int fd;
+	uint32_t proc; /* FOS_NONE: not a stage */
+	size_t len;
+	char line[FOS_KEEPER_LINE];
+};
+
+struct fos_keeper {
+	const char *program;
+	const char *file; /* configuration */
+	const char *input; /* capture, or NULL */
+	const char *output;
+	char socket[108]; /* path */
+	enum fos_keeper_pages pages;
+	struct fos_dir *dir; /* the directory region, writable */
+	struct fos_map packets; /* stays mapped: the kernel's sockets refer to it */
+	int region[FOS_MAX_REGIONS]; /* writable */
+	int region_ro[FOS_MAX_REGIONS];
+	int bell[FOS_MAX_RINGS];
+	struct fos_keeper_port port[FOS_MAX_PORTS];
+	int pidfd[FOS_MAX_PROCS]; /* of the lease's holder, -1 = none */
+	bool ready[FOS_MAX_PROCS];
+	bool active; /* all stages were ready once: packets are taken */
+	int listen_fd;
+	struct fos_keeper_conn *conn[FOS_KEEPER_CONNS];
+	uint32_t nr_conns;
+	bool stop;
+};
+
+/* keeper_conf.c: configuration and PM files into a draft of the directory (caller's memory). */
+int fos_keeper_configure(struct fos_keeper *k, struct fos_dir *draft);
+
+/* keeper_nic.c: asks the NICs for what the draft needs of them; warns about what looks wrong. */
+int fos_keeper_inspect(struct fos_keeper *k, struct fos_dir *draft);
+
+/* keeper_regions.c: regions and doorbells of a planned draft; sets k->dir. */
+int fos_keeper_create(struct fos_keeper *k, const struct fos_dir *draft);
+
+/* keeper_net.c: AF_XDP sockets and XDP programs; activate = from now on packets come to us. */
+int fos_keeper_open_net(struct fos_keeper *k);
+void fos_keeper_activate(struct fos_keeper *k);
+void fos_keeper_deactivate(struct fos_keeper *k);
+
+/* keeper_match.c: what the XDP program must take so that every pipeline sees all it matches. */
+void fos_keeper_superset(const struct fos_dir *dir, struct fos_steer_conf *conf);
+
+/* keeper_store.c: gives every descriptor to the service manager, or takes them over from it.
+ * adopt: 1 = everything is there, 0 = start anew (what was there is closed). */
+void fos_keeper_store(const struct fos_keeper *k);
+int fos_keeper_adopt(struct fos_keeper *k);
+
+/* keeper_lease.c.  grant: 0, -EBUSY = its holder lives, -errno.  resume: the holder came back after
+ * the keeper was restarted.  dead: its pidfd said so. */
+int fos_keeper_lease(struct fos_keeper *k, uint32_t proc, uint32_t pid, bool resume);
+void fos_keeper_dead(struct fos_keeper *k, uint32_t proc);
+void fos_keeper_recheck_leases(struct fos_keeper *k);
+
+/* keeper_grant.c: the records of a grant.  -EAGAIN: the receiver does not read. */
+int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc);
+int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
+int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
+
+/* keeper_serve.c: the control socket and the loop, until SIGTERM, SIGINT or "stop". */
+int fos_keeper_listen(struct fos_keeper *k);
+int fos_keeper_serve(struct fos_keeper *k);
+void fos_keeper_tell(struct fos_keeper *k, uint32_t proc, uint16_t kind, uint32_t index);
+
+#endif

@@ -1,0 +1,358 @@
+/* shm/keeper_serve.c - the control socket: requests are JSON lines, see grant.h
+ *
+ *   hello     a lease and everything that belongs to it; text of a refusal says why
+ *   ready     the stage works; when all have been ready once, packets are taken
+ *   attach    read-only view for status and the like
+ *   status    {"ok":true,"pid":N,"active":B,"ready":N,"stages":N,"file":"..."}
+ *   stopping  the box is about to be stopped: packets go past it from now on
+ *   stop      tells every stage to end and ends when they have
+ *
+ * Nothing here waits for a client: one that does not read its answers is disconnected.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shm/grant.h"
+#include "shm/keeper.h"
+#include "shm/notify.h"
+#include "shm/proc.h"
+
+#define TICK_NS 500000000L
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	asked_to_stop = 1;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void drop(struct fos_keeper *k, uint32_t i)
+{
+	close(k->conn[i]->fd);
+	free(k->conn[i]);
+	k->conn[i] = k->conn[--k->nr_conns];
+}
+
+void fos_keeper_tell(struct fos_keeper *k, uint32_t proc, uint16_t kind, uint32_t index)
+{
+	for (uint32_t i = 0; i < k->nr_conns; i++)
+		if (k->conn[i]->proc == proc)
+			fos_keeper_send_word(k->conn[i]->fd, kind, index, "");
+}
+
+static int answer(int fd, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT);
+	int rc = text ? fos_grant_say(fd, "%s", text) : -ENOMEM;
+
+	free(text);
+	json_decref(object);
+	return rc;
+}
+
+static uint32_t stages(const struct fos_keeper *k, uint32_t *ready)
+{
+	uint32_t all = 0;
+
+	*ready = 0;
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++) {
+		all += k->dir->proc[i].role != FOS_ROLE_KEEPER;
+		*ready += k->ready[i];
+	}
+	return all;
+}
+
+static int say_status(struct fos_keeper *k, int fd)
+{
+	uint32_t ready, all = stages(k, &ready);
+
+	return answer(fd, json_pack("{s:b,s:i,s:b,s:i,s:i,s:s}", "ok", 1, "pid", (int)getpid(),
+				    "active", k->active, "ready", (int)ready, "stages", (int)all,
+				    "file", k->file));
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static uint32_t find_proc(const struct fos_dir *dir, const char *name)
+{
+	for (uint32_t i = 0; name && i < dir->nr_procs; i++)
+		if (strcmp(dir->proc[i].name, name) == 0)
+			return i;
+	return FOS_NONE;
+}
+
+static int refuse(int fd, int rc, const char *fmt, const char *name, uint32_t pid)
+{
+	char text[FOS_GRANT_TEXT];
+
+	snprintf(text, sizeof(text), fmt, name, pid);
+	return fos_keeper_send_word(fd, FOS_GRANT_REFUSED, (uint32_t)-rc, text);
+}
+
+static bool same_box(const struct fos_keeper *k, const char *box)
+{
+	char mine[20];
+
+	snprintf(mine, sizeof(mine), "%016llx", (unsigned long long)k->dir->head.box_id);
+	return box && strcmp(mine, box) == 0;
+}
+
+static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "proc"));
+	bool resume = json_is_true(json_object_get(request, "resume"));
+	uint32_t proc = find_proc(k->dir, name);
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+	int rc;
+
+	if (proc == FOS_NONE)
+		return refuse(c->fd, -EINVAL, "there is no process '%.64s' in this box",
+			      name ? name : "", 0);
+	if (resume && !same_box(k, json_string_value(json_object_get(request, "box"))))
+		return refuse(c->fd, -EPERM, "%s belongs to an earlier box", name, 0);
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -errno;
+	rc = fos_keeper_lease(k, proc, (uint32_t)peer.pid, resume);
+	if (rc == -EBUSY && !resume)
+		return refuse(c->fd, rc, "%s is running already (pid %u)", name,
+			      k->dir->proc[proc].lease.pid);
+	if (rc < 0)
+		return refuse(c->fd, -EPERM, "%s: no lease for pid %u", name, (uint32_t)peer.pid);
+	c->proc = proc;
+	if (!resume)
+		return fos_keeper_send_stage(k, c->fd, proc);
+	rc = fos_keeper_send_word(c->fd, FOS_GRANT_WELCOME, proc, "");
+	return rc < 0 ? rc : fos_keeper_send_word(c->fd, FOS_GRANT_END, 0, "");
+}
+
+static void set_ready(struct fos_keeper *k, uint32_t proc)
+{
+	uint32_t ready, all;
+
+	if (proc == FOS_NONE)
+		return;
+	k->ready[proc] = true;
+	all = stages(k, &ready);
+	if (ready < all || k->active || fos_relaxed32(&k->dir->stopping))
+		return;
+	k->active = true;
+	fos_keeper_activate(k);
+	fos_notify("STATUS=processing");
+}
+
+static void set_stopping(struct fos_keeper *k)
+{
+	fos_keeper_deactivate(k);
+	fos_release32(&k->dir->stopping, 1);
+}
+
+static int stop(struct fos_keeper *k, int fd)
+{
+	set_stopping(k);
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++)
+		fos_keeper_tell(k, i, FOS_GRANT_STOP, 0);
+	k->stop = true;
+	return answer(fd, json_pack("{s:b}", "ok", 1));
+}
+
+static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *line)
+{
+	json_t *request = json_loads(line, 0, NULL);
+	const char *cmd = json_string_value(json_object_get(request, "cmd"));
+	int rc = 0;
+
+	if (!cmd) {
+		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
+					     "a request is {\"cmd\":...} on one line"));
+	} else if (!strcmp(cmd, "hello")) {
+		rc = hello(k, c, request);
+	} else if (!strcmp(cmd, "ready")) {
+		set_ready(k, c->proc);
+	} else if (!strcmp(cmd, "attach")) {
+		rc = fos_keeper_send_observer(k, c->fd);
+	} else if (!strcmp(cmd, "status")) {
+		rc = say_status(k, c->fd);
+	} else if (!strcmp(cmd, "stopping")) {
+		set_stopping(k);
+		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
+	} else if (!strcmp(cmd, "stop")) {
+		rc = stop(k, c->fd);
+	} else {
+		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
+					     "cmd is one of hello, ready, attach, status, "
+					     "stopping, stop"));
+	}
+	json_decref(request);
+	return rc;
+}
+
+/* Reads what there is and handles whole lines; false = the connection is over. */
+static bool hear(struct fos_keeper *k, struct fos_keeper_conn *c)
+{
+	ssize_t n = recv(c->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
+	char *end;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	c->len += (size_t)n;
+	c->line[c->len] = 0;
+	while ((end = memchr(c->line, '\n', c->len)) != NULL) {
+		*end = 0;
+		if (handle(k, c, c->line) < 0)
+			return false;
+		c->len -= (size_t)(end + 1 - c->line);
+		memmove(c->line, end + 1, c->len + 1);
+	}
+	return c->len < sizeof(c->line) - 1;
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void welcome(struct fos_keeper *k)
+{
+	int fd = accept4(k->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+	struct fos_keeper_conn *c;
+
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	    (peer.uid != 0 && peer.uid != geteuid()) || k->nr_conns >= FOS_KEEPER_CONNS) {
+		close(fd);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->proc = FOS_NONE;
+	k->conn[k->nr_conns++] = c;
+}
+
+/* Another keeper on this socket?  Tells its pid; a dead one's socket is removed. */
+static int make_way(const char *path)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+	int fd = fos_grant_connect(path);
+
+	if (fd == -ECONNREFUSED)
+		unlink(path);
+	if (fd < 0)
+		return 0;
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	close(fd);
+	fos_log(FOS_LOG_ERROR, "a keeper (pid %d) serves %s already: `kill %d` ends it",
+		(int)peer.pid, path, (int)peer.pid);
+	return -EADDRINUSE;
+}
+
+int fos_keeper_listen(struct fos_keeper *k)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int rc = make_way(k->socket);
+
+	if (rc < 0)
+		return rc;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", k->socket);
+	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mask = umask(0177);
+	rc = k->listen_fd < 0 || bind(k->listen_fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+			     listen(k->listen_fd, 128) < 0
+		     ? -errno : 0;
+	umask(mask);
+	if (rc < 0)
+		fos_log(FOS_LOG_ERROR, "cannot listen on %s: %s; `mkdir -p` its directory or name "
+			"another as box.run_dir", k->socket, strerror(-rc));
+	return rc;
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+static uint32_t collect(const struct fos_keeper *k, struct pollfd *p)
+{
+	uint32_t n = 0;
+
+	p[n++] = (struct pollfd){.fd = k->listen_fd, .events = POLLIN};
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++)
+		p[n++] = (struct pollfd){.fd = k->pidfd[i], .events = POLLIN};
+	for (uint32_t i = 0; i < k->nr_conns; i++)
+		p[n++] = (struct pollfd){.fd = k->conn[i]->fd, .events = POLLIN};
+	return n;
+}
+
+static void look(struct fos_keeper *k, const struct pollfd *p)
+{
+	uint32_t nr_procs = k->dir->nr_procs;
+
+	for (uint32_t i = 0; i < nr_procs; i++)
+		if (p[1 + i].revents && p[1 + i].fd == k->pidfd[i])
+			fos_keeper_dead(k, i);
+	/* backwards: dropping one moves the last into its place, which has been looked at */
+	for (uint32_t i = k->nr_conns; i-- > 0;)
+		if (p[1 + nr_procs + i].revents && !hear(k, k->conn[i]))
+			drop(k, i);
+	if (p[0].revents)
+		welcome(k);
+}
+
+static bool anyone_left(const struct fos_keeper *k)
+{
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++)
+		if (k->pidfd[i] >= 0)
+			return true;
+	return false;
+}
+
+int fos_keeper_serve(struct fos_keeper *k)
+{
+	static struct pollfd p[1 + FOS_MAX_PROCS + FOS_KEEPER_CONNS];
+	struct sigaction stop_action = {.sa_handler = on_signal};
+	const struct timespec tick = {.tv_nsec = TICK_NS};
+	uint64_t give_up = 0;
+	sigset_t block, before;
+
+	/* signals arrive inside ppoll() only, so none slips in between look and wait */
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGINT);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	sigdelset(&before, SIGTERM);
+	sigdelset(&before, SIGINT);
+	sigaction(SIGTERM, &stop_action, NULL);
+	sigaction(SIGINT, &stop_action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	while (!asked_to_stop) {
+		uint32_t n = collect(k, p);
+
+		fos_relaxed_store64(&k->dir->head.heartbeat_ns, fos_clock_ns());
+		if (fos_notify_watchdog_ns())
+			fos_notify("WATCHDOG=1");
+		if (ppoll(p, n, &tick, &before) > 0)
+			look(k, p);
+		if (k->stop && give_up == 0)
+			give_up = fos_clock_ns() + 5000000000ull;
+		if (k->stop && (!anyone_left(k) || fos_clock_ns() > give_up))
+			break;
+	}
+	fos_notify("STOPPING=1");
+	return 0;
+}
