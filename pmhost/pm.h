@@ -230,8 +230,17 @@ bool fos_find(struct fos_window *w, uint64_t from, const char *text, unsigned fl
 bool fos_find_bytes(struct fos_window *w, uint64_t from, const void *pattern, size_t len,
 		    unsigned flags, struct fos_hit *hit);
 
-/* First match of any of nr strings (the first listed wins at the same place). */
-bool fos_find_any(struct fos_window *w, uint64_t from, const char *const *texts, int nr,
+/* First match of any of nr patterns; at the same place the first listed wins.  While one that would
+ * win may yet begin earlier, the answer is false, so it never depends on where packets end.
+ *	static const struct fos_text tags[] = {FOS_TEXT("<script"), FOS_TEXT("<iframe")};
+ *	if (fos_find_any(w, fos_head(w), tags, 2, FOS_ICASE, &hit)) ... tags[hit.which] ...
+ */
+struct fos_text {
+	const void *data;
+	size_t len;
+};
+#define FOS_TEXT(literal) {literal, sizeof(literal) - 1}
+bool fos_find_any(struct fos_window *w, uint64_t from, const struct fos_text *texts, int nr,
 		  unsigned flags, struct fos_hit *hit);
 
 /* ---------------------------------------------------------------- edits (FOS_APP, FOS_PM_EDITS)
@@ -251,7 +260,8 @@ int fos_fill(struct fos_window *w, uint64_t pos, int byte, uint64_t len);
 
 /* Commits: bytes below pos go on, and everything staged takes effect.  head <= pos <= tail;
  * pos == head commits the rest without moving.  FOS_AGAIN: nothing changed, and the window is
- * empty until the handler is called again (loops over the window end by themselves). */
+ * empty until the handler is called again (loops over the window end by themselves).  on_data and
+ * on_timer only: FOS_EPERM in on_open and on_close, which commit once, when they return. */
 int fos_release(struct fos_window *w, uint64_t pos);
 
 /* fos_release(w, fos_tail(w)) */
@@ -403,7 +413,7 @@ int fos_own_address(struct fos_instance *pm, const uint8_t addr[16]);
 /* The i-th value of a key under `options:`, as text; NULL when there is none. */
 const char *fos_option(struct fos_instance *pm, const char *key, unsigned i);
 
-/* Instance name (configuration), lane, has it run before on this box (a restart)? */
+/* The instance's name in the configuration; its lane. */
 const char *fos_name(struct fos_instance *pm);
 uint32_t fos_lane(struct fos_instance *pm);
 

@@ -1,0 +1,292 @@
+/* pmhost/host.c - the hooks of flowos-pmhost: attach, the batch, idle, stop; see host.h */
+#include "pmhost/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmhost/commit.h"
+#include "pmhost/load.h"
+#include "pmhost/visit.h"
+#include "pmhost/window.h"
+
+#define HINTS_PER_BATCH 256u
+#define DEFAULT_HOLD_BYTES 65536u
+
+void *fos_pmhost_new(void)
+{
+	struct fos_instance *pm = calloc(1, sizeof(*pm));
+
+	if (!pm)
+		abort();
+	return pm;
+}
+
+void fos_pmhost_module(void *state, const struct fos_pm *module)
+{
+	struct fos_instance *pm = state;
+
+	pm->module = module;
+}
+
+/* ---------------------------------------------------------------- attach */
+
+static void bind_region(struct fos_instance *pm)
+{
+	uint8_t *base = fos_box_own(pm->box);
+
+	pm->region = (struct fos_pm_region *)(void *)base;
+	pm->flows = (struct fos_pm_flow *)(void *)(base + pm->region->flows_off);
+	pm->rewrites = pm->region->rewrites_off ?
+			       (struct fos_rewrite *)(void *)(base + pm->region->rewrites_off) :
+			       NULL;
+	pm->contexts = base + pm->region->contexts_off;
+	pm->states = base + pm->region->state_off;
+}
+
+static void bind_rings(struct fos_instance *pm)
+{
+	const struct fos_dir *dir = pm->dir;
+	uint32_t lane = pm->box->lane;
+
+	for (uint32_t i = 0; i < dir->nr_pms; i++)
+		pm->to_pm[i] = fos_proc_prod(pm->p, FOS_RING_READY,
+					     fos_proc_find(dir, FOS_ROLE_PM, lane, i));
+	pm->to_classifier = fos_proc_prod(pm->p, FOS_RING_READY,
+					  fos_proc_find(dir, FOS_ROLE_CLASSIFIER, lane, lane));
+	pm->to_egress = fos_proc_prod(pm->p, FOS_RING_READY,
+				      fos_proc_find(dir, FOS_ROLE_EGRESS, lane, lane));
+}
+
+/* Rolls the predecessor's last batch forward or back, and takes up the ring indices after it. */
+static int recover(struct fos_instance *pm)
+{
+	struct fos_txn_log *log = (void *)((uint8_t *)pm->region + pm->region->txn_off);
+	int did = fos_txn_attach(&pm->txn, log, pm->region, pm->region->head.size);
+
+	if (did < 0) {
+		fos_log(FOS_LOG_ERROR, "%s: the transaction log of its region is damaged: stop the "
+				       "box and run it again", pm->d->name);
+		return did;
+	}
+	if (did == 1)
+		fos_count(pm->p->counter, FOS_C_txn_rolled_forward, 1);
+	if (did == 2)
+		fos_count(pm->p->counter, FOS_C_txn_rolled_back, 1);
+	for (uint32_t i = 0; i < pm->p->nr_prod; i++)
+		pm->p->prod[i].next = pm->p->prod[i].ring->tail;
+	for (uint32_t i = 0; i < pm->p->nr_cons; i++)
+		pm->p->cons[i].next = pm->p->cons[i].cursor->head;
+	return 0;
+}
+
+/* What is known of each flow follows from what was published. */
+static void rebuild(struct fos_instance *pm)
+{
+	uint32_t nr = pm->region->nr_flows;
+
+	pm->local = calloc(nr, sizeof(*pm->local));
+	pm->retry = calloc(nr, sizeof(*pm->retry));
+	if (!pm->local || !pm->retry)
+		abort();
+	for (uint32_t f = 0; f < nr; f++) {
+		uint32_t gen = fos_acquire32(&pm->box->flows[f].gen);
+		struct fos_local *l = &pm->local[f];
+		struct fos_pm_pub pub;
+
+		l->piece = FOS_NONE;
+		if (gen == 0 || !fos_host_pub(pm, f, gen, &pub))
+			continue;
+		l->gen = gen;
+		memcpy(&l->timer_ns, fos_host_ctx_slot(pm, f, pub.ctx & 1u), sizeof(l->timer_ns));
+		if (l->timer_ns)
+			fos_timers_add(&pm->timers, l->timer_ns, f, gen);
+	}
+	fos_edit_pool_attach(pm);
+	pm->walk = true;
+}
+
+static int start_module(struct fos_instance *pm)
+{
+	int rc;
+
+	pm->in = FOS_IN_INIT;
+	rc = pm->module->init ? pm->module->init(pm) : 0;
+	pm->in = FOS_IN_NONE;
+	if (rc != 0) {
+		fos_log(FOS_LOG_ERROR, "%s: the module's init() refused (%d)", pm->d->name, rc);
+		return rc < 0 ? rc : -EINVAL;
+	}
+	if (fos_commit_pm(pm) != FOS_OK)
+		fos_commit_discard(pm);
+	return 0;
+}
+
+static int init(struct fos_proc *p)
+{
+	struct fos_instance *pm = p->state;
+	int rc;
+
+	pm->p = p;
+	pm->box = &p->box;
+	pm->dir = p->dir;
+	pm->index = p->me->index;
+	pm->d = &p->dir->pm[pm->index];
+	pm->hold_bytes = pm->d->hold_bytes ? pm->d->hold_bytes : DEFAULT_HOLD_BYTES;
+	pm->hold_ns = pm->d->hold_ns ? pm->d->hold_ns : UINT64_MAX;
+	bind_region(pm);
+	if (pm->d->ctx_size < FOS_PM_HOST_CTX || pm->d->state_size < FOS_PM_HOST_STATE) {
+		fos_log(FOS_LOG_ERROR, "%s: its region has no room for contexts", pm->d->name);
+		return -EINVAL;
+	}
+	rc = fos_load(pm);
+	if (rc == 0)
+		rc = recover(pm);
+	if (rc < 0)
+		return rc;
+	bind_rings(pm);
+	pm->state = calloc(1, pm->d->state_size);
+	if (!pm->state)
+		abort();
+	fos_state_load(pm);
+	fos_window_init(pm);
+	rebuild(pm);
+	return start_module(pm);
+}
+
+/* ---------------------------------------------------------------- the batch */
+
+static uint32_t take_hints(struct fos_instance *pm, struct fos_ring_cons *c)
+{
+	uint64_t n = fos_ring_peek(c);
+
+	if (c->broken) {
+		fos_count(pm->p->counter, FOS_C_ring_broken, 1);
+		return 0;
+	}
+	if (n > HINTS_PER_BATCH)
+		n = HINTS_PER_BATCH;
+	for (uint64_t i = 0; i < n; i++) {
+		const struct fos_hint *h = fos_ring_at(c, i);
+		uint32_t flow = fos_relaxed32(&h->flow);
+
+		if (flow == FOS_NONE)
+			pm->walk = true;
+		else
+			fos_visit(pm, flow);
+	}
+	fos_ring_take(c, n);
+	return (uint32_t)n;
+}
+
+static uint32_t try_again(struct fos_instance *pm)
+{
+	uint32_t n = pm->nr_retry, did = 0;
+
+	pm->nr_retry = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t flow = pm->retry[i];
+
+		/* the list grows behind i at most as fast as it is read */
+		pm->local[flow].queued = 0;
+		did += fos_visit(pm, flow);
+	}
+	return did;
+}
+
+static uint32_t deadlines(struct fos_instance *pm)
+{
+	struct fos_deadline due;
+	uint32_t n = 0;
+
+	while (fos_timers_take(&pm->timers, pm->p->now_ns, &due))
+		n += fos_visit_due(pm, &due);
+	return n;
+}
+
+/* Hints are given back when their work is done; offline an empty ring also tells ingress that
+ * nothing is pending, so while a release waits for room they stay. */
+static void give_back(struct fos_instance *pm)
+{
+	if (pm->p->offline && (pm->nr_retry > 0 || pm->message_retry))
+		return;
+	for (uint32_t i = 0; i < pm->p->nr_cons; i++) {
+		struct fos_ring_cons *c = &pm->p->cons[i];
+
+		if (c->kind == FOS_RING_READY && c->cursor->head != c->next)
+			fos_ring_release(c);
+	}
+	/* pairs with ingress's acquire: timers up to this time have run */
+	if (pm->p->offline && pm->region->head.clock_seen_ns != pm->p->now_ns)
+		fos_release64(&pm->region->head.clock_seen_ns, pm->p->now_ns);
+}
+
+static uint32_t work(struct fos_proc *p)
+{
+	struct fos_instance *pm = p->state;
+	uint32_t n = 0;
+
+	n += deadlines(pm);
+	if (pm->nr_retry > 0)
+		n += try_again(pm);
+	for (uint32_t i = 0; i < p->nr_cons; i++)
+		if (p->cons[i].kind == FOS_RING_READY)
+			n += take_hints(pm, &p->cons[i]);
+	if (pm->walk) {
+		pm->walk = false;
+		fos_visit_all(pm);
+		n++;
+	}
+	n += fos_messages_work(pm);
+	give_back(pm);
+	return n;
+}
+
+static uint64_t idle(struct fos_proc *p)
+{
+	struct fos_instance *pm = p->state;
+	uint64_t next = fos_timers_next(&pm->timers);
+
+	if ((pm->nr_retry > 0 || pm->message_retry) && next > p->now_ns + FOS_HOST_RETRY_NS)
+		next = p->now_ns + FOS_HOST_RETRY_NS;
+	return next;
+}
+
+/* ---------------------------------------------------------------- stop */
+
+static void fini(struct fos_proc *p)
+{
+	struct fos_instance *pm = p->state;
+
+	if (!pm->module || !pm->local)
+		return;
+	if (pm->module->fini)
+		pm->module->fini(pm);
+	if (fos_commit_pm(pm) != FOS_OK)
+		fos_commit_discard(pm);
+}
+
+void fos_pmhost_free(void *state)
+{
+	struct fos_instance *pm = state;
+
+	if (pm->local) {
+		fos_window_fini(pm);
+		fos_edit_pool_detach(pm);
+		fos_files_close(pm);
+	}
+	fos_timers_free(&pm->timers);
+	free(pm->local);
+	free(pm->retry);
+	free(pm->state);
+	fos_unload(pm);
+	free(pm);
+}
+
+const struct fos_proc_hooks fos_pmhost_hooks = {
+	.program = "flowos-pmhost",
+	.init = init,
+	.work = work,
+	.idle = idle,
+	.fini = fini,
+};

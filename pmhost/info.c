@@ -1,0 +1,112 @@
+/* pmhost/info.c - what a PM may ask about its flow and its configuration */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pmhost/host.h"
+
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static void ports(const struct fos_dir *dir, struct fos_flow_info *o)
+{
+	const struct fos_dir_port *in = &dir->port[o->in_port % FOS_MAX_PORTS];
+	const struct fos_dir_port *out;
+
+	o->out_port = (uint8_t)(in->peer % FOS_MAX_PORTS);
+	out = &dir->port[o->out_port];
+	o->in_name = in->name;
+	o->out_name = out->name;
+	memcpy(o->in_mac, in->mac, 6);
+	memcpy(o->out_mac, out->mac, 6);
+}
+
+const struct fos_flow_info *fos_flow(struct fos_window *w)
+{
+	const struct fos_flow *f = &w->pm->box->flows[w->flow];
+	struct fos_flow_info *o = &w->info;
+
+	if (w->info_valid)
+		return o;
+	memset(o, 0, sizeof(*o));
+	memcpy(o->src, f->src, 16);
+	memcpy(o->dst, f->dst, 16);
+	o->sport = f->sport;
+	o->dport = f->dport;
+	o->proto = f->proto;
+	o->ip_version = f->ip_version;
+	o->reverse = (f->flags & FOS_FLOW_REVERSE) != 0;
+	o->midstream = (f->flags & FOS_FLOW_PICKUP) != 0;
+	o->in_port = f->port;
+	ports(w->pm->dir, o);
+	memcpy(o->src_mac, f->src_mac, 6);
+	memcpy(o->dst_mac, f->dst_mac, 6);
+	o->vlan_outer = f->vlan_outer;
+	o->vlan_inner = f->vlan_inner;
+	o->pipeline = w->pm->dir->pipeline[w->pm->d->pipeline].name;
+	o->number = f->number;
+	o->start_ns = f->start_ns;
+	o->id = w->flow;
+	w->info_valid = true;
+	return o;
+}
+
+const char *fos_address_text(const uint8_t addr[16], char buf[FOS_ADDRESS_TEXT])
+{
+	if (memcmp(addr, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, addr + 12, buf, FOS_ADDRESS_TEXT);
+	else
+		inet_ntop(AF_INET6, addr, buf, FOS_ADDRESS_TEXT);
+	return buf;
+}
+
+bool fos_address_parse(const char *text, uint8_t addr[16])
+{
+	if (inet_pton(AF_INET, text, addr + 12) == 1) {
+		memcpy(addr, mapped, sizeof(mapped));
+		return true;
+	}
+	return inet_pton(AF_INET6, text, addr) == 1;
+}
+
+/* Options are key NUL value NUL ..., an empty key ends them. */
+const char *fos_option(struct fos_instance *pm, const char *key, unsigned i)
+{
+	const char *end = pm->dir->strings + FOS_DIR_STRINGS;
+	const char *p = fos_dir_string(pm->dir, pm->d->options_off);
+
+	if (pm->d->options_off == 0)
+		return NULL;
+	while (p < end && *p) {
+		const char *k = p;
+		const char *v = k + strnlen(k, (size_t)(end - k)) + 1;
+
+		if (v >= end)
+			break;
+		if (strcmp(k, key) == 0 && i-- == 0)
+			return v;
+		p = v + strnlen(v, (size_t)(end - v)) + 1;
+	}
+	return NULL;
+}
+
+const char *fos_name(struct fos_instance *pm)
+{
+	return pm->d->name;
+}
+
+uint32_t fos_lane(struct fos_instance *pm)
+{
+	return pm->box->lane;
+}
+
+void fos_say(struct fos_instance *pm, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	fos_log(FOS_LOG_INFO, "%s: %s", pm->d->name, line);
+}

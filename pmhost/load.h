@@ -1,0 +1,12 @@
+/* pmhost/load.h - loading a module into this process */
+#ifndef FOS_PMHOST_LOAD_H
+#define FOS_PMHOST_LOAD_H
+
+struct fos_instance;
+
+/* Loads the module that the directory names (unless one was given) and checks that it is what the
+ * directory was laid out for.  0 or -errno after one log line. */
+int fos_load(struct fos_instance *pm);
+void fos_unload(struct fos_instance *pm);
+
+#endif

@@ -1,0 +1,41 @@
+/* NAME         flowos-pmhost - run one processing module (PM) on one lane
+ *
+ * SYNOPSIS     flowos-pmhost --keeper PATH --proc NAME
+ *
+ * DESCRIPTION  Loads the module that the configuration names for process NAME (pm.INSTANCE.LANE),
+ *              and calls its handlers for the flows of its pipeline: on_open while a connection's
+ *              first packet waits, on_data for what is in the window [head, tail), on_close at the
+ *              end.  A release publishes head, edits, context, messages and verdict together.
+ *
+ * READS        flows and pieces (classifier), frames (packet region), what the PMs of earlier
+ *              stages publish, positions that egress is past.
+ *
+ * WRITES       its own region only: published values and contexts per flow, edit records and
+ *              inserted bytes, rewrites, PM-wide state, rings to classifier, egress and other PMs.
+ *              Output files that the module opens.
+ *
+ * WHEN FULL    hint rings: the hint is dropped, the reader walks all live flows.  Message rings and
+ *              the pool of edit records: the release does not happen and is tried again.
+ *
+ * ON CRASH     restarted, it rolls its last batch forward or back and visits every live flow; each
+ *              is found as of its last release.  Streams wait meanwhile (on_failure: restart).
+ *
+ * SIGNALS      SIGTERM, SIGINT: orderly stop; the module's fini() runs.
+ *
+ * DIAGNOSTICS  cannot load: not a module, another ABI, changed since the box was configured.
+ *              init() refused: the module said why in the line before.
+ *
+ * CONFIGURATION  pipelines: stages: pm, file, direction, hold, options (README.md).
+ *
+ * BUGS         A module that loops for ever stops its pipeline until the watchdog kills it.
+ */
+#include "pmhost/host.h"
+
+int main(int argc, char **argv)
+{
+	void *state = fos_pmhost_new();
+	int rc = fos_proc_main(argc, argv, &fos_pmhost_hooks, state);
+
+	fos_pmhost_free(state);
+	return rc;
+}

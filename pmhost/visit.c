@@ -1,0 +1,411 @@
+/* pmhost/visit.c - what a hint leads to, see visit.h
+ *
+ * Truth is in positions and flags, never in the hint: a visit compares what the flow offers with
+ * what this PM has published and closes the gap.  So a visit too many costs little, and after a
+ * restart one visit to every live flow is all the recovery there is.
+ */
+#include "pmhost/visit.h"
+
+#include <string.h>
+
+#include "pmhost/commit.h"
+#include "pmhost/host.h"
+#include "pmhost/window.h"
+
+/* ---------------------------------------------------------------- hints */
+
+static void hint_pm(struct fos_instance *pm, uint32_t other)
+{
+	if (pm->to_pm[other])
+		fos_hint(pm->p, pm->to_pm[other], pm->w.flow, pm->w.gen);
+}
+
+/* The next stage that watches the flow; behind the last one, who takes the stream over. */
+static void hint_next(struct fos_instance *pm)
+{
+	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->d->pipeline];
+	bool app = pm->d->stream == FOS_STREAM_APP;
+	uint32_t end = app ? pl->nr_stages : pl->nr_pkt_stages;
+	bool found = false;
+
+	for (uint32_t st = pm->d->stage + 1u; st < end && !found; st++) {
+		for (uint32_t i = 0; i < pl->stage[st].nr_pms; i++) {
+			if (!fos_box_watches(pm->dir, pl->stage[st].pm[i], pm->w.flow_flags))
+				continue;
+			hint_pm(pm, pl->stage[st].pm[i]);
+			found = true;
+		}
+	}
+	if (!found && app && pm->to_egress)
+		fos_hint(pm->p, pm->to_egress, pm->w.flow, pm->w.gen);
+	if (!found && !app)
+		pm->w.wake_classifier = true;
+}
+
+static void hint(struct fos_instance *pm)
+{
+	struct fos_window *w = &pm->w;
+
+	if (!w->moved)
+		return;
+	hint_next(pm);
+	if (w->wake_classifier) {
+		/* a gate that opened may be what a later gate waits for */
+		for (uint32_t i = 0; i < pm->dir->nr_pms; i++)
+			if (pm->dir->pm[i].gates && pm->dir->pm[i].stage > pm->d->stage &&
+			    pm->dir->pm[i].pipeline == pm->d->pipeline)
+				hint_pm(pm, i);
+		if (pm->to_egress)
+			fos_hint(pm->p, pm->to_egress, w->flow, w->gen);
+		if (pm->to_classifier)
+			fos_hint(pm->p, pm->to_classifier, w->flow, w->gen);
+	}
+	w->moved = w->wake_classifier = false;
+}
+
+/* ---------------------------------------------------------------- bookkeeping */
+
+static void retry_later(struct fos_instance *pm)
+{
+	struct fos_local *l = &pm->local[pm->w.flow];
+
+	l->retry = 1;
+	if (l->queued)
+		return;
+	l->queued = 1;
+	pm->retry[pm->nr_retry++] = pm->w.flow; /* room for every flow */
+}
+
+/* A slot was given to another connection (or to none): our edits of the old one are free. */
+static void forget(struct fos_instance *pm, uint32_t flow)
+{
+	struct fos_local *l = &pm->local[flow];
+	uint8_t queued = l->queued;
+	struct fos_pm_pub pub;
+
+	if (pm->d->edits && fos_host_pub(pm, flow, l->gen, &pub))
+		fos_edit_pool_give(pm, pub.edit_first, pub.edits - pub.edits_freed);
+	memset(l, 0, sizeof(*l));
+	l->piece = FOS_NONE;
+	l->queued = queued; /* it is still in the list */
+}
+
+/* Is the flow live and ours?  Notices that the slot has changed hands. */
+static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
+{
+	struct fos_local *l = &pm->local[flow];
+
+	/* pairs with the classifier's release of `gen`: the identity is written */
+	*gen = fos_acquire32(&pm->box->flows[flow].gen);
+	if (l->gen != 0 && l->gen != *gen)
+		forget(pm, flow);
+	if (*gen == 0 || pm->box->flows[flow].pipeline != pm->d->pipeline)
+		return false;
+	l->gen = *gen;
+	return true;
+}
+
+static void call(struct fos_instance *pm, enum fos_handler in, void (*hook)(struct fos_window *))
+{
+	pm->in = in;
+	fos_count(pm->p->counter, FOS_C_pm_calls, 1);
+	hook(&pm->w);
+	pm->in = FOS_IN_NONE;
+}
+
+/* Committed deadlines go to the heap. */
+static void arm_timer(struct fos_window *w)
+{
+	struct fos_local *l = &w->pm->local[w->flow];
+	uint64_t ns;
+
+	if (!w->pm->module->on_timer || w->fresh)
+		return;
+	memcpy(&ns, fos_host_ctx_slot(w->pm, w->flow, w->pub.ctx), sizeof(ns));
+	if (ns && ns != l->timer_ns)
+		fos_timers_add(&w->pm->timers, ns, w->flow, w->gen);
+	l->timer_ns = ns;
+}
+
+/* ---------------------------------------------------------------- gate */
+
+static bool earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	for (uint32_t i = 0; i < pm->dir->nr_pms; i++) {
+		const struct fos_dir_pm *d = &pm->dir->pm[i];
+		struct fos_pm_pub pub;
+
+		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage)
+			continue;
+		if (!fos_box_pub(pm->box, i, flow, gen, &pub) || !(pub.flags & FOS_PM_OPENED))
+			return false;
+	}
+	return true;
+}
+
+/* The connection's first packet waits at the gate, on the forward flow. */
+static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_window *w = &pm->w;
+
+	if (!pm->d->gates || !pm->module->on_open || (flow & 1u))
+		return false;
+	if (!(fos_acquire32(&pm->box->flows[flow].flags) & FOS_FLOW_OFFERED))
+		return false;
+	if (!fos_window_turn(pm, flow, gen) || (w->pub.flags & FOS_PM_OPENED) ||
+	    !earlier_opened(pm, flow, gen))
+		return false;
+	fos_window_open(w);
+	call(pm, FOS_IN_OPEN, pm->module->on_open);
+	if (fos_commit_window(w, w->pub.head, FOS_PM_OPENED) != FOS_OK) {
+		retry_later(pm);
+		return false;
+	}
+	arm_timer(w);
+	hint(pm);
+	return true;
+}
+
+/* ---------------------------------------------------------------- data and holds */
+
+static void arm_hold(struct fos_window *w, uint64_t since)
+{
+	struct fos_local *l = &w->pm->local[w->flow];
+
+	if (l->armed || l->hold_ns > UINT64_MAX - since)
+		return;
+	l->armed = 1;
+	fos_timers_add(&w->pm->timers, since + l->hold_ns, w->flow, w->gen);
+}
+
+/* After on_data, or when time has passed: does what is left exceed a limit?  Then it goes on
+ * unedited.  Returns true when it did. */
+static bool end_hold(struct fos_window *w, uint64_t old_head)
+{
+	struct fos_instance *pm = w->pm;
+	struct fos_local *l = &pm->local[w->flow];
+	uint64_t *since = &pm->flows[w->flow].hold_since_ns;
+	uint64_t now = pm->p->now_ns, held = w->open_tail - w->head;
+	bool ended = w->fin && !w->again;
+
+	if (w->pub.head >= FOS_POS_MAX || held == 0) {
+		*since = 0;
+		return false;
+	}
+	if (*since == 0 || *since > now || w->head != old_head)
+		*since = now ? now : 1;
+	if (held <= l->hold_bytes && now - *since < l->hold_ns && !ended) {
+		arm_hold(w, *since);
+		return false;
+	}
+	if (!ended)
+		fos_count(pm->p->counter, FOS_C_pm_hold_expired, 1);
+	*since = 0;
+	w->tail = w->open_tail;
+	fos_commit_forced(w, w->open_tail);
+	return true;
+}
+
+static void set_limits(struct fos_window *w)
+{
+	struct fos_local *l = &w->pm->local[w->flow];
+
+	l->hold_bytes = w->hold_bytes < w->pm->hold_bytes ? w->hold_bytes : w->pm->hold_bytes;
+	l->hold_ns = w->hold_ns < w->pm->hold_ns ? w->hold_ns : w->pm->hold_ns;
+}
+
+static bool news(const struct fos_window *w, const struct fos_local *l)
+{
+	uint64_t seen = l->seen > w->head ? l->seen : w->head;
+
+	return w->tail > seen || (w->fin && !l->fin_seen) || l->retry;
+}
+
+/* One look at the window; true when it should be looked at again. */
+static bool data_once(struct fos_window *w)
+{
+	struct fos_instance *pm = w->pm;
+	struct fos_local *l = &pm->local[w->flow];
+	uint64_t head;
+	bool moved;
+
+	fos_window_open(w);
+	head = w->head;
+	if (!news(w, l)) {
+		if (l->hold_ns == 0)
+			set_limits(w);
+		return end_hold(w, head);
+	}
+	l->retry = 0;
+	call(pm, FOS_IN_DATA, pm->module->on_data);
+	if (w->verdict != FOS_VERDICT_PASS && !w->again) /* a verdict needs no release */
+		fos_commit_window(w, w->pub.head, 0);
+	l->seen = w->open_tail;
+	l->fin_seen = w->fin;
+	set_limits(w);
+	arm_timer(w);
+	if (w->again)
+		retry_later(pm);
+	moved = w->moved;
+	if (end_hold(w, head))
+		moved = true;
+	hint(pm);
+	/* what comes later brings its own hint */
+	return moved && w->more && !w->again;
+}
+
+static bool stopped(const struct fos_window *w)
+{
+	return w->pub.head >= FOS_POS_MAX || w->pub.verdict == FOS_VERDICT_DROP ||
+	       w->pub.verdict == FOS_VERDICT_RESET;
+}
+
+static bool data(struct fos_window *w)
+{
+	struct fos_instance *pm = w->pm;
+	uint32_t ver = pm->flows[w->flow].ver;
+
+	if (stopped(w))
+		return false;
+	if (!pm->module->on_data) {
+		/* never in the data's way */
+		fos_window_open(w);
+		w->verdict = FOS_VERDICT_BYPASS;
+		fos_commit_window(w, w->pub.head, 0);
+		hint(pm);
+		return true;
+	}
+	if (pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
+		return false;
+	while (data_once(w) && !stopped(w))
+		;
+	hint(pm);
+	return pm->flows[w->flow].ver != ver;
+}
+
+/* ---------------------------------------------------------------- close */
+
+static bool may_close(struct fos_window *w, uint32_t why)
+{
+	if (stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED)
+		return true;
+	if (w->pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
+		return true;
+	return w->fin && w->head == w->tail && !w->pm->local[w->flow].retry;
+}
+
+static bool close_flow(struct fos_window *w)
+{
+	struct fos_instance *pm = w->pm;
+	const struct fos_flow *f = &pm->box->flows[w->flow];
+	uint32_t why;
+
+	/* pairs with the classifier's release of `state`: `close` is written before */
+	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_CLOSED) || (w->pub.flags & FOS_PM_CLOSED))
+		return false;
+	why = f->close;
+	fos_window_open(w);
+	if (!may_close(w, why))
+		return false;
+	if (pm->module->on_close) {
+		pm->in = FOS_IN_CLOSE;
+		fos_count(pm->p->counter, FOS_C_pm_calls, 1);
+		pm->module->on_close(w, why);
+		pm->in = FOS_IN_NONE;
+	}
+	fos_host_ctx(w)->timer_ns = 0;
+	w->ctx_touched = true;
+	w->verdict = FOS_VERDICT_PASS;
+	if (fos_commit_window(w, w->pub.head, FOS_PM_CLOSED) != FOS_OK) {
+		retry_later(pm);
+		return false;
+	}
+	hint(pm);
+	return true;
+}
+
+/* Records that egress is past come back before they are missed, and at the end. */
+static void collect(struct fos_window *w)
+{
+	struct fos_instance *pm = w->pm;
+	const struct fos_pm_pub *pub = &w->pub;
+
+	if (pub->edits == pub->edits_freed || w->fresh)
+		return;
+	if (fos_edit_pool_room(&pm->edits) > pm->edits.nr / 2 && !(pub->flags & FOS_PM_CLOSED))
+		return;
+	fos_commit_collect(w);
+}
+
+/* ---------------------------------------------------------------- visits */
+
+bool fos_visit(struct fos_instance *pm, uint32_t flow)
+{
+	struct fos_window *w = &pm->w;
+	bool did;
+	uint32_t gen;
+
+	if (flow >= pm->region->nr_flows || !meet(pm, flow, &gen))
+		return false;
+	did = gate(pm, flow, gen);
+	if (!fos_window_turn(pm, flow, gen) || !fos_box_watches(pm->dir, pm->index, w->flow_flags))
+		return did;
+	did |= data(w);
+	did |= close_flow(w);
+	collect(w);
+	return did;
+}
+
+void fos_visit_all(struct fos_instance *pm)
+{
+	const uint8_t *cls = (const uint8_t *)pm->box->cls;
+	const uint64_t *live = (const uint64_t *)(const void *)(cls + pm->box->cls->live_off);
+
+	for (uint32_t conn = 0; conn < pm->region->nr_flows / 2; conn++) {
+		bool is_live = fos_relaxed64(&live[conn / 64]) >> (conn % 64) & 1u;
+
+		if (!is_live && pm->local[2 * conn].gen == 0 && pm->local[2 * conn + 1].gen == 0)
+			continue;
+		fos_visit(pm, 2 * conn);
+		fos_visit(pm, 2 * conn + 1);
+	}
+}
+
+static bool timer_due(struct fos_instance *pm, const struct fos_deadline *due)
+{
+	struct fos_window *w = &pm->w;
+
+	struct fos_local *l = &pm->local[due->flow];
+	struct fos_host_ctx *ctx;
+
+	if (!pm->module->on_timer || l->timer_ns != due->ns ||
+	    !fos_window_turn(pm, due->flow, due->gen) || (w->pub.flags & FOS_PM_CLOSED))
+		return false;
+	fos_window_open(w);
+	ctx = fos_host_ctx(w);
+	if (ctx->timer_ns == 0 || ctx->timer_ns > pm->p->now_ns)
+		return false;
+	ctx->timer_ns = 0;
+	w->ctx_touched = true;
+	call(pm, FOS_IN_TIMER, pm->module->on_timer);
+	if (w->again || fos_commit_window(w, w->pub.head, 0) != FOS_OK) {
+		/* no room, and the timer is still set: look again soon */
+		l->timer_ns = pm->p->now_ns + FOS_HOST_RETRY_NS;
+		fos_timers_add(&pm->timers, l->timer_ns, due->flow, due->gen);
+		return false;
+	}
+	arm_timer(w);
+	hint(pm);
+	return true;
+}
+
+bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due)
+{
+	uint32_t gen;
+
+	if (due->flow >= pm->region->nr_flows || !meet(pm, due->flow, &gen) || gen != due->gen)
+		return false;
+	timer_due(pm, due);
+	pm->local[due->flow].armed = 0;
+	return fos_visit(pm, due->flow);
+}
