@@ -7,6 +7,7 @@
 #include "shm/build.h"
 
 enum { NS_PER_MS = 1000000, FLOWS_ROUND = 128, ADDR_BITS_V4 = 96 };
+enum { CAPTURE_FRAME_SIZE = 65536, CAPTURE_FRAMES = 4096 };
 
 struct compiler {
 	const struct fos_config *cfg;
@@ -51,6 +52,12 @@ static int set_geometry(struct compiler *c)
 	dir->nr_lanes = cfg->lanes;
 	dir->nr_frames = cfg->frames;
 	dir->frame_size = cfg->frame_size;
+	if (c->plan->input) {
+		/* captures taken behind offloads hold packets of any size up to 64K */
+		dir->frame_size = CAPTURE_FRAME_SIZE;
+		if (dir->nr_frames > CAPTURE_FRAMES)
+			dir->nr_frames = CAPTURE_FRAMES;
+	}
 	dir->nr_flows = (cfg->flows + FLOWS_ROUND - 1) / FLOWS_ROUND * FLOWS_ROUND;
 	dir->nr_edits = cfg->edits;
 	dir->offline = c->plan->input != NULL;

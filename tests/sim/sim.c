@@ -61,14 +61,20 @@ static void ingress_attach(struct sim *s)
 		uint8_t *src = s->world.box.region[from->region].base;
 		uint8_t *dst = s->world.box.region[to->region].base;
 
-		if (from->role == FOS_ROLE_INGRESS)
+		if (from->role == FOS_ROLE_INGRESS) {
+			struct fos_cls *cls = (void *)dst;
+			struct fos_cursor *c = (void *)(dst + cls->cursors_off);
+
 			fos_ring_attach_prod(&s->to_classifier[from->index], (void *)(src + r->off),
-					     &((struct fos_cursor *)(void *)(dst + ((struct fos_cls *)(void *)dst)->cursors_off))[r->cursor].head,
-					     sizeof(struct fos_desc));
-		if (to->role == FOS_ROLE_INGRESS)
+					     &c[r->cursor].head, sizeof(struct fos_desc));
+		}
+		if (to->role == FOS_ROLE_INGRESS) {
+			struct fos_ing *ing = (void *)dst;
+			struct fos_cursor *c = (void *)(dst + ing->cursors_off);
+
 			fos_ring_attach_cons(&s->from_egress[to->index], (void *)(src + r->off),
-					     &((struct fos_cursor *)(void *)(dst + ((struct fos_ing *)(void *)dst)->cursors_off))[r->cursor],
-					     sizeof(struct fos_desc));
+					     &c[r->cursor], sizeof(struct fos_desc));
+		}
 	}
 	s->frames = calloc(dir->nr_frames, sizeof(*s->frames));
 	for (uint32_t n = 0; n < 2; n++) {

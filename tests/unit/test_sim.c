@@ -107,7 +107,9 @@ static void random_config(struct sim_config *c, uint64_t seed)
 	c->kill_per_mille = world_below(&r, 2) ? (uint32_t)world_below(&r, 100) : 0;
 	c->timestamps = world_below(&r, 2);
 	c->window_scale = world_below(&r, 2);
-	c->window = c->window_scale && world_below(&r, 2) ? 200000 : 8000 + (uint32_t)world_below(&r, 50000);
+	c->window = 8000 + (uint32_t)world_below(&r, 50000);
+	if (c->window_scale && world_below(&r, 2))
+		c->window = 200000;
 	c->mss = (uint16_t)(536 + world_below(&r, 925));
 	c->limit_ns = 600ull * 1000000000ull;
 }
