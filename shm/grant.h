@@ -13,7 +13,8 @@
  *   {"cmd":"status"} {"cmd":"stopping"} {"cmd":"stop"}   see shm/keeper_serve.c
  *
  * A stage keeps its connection; the keeper sends records on it when something happens (STOP,
- * PEER).  Everyone who may connect has the keeper's uid or is root.
+ * PEER).  Everyone who may connect has the keeper's uid, or its gid unless that is
+ * root's, or is root.
  */
 #ifndef FOS_SHM_GRANT_H
 #define FOS_SHM_GRANT_H

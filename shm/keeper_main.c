@@ -139,6 +139,25 @@ static int create(struct fos_keeper *k)
 	return rc;
 }
 
+/* A keeper that was asked to end took its socket away, but the manager kept the listening end. */
+static int listen_again(struct fos_keeper *k)
+{
+	int rc;
+
+	if (!k->socket[0] || access(k->socket, F_OK) == 0)
+		return 0;
+	close(k->listen_fd);
+	k->listen_fd = -1;
+	rc = make_run_dir(k);
+	if (rc == 0)
+		rc = fos_keeper_listen(k);
+	if (rc == 0) {
+		fos_notify_forget("listen");
+		fos_notify_keep("listen", k->listen_fd);
+	}
+	return rc;
+}
+
 static void take_own_lease(struct fos_keeper *k)
 {
 	struct fos_lease *l = &k->dir->proc[0].lease;
@@ -178,7 +197,7 @@ int main(int argc, char **argv)
 	raise_fd_limit();
 	if (fos_keeper_adopt(k)) {
 		fos_keeper_recheck_leases(k);
-		rc = 0;
+		rc = listen_again(k);
 	} else {
 		rc = create(k);
 		if (rc == 0)

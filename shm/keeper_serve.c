@@ -222,6 +222,14 @@ static bool hear(struct fos_keeper *k, struct fos_keeper_conn *c)
 
 /* ------------------------------------------------------------------ connections */
 
+/* Root, our own user, and (where we are not in root's group) our group: stages that run as users of
+ * their own. */
+static bool trusted(const struct ucred *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid() ||
+	       (getegid() != 0 && peer->gid == getegid());
+}
+
 static void welcome(struct fos_keeper *k)
 {
 	int fd = accept4(k->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -232,7 +240,7 @@ static void welcome(struct fos_keeper *k)
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid()) || k->nr_conns >= FOS_KEEPER_CONNS) {
+	    !trusted(&peer) || k->nr_conns >= FOS_KEEPER_CONNS) {
 		close(fd);
 		return;
 	}
@@ -274,7 +282,7 @@ int fos_keeper_listen(struct fos_keeper *k)
 		return rc;
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", k->socket);
 	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mask = umask(0177);
+	mask = umask(getegid() ? 0117 : 0177);
 	rc = k->listen_fd < 0 || bind(k->listen_fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
 			     listen(k->listen_fd, 128) < 0
 		     ? -errno : 0;
