@@ -1,0 +1,142 @@
+/* NAME
+ *	flowosctl - run a FlowOS box and look into it
+ * SYNOPSIS
+ *	flowosctl run FILE [--read CAPTURE [--write CAPTURE]]
+ *	flowosctl check FILE [--dump] [-q]
+ *	flowosctl status [FILE] [-o json] [--run-dir DIR]
+ *	flowosctl get flows [FILE] [-o json] [--run-dir DIR]
+ *	flowosctl digest CAPTURE...
+ *	flowosctl stop [FILE] [--run-dir DIR]
+ *	flowosctl version | help
+ * DESCRIPTION
+ *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with --read
+ *	it drives the same processes over a capture file and ends with a summary.  check says what is
+ *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
+ *	a running box; they only read.  digest prints one line per finished TCP direction of each
+ *	capture: path, source, ports, connection, bytes, SHA-256.
+ * READS
+ *	the configuration; all regions, read-only
+ * WRITES
+ *	RUN_DIR/flowosctl.lock, RUN_DIR/notify.sock (run)
+ * ON CRASH
+ *	of run: the stages go on; `flowosctl stop` ends them
+ * SIGNALS
+ *	TERM, INT: run stops the box in order
+ * DIAGNOSTICS
+ *	exit status 0 done, 1 failed, 2 wrong usage; one line says what, why and what mends it
+ * CONFIGURATION
+ *	box.run_dir
+ * BUGS
+ *	none known
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/report.h"
+#include "deploy/ctl/ctl.h"
+
+static int version(int argc, char **argv);
+static int help(int argc, char **argv);
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *synopsis;
+	const char *does;
+} command[] = {
+	{"run", fos_ctl_run, "run FILE [--read CAPTURE [--write CAPTURE]]",
+	 "run a box in the foreground, or process a capture"},
+	{"check", fos_ctl_check, "check FILE [--dump] [-q]",
+	 "check a configuration; --dump prints it with all defaults"},
+	{"status", fos_ctl_status, "status [FILE] [-o json] [--run-dir DIR]",
+	 "processes, counters, drops by reason, rings, PMs"},
+	{"get", fos_ctl_get, "get flows [FILE] [-o json] [--run-dir DIR]", "live flows"},
+	{"digest", fos_ctl_digest, "digest CAPTURE...",
+	 "bytes and SHA-256 of every TCP stream in captures"},
+	{"stop", fos_ctl_stop, "stop [FILE] [--run-dir DIR]", "stop a running box"},
+	{"version", version, "version", "version and shared-memory layout"},
+	{"help", help, "help", "this text"},
+};
+#define NR_COMMANDS (sizeof(command) / sizeof(command[0]))
+
+int fos_ctl_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("flowosctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return FOS_EXIT_FAILED;
+}
+
+int fos_ctl_misuse(const char *synopsis, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("flowosctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; usage: flowosctl %s\n", synopsis);
+	return FOS_EXIT_USAGE;
+}
+
+static int version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("flowosctl %s, shared-memory layout %u\n", FOS_VERSION, FOS_LAYOUT_VERSION);
+	return FOS_EXIT_OK;
+}
+
+static void print_help(FILE *to)
+{
+	fputs("usage: flowosctl COMMAND ...\n\n", to);
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		fprintf(to, "  %-46s %s\n", command[i].synopsis, command[i].does);
+}
+
+static int help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	print_help(stdout);
+	return FOS_EXIT_OK;
+}
+
+static int unknown(const char *word)
+{
+	struct fos_words words = {.len = 0};
+	struct fos_suggest s;
+	char hint[600];
+
+	fos_suggest_start(&s, word);
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		fos_suggest_offer(&s, command[i].name);
+		fos_words_add(&words, command[i].name);
+	}
+	fos_hint_text(hint, sizeof(hint), &s, "commands", &words);
+	fprintf(stderr, "flowosctl: unknown command %s%s\n", FOS_SHOW(word), hint);
+	return FOS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return FOS_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))
+		return help(argc, argv);
+	if (!strcmp(argv[1], "--version"))
+		return version(argc, argv);
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		if (!strcmp(argv[1], command[i].name))
+			return command[i].run(argc - 1, argv + 1);
+	return unknown(argv[1]);
+}

@@ -1,0 +1,324 @@
+/* super.c - children: start, watch, start again; see super.h */
+#define _GNU_SOURCE
+#include "deploy/ctl/super.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shm/proc.h"
+
+#define MS 1000000ull
+#define QUICK_NS (200 * MS) /* a life after READY=1 shorter than this counts as a quick death */
+#define FREE_RESTARTS 3u    /* quick deaths that cost no waiting */
+#define BACKOFF_NS (10 * MS)
+#define BACKOFF_MAX_NS (2000 * MS)
+#define FIRST_FD 3
+
+/* ------------------------------------------------------------------ starting */
+
+static void set_store(const struct fos_super *s)
+{
+	size_t room = s->nr_store * sizeof(s->store[0].name) + 1, at = 0;
+	char *names = calloc(1, room), number[16];
+	int *high = calloc(s->nr_store + 1, sizeof(*high));
+
+	for (uint32_t i = 0; names && high && i < s->nr_store; i++) {
+		/* out of the way first: a descriptor may sit where another belongs */
+		high[i] = fcntl(s->store[i].fd, F_DUPFD, FIRST_FD + (int)s->nr_store);
+		at += (size_t)snprintf(names + at, room - at, "%s%s", i ? ":" : "",
+				       s->store[i].name);
+	}
+	for (uint32_t i = 0; names && high && i < s->nr_store; i++) {
+		dup2(high[i], FIRST_FD + (int)i);
+		close(high[i]);
+	}
+	snprintf(number, sizeof(number), "%u", s->nr_store);
+	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_FDNAMES", names ? names : "", 1);
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+}
+
+/* In the child.  Its own process group: Ctrl-C is for us, we stop the others in order. */
+static void become(const struct fos_super *s, const struct fos_child *c)
+{
+	char number[32];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	setenv("NOTIFY_SOCKET", s->notify, 1);
+	unsetenv("WATCHDOG_USEC");
+	if (s->watchdog_ns && !c->keeps_fds) {
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)(s->watchdog_ns / 1000));
+		setenv("WATCHDOG_USEC", number, 1);
+	}
+	if (c->keeps_fds && s->nr_store > 0)
+		set_store(s);
+	execv(c->argv[0], c->argv);
+	fprintf(stderr, "flowosctl: cannot start %s: %s\n", c->argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void start(struct fos_super *s, struct fos_child *c)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(s, c);
+	c->again_ns = 0;
+	if (pid < 0) {
+		c->again_ns = fos_clock_ns() + BACKOFF_MAX_NS;
+		return;
+	}
+	c->pid = pid;
+	c->ready = false;
+}
+
+static char *beside(const char *program)
+{
+	char exe[PATH_MAX], *path = NULL;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[n > 0 ? n : 0] = 0;
+	if (n <= 0 || !strrchr(exe, '/'))
+		return strdup(program);
+	*strrchr(exe, '/') = 0;
+	return asprintf(&path, "%s/%s", exe, program) < 0 ? NULL : path;
+}
+
+struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
+				const char *const *args)
+{
+	struct fos_child *c;
+	int n = 0;
+
+	if (s->nr_children >= FOS_SUPER_CHILDREN)
+		return NULL;
+	c = &s->child[s->nr_children++];
+	memset(c, 0, sizeof(*c));
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->argv[n++] = beside(program);
+	for (; *args && n < FOS_SUPER_ARGS - 1; args++)
+		c->argv[n++] = strdup(*args);
+	c->keeps_fds = !strcmp(name, "keeper");
+	start(s, c);
+	return c;
+}
+
+/* ------------------------------------------------------------------ deaths */
+
+static void say_death(const struct fos_child *c, pid_t pid, int status)
+{
+	char how[64];
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	fprintf(stderr, "flowos: %s (pid %d) %s; starting it again\n", c->name, (int)pid, how);
+}
+
+/* Signals are crashes, to be mended by a restart; a failure before the first READY=1 is something
+ * that the child has explained in a line and that would only happen again. */
+static bool hopeless(const struct fos_super *s, const struct fos_child *c, int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) != 0 && (!c->was_ready || s->give_up);
+}
+
+static void bury(struct fos_super *s, struct fos_child *c, int status)
+{
+	uint64_t now = fos_clock_ns();
+	pid_t pid = c->pid;
+	bool was_quick = !c->ready || now - c->ready_ns < QUICK_NS;
+
+	c->pid = 0;
+	c->status = status;
+	if (c->stopping || s->interrupted)
+		return;
+	/* offline an ingress that ends well has delivered everything */
+	if (s->give_up && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (hopeless(s, c, status)) {
+		s->failed = c;
+		return;
+	}
+	say_death(c, pid, status);
+	c->restarts++;
+	c->quick = was_quick ? c->quick + 1 : 0;
+	c->again_ns = now;
+	if (c->quick > FREE_RESTARTS) {
+		uint32_t n = c->quick - FREE_RESTARTS;
+		uint64_t wait = n > 8 ? BACKOFF_MAX_NS : BACKOFF_NS << (n - 1);
+
+		c->again_ns += wait < BACKOFF_MAX_NS ? wait : BACKOFF_MAX_NS;
+	}
+}
+
+static void reap(struct fos_super *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (uint32_t i = 0; i < s->nr_children; i++)
+			if (s->child[i].pid == pid)
+				bury(s, &s->child[i], status);
+}
+
+static void read_signals(struct fos_super *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			s->interrupted = true;
+}
+
+/* ------------------------------------------------------------------ the step */
+
+static void look_after(struct fos_super *s, uint64_t now)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++) {
+		struct fos_child *c = &s->child[i];
+
+		if (c->pid == 0 && c->again_ns && c->again_ns <= now && !c->stopping &&
+		    !s->interrupted)
+			start(s, c);
+		if (c->pid && c->ready && !c->stopping && !c->keeps_fds && s->watchdog_ns &&
+		    now > c->alive_ns + s->watchdog_ns) {
+			fprintf(stderr, "flowos: %s (pid %d) hangs; killing it\n", c->name,
+				(int)c->pid);
+			c->alive_ns = now;
+			kill(c->pid, SIGKILL);
+		}
+	}
+}
+
+static int until_next(const struct fos_super *s, uint64_t now, int timeout_ms)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++) {
+		const struct fos_child *c = &s->child[i];
+		uint64_t wait;
+
+		if (c->pid || !c->again_ns || c->stopping)
+			continue;
+		wait = c->again_ns > now ? (c->again_ns - now + MS - 1) / MS : 0;
+		if (wait < (uint64_t)timeout_ms)
+			timeout_ms = (int)wait;
+	}
+	return timeout_ms;
+}
+
+void fos_super_step(struct fos_super *s, int timeout_ms)
+{
+	struct pollfd p[2] = {
+		{.fd = s->signal_fd, .events = POLLIN},
+		{.fd = s->notify_fd, .events = POLLIN},
+	};
+
+	poll(p, 2, until_next(s, fos_clock_ns(), timeout_ms));
+	/* messages before deaths: a child may have said its last word */
+	fos_super_hear(s);
+	read_signals(s);
+	reap(s);
+	look_after(s, fos_clock_ns());
+}
+
+void fos_super_ask(struct fos_super *s, struct fos_child *c)
+{
+	(void)s;
+	c->stopping = true;
+	if (c->pid)
+		kill(c->pid, SIGTERM);
+}
+
+void fos_super_stop(struct fos_super *s, struct fos_child *c, int timeout_ms)
+{
+	uint64_t until = fos_clock_ns() + (uint64_t)timeout_ms * MS;
+
+	fos_super_ask(s, c);
+	while (c->pid && fos_clock_ns() < until)
+		fos_super_step(s, 20);
+	if (!c->pid)
+		return;
+	fprintf(stderr, "flowos: %s (pid %d) does not end; killing it\n", c->name, (int)c->pid);
+	kill(c->pid, SIGKILL);
+	while (c->pid)
+		fos_super_step(s, 20);
+}
+
+struct fos_child *fos_super_find(struct fos_super *s, const char *name)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++)
+		if (!strcmp(s->child[i].name, name))
+			return &s->child[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ init, fini */
+
+static void raise_fd_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+int fos_super_init(struct fos_super *s, const char *run_dir)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	sigset_t mask;
+	int one = 1;
+
+	memset(s, 0, sizeof(*s));
+	raise_fd_limit();
+	snprintf(s->notify, sizeof(s->notify), "%s/notify.sock", run_dir);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.107s", s->notify);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	s->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	s->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unlink(s->notify); /* we hold the lock: nobody listens there */
+	if (s->signal_fd >= 0 && s->notify_fd >= 0 &&
+	    setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) == 0 &&
+	    bind(s->notify_fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return 0;
+	fos_ctl_fail("cannot make %s: %s", s->notify, strerror(errno));
+	return -errno;
+}
+
+void fos_super_fini(struct fos_super *s)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++)
+		for (int n = 0; n < FOS_SUPER_ARGS; n++)
+			free(s->child[i].argv[n]);
+	fos_super_clear_store(s);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	if (s->notify_fd >= 0)
+		close(s->notify_fd);
+	if (s->notify[0])
+		unlink(s->notify);
+}

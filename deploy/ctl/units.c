@@ -1,0 +1,219 @@
+/* units.c - flowosctl units and enable: which systemd units a configuration needs
+ *
+ * The instances are the process names of the plan that the keeper will make from the same file and
+ * the same NICs, one unit each.  They are wanted by flowos.target; so `enable` is for a
+ * configuration what `systemctl enable` is for a unit, and has to be repeated when the number of
+ * PMs, lanes or NIC queues changes.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "deploy/ctl/ctl.h"
+#include "shm/build.h"
+#include "shm/keeper.h"
+
+#define DEFAULT_FILE "/etc/flowos/flowos.yaml"
+#define DEFAULT_SOCKET "/run/flowos/" FOS_GRANT_SOCKET
+#define WANTS "etc/systemd/system/flowos.target.wants"
+#define PREFIX "flowos-"
+#define SUFFIX ".service"
+
+struct list {
+	char *name[FOS_MAX_PROCS];
+	uint32_t nr;
+};
+
+static void add(struct list *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct list *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (l->nr < FOS_MAX_PROCS && vasprintf(&l->name[l->nr], fmt, ap) >= 0)
+		l->nr++;
+	va_end(ap);
+}
+
+static void empty(struct list *l)
+{
+	while (l->nr > 0)
+		free(l->name[--l->nr]);
+}
+
+static bool has(const struct list *l, const char *name)
+{
+	for (uint32_t i = 0; i < l->nr; i++)
+		if (!strcmp(l->name[i], name))
+			return true;
+	return false;
+}
+
+/* ---- what the configuration needs ------------------------------------------------------------ */
+
+/* Process names hold letters, digits, '.', '_' and '-': nothing that a unit's name must escape. */
+static void list_units(const struct fos_dir *dir, struct list *l)
+{
+	static const char *const unit[] = {
+		[FOS_ROLE_INGRESS] = "ingress",
+		[FOS_ROLE_CLASSIFIER] = "classifier",
+		[FOS_ROLE_PM] = "pm",
+		[FOS_ROLE_EGRESS] = "egress",
+	};
+
+	for (uint32_t i = 0; i < dir->nr_procs; i++)
+		if (dir->proc[i].role != FOS_ROLE_KEEPER)
+			add(l, PREFIX "%s@%s" SUFFIX, unit[dir->proc[i].role], dir->proc[i].name);
+}
+
+static int plan(const char *file, struct list *l)
+{
+	struct fos_keeper *k = calloc(1, sizeof(*k));
+	struct fos_dir *draft = calloc(1, sizeof(*draft));
+	char err[256];
+	int rc = -ENOMEM;
+
+	if (k && draft) {
+		k->file = file;
+		rc = fos_keeper_configure(k, draft);
+	}
+	if (rc == 0 && strcmp(k->socket, DEFAULT_SOCKET) != 0)
+		rc = fos_ctl_fail("%s: the units need box.run_dir: /run/flowos", file);
+	if (rc == 0)
+		rc = fos_keeper_inspect(k, draft);
+	if (rc == 0) {
+		rc = fos_build_plan(draft, err, sizeof(err));
+		if (rc < 0)
+			fos_ctl_fail("%s: %s", file, err);
+	}
+	if (rc == 0)
+		list_units(draft, l);
+	free(draft);
+	free(k);
+	return rc == 0 ? FOS_EXIT_OK : FOS_EXIT_FAILED;
+}
+
+int fos_ctl_units(int argc, char **argv)
+{
+	struct list l = {.nr = 0};
+	int status;
+
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return fos_ctl_misuse("units [FILE]", "at most one FILE is needed");
+	fos_log_program("flowosctl");
+	status = plan(argc == 2 ? argv[1] : DEFAULT_FILE, &l);
+	for (uint32_t i = 0; i < l.nr; i++)
+		puts(l.name[i]);
+	empty(&l);
+	return status;
+}
+
+/* ---- enable ---------------------------------------------------------------------------------- */
+
+/* Instances of our templates that the target wants now. */
+static void list_enabled(const char *root, struct list *l)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/" WANTS, root);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL) {
+		size_t n = strlen(e->d_name);
+
+		if (n > strlen(SUFFIX) && !strncmp(e->d_name, PREFIX, strlen(PREFIX)) &&
+		    strchr(e->d_name, '@') && !strcmp(e->d_name + n - strlen(SUFFIX), SUFFIX))
+			add(l, "%s", e->d_name);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* systemctl VERB [--root ROOT] UNIT...; nothing to do without units. */
+static int systemctl(const char *verb, const char *root, const struct list *l)
+{
+	extern char **environ;
+	const char *argv[FOS_MAX_PROCS + 6] = {"systemctl", "--quiet", "--root", root, verb};
+	uint32_t n = 5;
+	char *copy[FOS_MAX_PROCS + 6];
+	pid_t pid;
+	int status = 0, rc;
+
+	if (l->nr == 0)
+		return 0;
+	for (uint32_t i = 0; i < l->nr; i++)
+		argv[n++] = l->name[i];
+	/* posix_spawnp() does not write through its argument, for all that its type says */
+	memcpy(copy, argv, sizeof(copy));
+	rc = posix_spawnp(&pid, "systemctl", NULL, NULL, copy, environ);
+	if (rc != 0) {
+		fos_ctl_fail("cannot run systemctl: %s; `apt install systemd`", strerror(rc));
+		return -rc;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	fos_ctl_fail("`systemctl %s` failed, see its message above", verb);
+	return -EIO;
+}
+
+static int enable(const char *file, const char *root)
+{
+	struct list wanted = {.nr = 0}, now = {.nr = 0}, fresh = {.nr = 0}, stale = {.nr = 0};
+	int status = plan(file, &wanted);
+
+	if (status == FOS_EXIT_OK) {
+		list_enabled(root, &now);
+		for (uint32_t i = 0; i < wanted.nr; i++)
+			if (!has(&now, wanted.name[i]))
+				add(&fresh, "%s", wanted.name[i]);
+		for (uint32_t i = 0; i < now.nr; i++)
+			if (!has(&wanted, now.name[i]))
+				add(&stale, "%s", now.name[i]);
+		if (systemctl("disable", root, &stale) < 0 || systemctl("enable", root, &fresh) < 0)
+			status = FOS_EXIT_FAILED;
+	}
+	if (status == FOS_EXIT_OK)
+		printf("%u units enabled, %u of them new, %u removed; `systemctl daemon-reload && "
+		       "systemctl restart flowos.target` makes it so\n", wanted.nr, fresh.nr,
+		       stale.nr);
+	empty(&wanted);
+	empty(&now);
+	empty(&fresh);
+	empty(&stale);
+	return status;
+}
+
+int fos_ctl_enable(int argc, char **argv)
+{
+	static const char synopsis[] = "enable [FILE] [--root DIR]";
+	static const struct option option[] = {
+		{"root", required_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *root = "/";
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", option, NULL)) != -1) {
+		if (c != 'r')
+			return fos_ctl_misuse(synopsis, "unknown option or missing argument '%s'",
+					      argv[optind - 1]);
+		root = optarg;
+	}
+	if (argc > optind + 1)
+		return fos_ctl_misuse(synopsis, "at most one FILE is needed");
+	fos_log_program("flowosctl");
+	return enable(optind < argc ? argv[optind] : DEFAULT_FILE, root);
+}
