@@ -115,8 +115,10 @@ static bool room(struct fos_window *w, uint64_t head)
 
 	if (records > fos_edit_pool_room(&pm->edits)) {
 		fos_commit_collect(w);
-		if (records > fos_edit_pool_room(&pm->edits))
+		if (records > fos_edit_pool_room(&pm->edits)) {
+			pm->walk = true; /* other flows may have some to give back */
 			return false;
+		}
 	}
 	return fos_outbox_room(pm);
 }

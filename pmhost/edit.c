@@ -171,9 +171,9 @@ void fos_edits_passed(struct fos_staged_edits *s, uint64_t head)
 		i++;
 	memmove(s->e, s->e + i, (s->nr - i) * sizeof(*s->e));
 	s->nr -= i;
-	if (s->nr == 0) {
+	if (s->nr == 0)
 		s->nr_bytes = 0;
-	} else if (s->e[0].pos < head) {
+	else if (s->e[0].pos < head) {
 		struct fos_staged_edit *e = &s->e[0];
 		uint64_t cut = head - e->pos;
 

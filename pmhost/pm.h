@@ -97,7 +97,7 @@ enum fos_pm_end {
 #define FOS_PM_NAME_MAX 32u
 #define FOS_MESSAGE_MAX 240u       /* bytes of one message */
 #define FOS_PEEK_MAX 65536u        /* bytes of one fos_peek() */
-#define FOS_STAGED_MAX 4096u       /* edits staged between two releases */
+#define FOS_STAGED_MAX 1024u       /* edits staged between two releases */
 #define FOS_STAGED_BYTES 262144u   /* bytes inserted between two releases */
 
 /* A message from another PM of the same lane. */
@@ -113,7 +113,8 @@ struct fos_message {
  *  init        once per process start: read options, open outputs.  Not 0: the PM cannot run
  *              (say why with fos_say() first).
  *  on_open     at a connection's first packet, on its first direction, before that packet goes
- *              on: the connection waits until the handler returns.  Once per connection.
+ *              on: the connection waits until the handler returns.  Once per connection; not
+ *              with `direction: reverse`.
  *  on_data     new bytes (packets) in the window, or the stream has ended (fos_fin(); then also
  *              with an empty window).  A PM without on_data is never in the data's way.
  *  on_close    once per watched flow when the connection has ended (`why`: enum fos_pm_end) and
@@ -252,6 +253,9 @@ int fos_delete(struct fos_window *w, uint64_t pos, uint64_t len);
 /* Inserts before the byte at pos (head <= pos <= tail).  Several at one place: in order of calls. */
 int fos_insert(struct fos_window *w, uint64_t pos, const void *data, size_t len);
 
+/* Deletes len bytes at pos and puts n others in their place; they go with the last deleted one. */
+int fos_replace(struct fos_window *w, uint64_t pos, uint64_t len, const void *data, size_t n);
+
 /* Puts len other bytes in the place of len bytes; fos_fill() puts len times the same one. */
 int fos_overwrite(struct fos_window *w, uint64_t pos, const void *data, size_t len);
 int fos_fill(struct fos_window *w, uint64_t pos, int byte, uint64_t len);
@@ -286,7 +290,8 @@ void *fos_state(struct fos_instance *pm);
 /* The instance behind a window. */
 struct fos_instance *fos_pm_of(struct fos_window *w);
 
-/* ---------------------------------------------------------------- verdicts; staged */
+/* ---------------------------------------------------------------- verdicts
+ * Staged; committed by the next release or when the handler returns. */
 
 void fos_bypass(struct fos_window *w); /* stop watching this direction: the rest passes unseen */
 void fos_drop(struct fos_window *w);   /* discard the connection's packets from now on */

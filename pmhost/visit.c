@@ -131,11 +131,14 @@ static void arm_timer(struct fos_window *w)
 
 static bool earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
+	uint32_t flags = pm->box->flows[flow].flags;
+
 	for (uint32_t i = 0; i < pm->dir->nr_pms; i++) {
 		const struct fos_dir_pm *d = &pm->dir->pm[i];
 		struct fos_pm_pub pub;
 
-		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage)
+		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage ||
+		    !fos_box_watches(pm->dir, i, flags))
 			continue;
 		if (!fos_box_pub(pm->box, i, flow, gen, &pub) || !(pub.flags & FOS_PM_OPENED))
 			return false;
@@ -152,7 +155,8 @@ static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 		return false;
 	if (!(fos_acquire32(&pm->box->flows[flow].flags) & FOS_FLOW_OFFERED))
 		return false;
-	if (!fos_window_turn(pm, flow, gen) || (w->pub.flags & FOS_PM_OPENED) ||
+	if (!fos_window_turn(pm, flow, gen) ||
+	    !fos_box_watches(pm->dir, pm->index, w->flow_flags) || (w->pub.flags & FOS_PM_OPENED) ||
 	    !earlier_opened(pm, flow, gen))
 		return false;
 	fos_window_open(w);

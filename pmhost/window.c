@@ -260,6 +260,17 @@ int fos_insert(struct fos_window *w, uint64_t pos, const void *data, size_t len)
 	return stage(w, &e, data, 0);
 }
 
+int fos_replace(struct fos_window *w, uint64_t pos, uint64_t len, const void *data, size_t n)
+{
+	struct fos_staged_edit e = {.pos = pos, .del = len, .ins = (uint32_t)n};
+
+	if (n == 0)
+		return fos_delete(w, pos, len);
+	if (len == 0)
+		return fos_insert(w, pos, data, n);
+	return n > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, data, 0);
+}
+
 int fos_overwrite(struct fos_window *w, uint64_t pos, const void *data, size_t len)
 {
 	struct fos_staged_edit e = {.pos = pos, .del = len, .ins = (uint32_t)len, .paired = true};

@@ -1,0 +1,11 @@
+# pms/: each file is a module; here only what is special about one.
+pms_digest_LIBS := -lcrypto
+
+# Modules that only the tests load.
+TEST_PMS := $(patsubst tests/pm/%.c,$(B)/tests/pm/%.so,$(wildcard tests/pm/*.c))
+unit: $(TEST_PMS)
+
+$(B)/tests/pm/%.so: tests/pm/%.c pmhost/pm.h $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  PM      $@"
+	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $<
