@@ -257,6 +257,7 @@ static void welcome(struct fos_keeper *k)
 /* Another keeper on this socket?  Tells its pid; a dead one's socket is removed. */
 static int make_way(const char *path)
 {
+	const char *slash = strrchr(path, '/');
 	struct ucred peer = {0};
 	socklen_t len = sizeof(peer);
 	int fd = fos_grant_connect(path);
@@ -267,8 +268,9 @@ static int make_way(const char *path)
 		return 0;
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	close(fd);
-	fos_log(FOS_LOG_ERROR, "a keeper (pid %d) serves %s already: `kill %d` ends it",
-		(int)peer.pid, path, (int)peer.pid);
+	fos_log(FOS_LOG_ERROR, "a keeper (pid %d) serves %s already: `flowosctl stop --run-dir "
+		"%.*s` ends it", (int)peer.pid, path, slash ? (int)(slash - path) : 1,
+		slash ? path : ".");
 	return -EADDRINUSE;
 }
 

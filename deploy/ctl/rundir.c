@@ -104,13 +104,18 @@ int fos_rundir_take(struct fos_rundir *r, const char *path)
 
 void fos_rundir_leave(struct fos_rundir *r)
 {
-	static const char *const file[] = {"control.sock", "notify.sock", LOCK};
 	char path[PATH_MAX + 32];
+	int fd;
 
-	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", r->path, file[i]);
+	/* a keeper that was killed leaves its socket; one that lives (not ours) needs it */
+	snprintf(path, sizeof(path), "%s/%s", r->path, FOS_GRANT_SOCKET);
+	fd = fos_grant_connect(path);
+	if (fd == -ECONNREFUSED)
 		unlink(path);
-	}
+	else if (fd >= 0)
+		close(fd);
+	snprintf(path, sizeof(path), "%s/%s", r->path, LOCK);
+	unlink(path);
 	if (r->made)
 		rmdir(r->path);
 	close(r->lock_fd);
