@@ -268,6 +268,11 @@ static int make_way(const char *path)
 		return 0;
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	close(fd);
+	/* the manager may hold the listening end of one that died */
+	if (kill(peer.pid, 0) < 0 && errno == ESRCH) {
+		unlink(path);
+		return 0;
+	}
 	fos_log(FOS_LOG_ERROR, "a keeper (pid %d) serves %s already: `flowosctl stop --run-dir "
 		"%.*s` ends it", (int)peer.pid, path, slash ? (int)(slash - path) : 1,
 		slash ? path : ".");

@@ -204,7 +204,8 @@ int fos_keeper_adopt(struct fos_keeper *k)
 		learn_socket(k);
 		return 1;
 	}
-	fos_log(FOS_LOG_WARN, "the descriptors of the last box are not complete: starting anew");
+	fos_log(FOS_LOG_WARN, "%u descriptors of the last box are missing: starting anew",
+		s.missing);
 	visit_all(k, give_up, NULL);
 	clear(&s, true);
 	k->dir = NULL;
