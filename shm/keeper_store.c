@@ -5,6 +5,7 @@
  * where its predecessor was killed, or (killed while creating them) starts anew.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +42,12 @@ static void visit_port(struct fos_keeper *k, uint32_t i, visit_fn fn, void *arg)
 	visit(fn, arg, &p->steer.prog_fd, "prog.%u", i, 0);
 	visit(fn, arg, &p->steer.link_fd, "link.%u", i, 0);
 	visit(fn, arg, &p->steer.xsks_fd, "xsks.%u", i, 0);
-	visit(fn, arg, &p->steer.edited_fd, "edited.%u", i, 0);
-	visit(fn, arg, &p->steer.owned_fd, "owned.%u", i, 0);
 	visit(fn, arg, &p->steer.counters_fd, "counters.%u", i, 0);
+	/* all ports share the first one's; the manager would keep only one of them anyway */
+	if (i > 0)
+		return;
+	visit(fn, arg, &p->steer.edited_fd, "edited", 0, 0);
+	visit(fn, arg, &p->steer.owned_fd, "owned", 0, 0);
 }
 
 /* Every descriptor of the box in turn; k->dir is there. */
@@ -166,6 +170,14 @@ static int reopen_regions(struct fos_keeper *k)
 	return rc;
 }
 
+static void share_maps(struct fos_keeper *k)
+{
+	for (uint32_t i = 1; i < k->dir->nr_ports && !k->dir->offline; i++) {
+		k->port[i].steer.edited_fd = fcntl(k->port[0].steer.edited_fd, F_DUPFD_CLOEXEC, 3);
+		k->port[i].steer.owned_fd = fcntl(k->port[0].steer.owned_fd, F_DUPFD_CLOEXEC, 3);
+	}
+}
+
 static void learn_socket(struct fos_keeper *k)
 {
 	struct sockaddr_un sa;
@@ -201,6 +213,7 @@ int fos_keeper_adopt(struct fos_keeper *k)
 	}
 	if (s.missing == 0 && reopen_regions(k) == 0) {
 		clear(&s, false);
+		share_maps(k);
 		learn_socket(k);
 		return 1;
 	}
