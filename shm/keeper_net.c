@@ -33,7 +33,7 @@ static int open_program(struct fos_keeper *k, uint32_t i, const struct fos_steer
 	if (rc == 0)
 		rc = fos_steer_attach(&p->steer, d->ifindex, d->nic, p->mode, msg, sizeof(msg));
 	if (rc != 0)
-		fos_log(rc < 0 ? FOS_LOG_ERROR : FOS_LOG_WARN, "interface %s: %s", d->name, msg);
+		fos_log(rc < 0 ? FOS_LOG_ERROR : FOS_LOG_WARN, "%s", msg);
 	return rc < 0 ? rc : 0;
 }
 
@@ -55,7 +55,7 @@ static int open_sockets(struct fos_keeper *k, uint32_t i, struct fos_xsk_umem *u
 		int rc = fos_xsk_open(umem, &conf, &pair, err, sizeof(err));
 
 		if (rc < 0) {
-			fos_log(FOS_LOG_ERROR, "interface %s: %s", d->name, err);
+			fos_log(FOS_LOG_ERROR, "%s", err);
 			return rc;
 		}
 		p->rx[q] = pair.rx_fd;

@@ -102,6 +102,20 @@ int fos_rundir_take(struct fos_rundir *r, const char *path)
 	return 0;
 }
 
+void fos_rundir_sweep(const char *path)
+{
+	static const char *const file[] = {LOCK, "notify.sock"};
+	char name[PATH_MAX + 32];
+
+	if (fos_rundir_holder(path) != 0)
+		return;
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++) {
+		snprintf(name, sizeof(name), "%s/%s", path, file[i]);
+		unlink(name);
+	}
+	rmdir(path);
+}
+
 void fos_rundir_leave(struct fos_rundir *r)
 {
 	char path[PATH_MAX + 32];

@@ -19,6 +19,9 @@ int fos_rundir_take(struct fos_rundir *r, const char *path);
 /* Removes our files, and the directory if we made it. */
 void fos_rundir_leave(struct fos_rundir *r);
 
+/* Removes what a supervisor that was killed left behind, and the directory when it is empty. */
+void fos_rundir_sweep(const char *path);
+
 /* Pid of the supervisor that holds the directory; 0 = nobody does. */
 pid_t fos_rundir_holder(const char *path);
 

@@ -57,6 +57,7 @@ static int stop_orphans(const char *run_dir)
 	close(fd);
 	if (!wait_end(answers, socket))
 		return fos_ctl_fail("the keeper at %s did not end", socket);
+	fos_rundir_sweep(run_dir);
 	return FOS_EXIT_OK;
 }
 
