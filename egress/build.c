@@ -1,0 +1,226 @@
+/* egress/build.c - packets that the box makes, see build.h */
+#include "egress/build.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "egress/frames.h"
+#include "egress/out.h"
+
+#define LINK_MAX 24u
+#define MSS_DEFAULT4 536u /* RFC 9293 section 3.7.1 */
+#define MSS_DEFAULT6 1220u
+#define TTL_DEFAULT 64u
+
+static void put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	uint32_t link = (uint32_t)h->m->l3_off - h->m->data_off;
+	uint32_t ip = h->m->flags & FOS_PKT_IPV6 ? 40 : 20;
+
+	if (!h->l3 || link > LINK_MAX)
+		return;
+	memcpy(t->tmpl, h->frame + h->m->data_off, link + ip);
+	t->tmpl_l3 = (uint8_t)link;
+	t->tmpl_len = (uint8_t)(link + ip);
+	if (!(t->flags & FOS_TCB_TMPL) && ip == 20)
+		t->ip_id = (uint16_t)((h->l3[4] << 8 | h->l3[5]) + 1);
+	t->flags |= FOS_TCB_TMPL;
+	t->link = h->m->link;
+}
+
+static void swap(uint8_t *a, uint8_t *b, size_t n)
+{
+	uint8_t x[16];
+
+	memcpy(x, a, n);
+	memcpy(a, b, n);
+	memcpy(b, x, n);
+}
+
+/* Copies the template to `to`; returns its length, 0 when there is none. */
+static uint32_t put_template(struct fos_egress *e, uint32_t flow, uint8_t *to, uint32_t *l3,
+			     uint16_t *link)
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+	bool mirror = !(t->flags & FOS_TCB_TMPL);
+
+	if (mirror)
+		t = g;
+	if (!t || !(t->flags & FOS_TCB_TMPL))
+		return 0;
+	memcpy(to, t->tmpl, t->tmpl_len);
+	*l3 = t->tmpl_l3;
+	*link = t->link;
+	if (!mirror)
+		return t->tmpl_len;
+	if (t->link == FOS_LINK_ETHERNET)
+		swap(to, to + 6, 6);
+	if (t->tmpl_len - t->tmpl_l3 == 40) {
+		swap(to + *l3 + 8, to + *l3 + 24, 16);
+		to[*l3 + 7] = TTL_DEFAULT;
+	} else {
+		swap(to + *l3 + 12, to + *l3 + 16, 4);
+		to[*l3 + 8] = TTL_DEFAULT;
+	}
+	return t->tmpl_len;
+}
+
+static uint32_t port_mtu(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t port = fos_out_port(e, flow);
+	uint32_t mtu = port == FOS_NONE ? 0 : e->p->dir->port[port].mtu;
+
+	return mtu ? mtu : 1500;
+}
+
+static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l4_len,
+		  struct fos_build *b)
+{
+	struct fos_frame_meta *m;
+	uint32_t l3 = 0, head, mtu;
+	uint16_t link = 0;
+	uint8_t *frame;
+
+	b->flow = flow;
+	b->frame = fos_frames_get(e);
+	if (b->frame == FOS_NONE)
+		return false;
+	frame = fos_box_frame(&e->p->box, b->frame);
+	head = put_template(e, flow, frame + FOS_FRAME_DATA_OFF, &l3, &link);
+	if (!head || head + 60 > e->p->dir->frame_size - FOS_FRAME_DATA_OFF) {
+		fos_frames_put(e, b->frame);
+		return false;
+	}
+	m = fos_box_meta(&e->p->box, b->frame);
+	memset(m, 0, sizeof(*m));
+	m->time_ns = e->p->offline ? e->time_ns : e->p->now_ns;
+	m->number = e->number;
+	m->link = link;
+	m->data_off = FOS_FRAME_DATA_OFF;
+	m->l3_off = (uint16_t)(FOS_FRAME_DATA_OFF + l3);
+	m->l4_off = (uint16_t)(FOS_FRAME_DATA_OFF + head);
+	m->payload_off = (uint16_t)(m->l4_off + l4_len);
+	m->proto = proto;
+	m->csum = FOS_CSUM_PARTIAL;
+	m->flags = head - l3 == 40 ? FOS_PKT_IPV6 : FOS_PKT_IPV4;
+	m->flags |= proto == IPPROTO_TCP ? FOS_PKT_TCP : FOS_PKT_UDP;
+	m->port = e->p->box.flows[flow].port;
+	m->next_frame = FOS_NONE;
+	b->payload = frame + m->payload_off;
+	b->room = e->p->dir->frame_size - m->payload_off;
+	mtu = port_mtu(e, flow);
+	head = (uint32_t)m->payload_off - m->l3_off;
+	if (b->room > mtu - head)
+		b->room = mtu > head ? mtu - head : 1;
+	return true;
+}
+
+static void put_ports(struct fos_egress *e, uint32_t flow, uint8_t *l4)
+{
+	put16(l4, e->p->box.flows[flow].sport);
+	put16(l4 + 2, e->p->box.flows[flow].dport);
+}
+
+/* What the receiver of this direction takes in one segment, options included. */
+static uint32_t segment_limit(const struct fos_egress *e, uint32_t flow, bool v6)
+{
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	uint32_t mss = g ? g->mss : 0;
+
+	if (!mss)
+		mss = v6 ? MSS_DEFAULT6 : MSS_DEFAULT4;
+	return mss > 64 ? mss : 64;
+}
+
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack, struct fos_build *b)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (sack ? 12 : 0);
+	uint32_t limit, seen = t->longest;
+	uint8_t *l4;
+
+	if (!begin(e, flow, IPPROTO_TCP, 20 + opts, b))
+		return false;
+	l4 = b->payload - 20 - opts;
+	memset(l4, 0, 20 + opts);
+	put_ports(e, flow, l4);
+	l4[12] = (uint8_t)((20 + opts) / 4 << 4);
+	l4[13] = FOS_TH_ACK;
+	l4 += 20;
+	if (t->flags & FOS_TCB_TS) {
+		memcpy(l4, "\x01\x01\x08\x0a", 4);
+		l4 += 12;
+	}
+	if (sack) {
+		memcpy(l4, "\x01\x01\x05\x0a", 4);
+		put32(l4 + 4, sack[0]);
+		put32(l4 + 8, sack[1]);
+	}
+	limit = segment_limit(e, flow, fos_box_meta(&e->p->box, b->frame)->flags & FOS_PKT_IPV6);
+	limit = limit > opts ? limit - opts : 1;
+	/* where the handshake was not seen, what the sender uses is what the receiver takes */
+	if (!(fos_out_peer(e, flow) && fos_out_peer(e, flow)->mss) && limit < seen)
+		limit = seen;
+	if (b->room > limit)
+		b->room = limit;
+	return true;
+}
+
+bool fos_build_udp(struct fos_egress *e, uint32_t flow, struct fos_build *b)
+{
+	uint8_t *l4;
+
+	if (!begin(e, flow, IPPROTO_UDP, 8, b))
+		return false;
+	l4 = b->payload - 8;
+	memset(l4, 0, 8);
+	put_ports(e, flow, l4);
+	return true;
+}
+
+static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uint8_t proto,
+		     uint32_t total)
+{
+	struct fos_tcb *t = fos_out_tcb(e, b->flow);
+
+	ip[0] = 0x45;
+	put16(ip + 2, total);
+	put16(ip + 4, t->ip_id++);
+	ip[6] &= 0x40; /* don't fragment */
+	ip[7] = 0;
+	ip[9] = proto;
+}
+
+void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)
+{
+	struct fos_frame_meta *m = fos_box_meta(&e->p->box, b->frame);
+	uint8_t *frame = (uint8_t *)m, *ip = frame + m->l3_off, *l4 = frame + m->l4_off;
+	uint32_t total = (uint32_t)m->payload_off - m->l3_off + len;
+
+	m->payload_len = (uint16_t)len;
+	m->l3_len = (uint16_t)total;
+	m->len = (uint16_t)(m->payload_off - m->data_off + len);
+	m->orig_len = m->len;
+	if (m->flags & FOS_PKT_IPV6) {
+		put16(ip + 4, total - 40);
+		ip[6] = m->proto;
+	} else {
+		end_ipv4(e, b, ip, m->proto, total);
+	}
+	if (m->proto == IPPROTO_UDP)
+		put16(l4 + 4, 8 + len);
+}

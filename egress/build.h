@@ -1,0 +1,34 @@
+/* egress/build.h - packets that the box makes, in its own frames
+ *
+ * Link, VLAN and IP headers come from the newest packet of the direction (its TTL, TOS and flow
+ * label stay), or mirrored from the other direction while this one has not been seen.
+ */
+#ifndef FOS_EGRESS_BUILD_H
+#define FOS_EGRESS_BUILD_H
+
+#include "egress/egress.h"
+#include "egress/header.h"
+
+/* Keeps the headers of a packet of this direction as the template. */
+void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
+
+/* A packet under construction. */
+struct fos_build {
+	uint32_t frame;
+	uint32_t flow;
+	uint8_t *payload;
+	uint32_t room; /* payload bytes that fit frame, path and, for TCP, the receiver's MSS */
+};
+
+/* Begins a TCP segment in a free frame.  With sack, one SACK block [sack[0], sack[1]).  False: no
+ * free frame, or nothing known of either direction. */
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+		   struct fos_build *b);
+
+/* Begins a UDP datagram. */
+bool fos_build_udp(struct fos_egress *e, uint32_t flow, struct fos_build *b);
+
+/* Fills in the lengths; the metadata then describe a packet whose checksum is to be computed. */
+void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len);
+
+#endif

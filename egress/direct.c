@@ -1,0 +1,384 @@
+/* egress/direct.c - descriptors from the classifier, see direct.h */
+#include "egress/direct.h"
+
+#include "egress/emit.h"
+#include "egress/flow.h"
+#include "egress/frames.h"
+#include "egress/out.h"
+#include "egress/pieces.h"
+#include "egress/resend.h"
+#include "egress/timer.h"
+
+static void place(struct fos_egress *e, uint32_t frame)
+{
+	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, frame);
+
+	e->number = m->number;
+	e->time_ns = m->time_ns;
+}
+
+bool fos_direct_room(struct fos_egress *e, const struct fos_desc *d)
+{
+	uint32_t port = FOS_NONE, peer;
+
+	if (!fos_egress_room(e))
+		return false;
+	if (d->kind == FOS_DESC_FREE || d->kind == FOS_DESC_ACK)
+		return true;
+	if (d->kind == FOS_DESC_REPLY)
+		port = d->len;
+	else if (d->frame < e->p->dir->nr_frames)
+		port = fos_box_meta(&e->p->box, d->frame)->port;
+	else if (d->flow < e->p->dir->nr_flows)
+		port = e->p->box.flows[d->flow].port;
+	if (port >= e->p->dir->nr_ports)
+		return true;
+	peer = e->p->dir->port[port].peer;
+	return fos_frames_tx_room(e, port) &&
+	       (peer >= e->p->dir->nr_ports || fos_frames_tx_room(e, peer));
+}
+
+static void release(struct fos_egress *e, const struct fos_desc *d)
+{
+	if (d->frame != FOS_NONE && fos_frames_claim(e, d->frame, d->gen))
+		fos_frames_put(e, d->frame);
+}
+
+static void forward(struct fos_egress *e, const struct fos_desc *d, uint32_t port)
+{
+	uint32_t flow = d->flow;
+
+	if (!fos_frames_claim(e, d->frame, d->gen))
+		return;
+	if (flow != FOS_NONE && !fos_out_open(e, flow, d->flow_gen))
+		flow = FOS_NONE;
+	fos_emit_plain(e, flow, d->frame, port);
+}
+
+static uint32_t peer_port(const struct fos_egress *e, uint32_t frame)
+{
+	uint32_t port;
+
+	if (frame >= e->p->dir->nr_frames)
+		return FOS_NONE;
+	port = fos_box_meta(&e->p->box, frame)->port;
+	return port < e->p->dir->nr_ports ? e->p->dir->port[port].peer : FOS_NONE;
+}
+
+/* ---- acknowledgements ------------------------------------------------------------------------ */
+
+static void learn_ts(struct fos_tcb *t, uint32_t tsval)
+{
+	if (!(t->flags & FOS_TCB_TS) || fos_out_newer(tsval, t->ts_seen))
+		t->ts_seen = tsval;
+	t->flags |= FOS_TCB_TS;
+}
+
+/* The newest acknowledgement brings the window that counts. */
+static void learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
+{
+	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
+		return;
+	t->ack_seen = ack;
+	t->wnd = wnd;
+	t->flags |= FOS_TCB_ACK_KNOWN;
+}
+
+static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	uint32_t ack = (uint32_t)d->pos, now;
+	uint16_t wnd = (uint16_t)(d->pos >> 32);
+
+	if (!t)
+		return;
+	if (t->flags & FOS_TCB_TS && fos_out_newer(d->len, t->ts_seen))
+		t->ts_seen = d->len;
+	learn_ack(t, ack, wnd);
+	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
+		fos_count(e->p->counter, FOS_C_drop_tcp_invalid, 1);
+		return;
+	}
+	if (e->p->offline || t->flags & FOS_TCB_DONE || !fos_out_ack(e, d->flow, 0, &now))
+		return;
+	if (!(t->flags & FOS_TCB_ACK_SENT) || t->ack_sent != now || t->wnd_sent != t->wnd)
+		fos_timer_ack_due(e, d->flow);
+}
+
+/* ---- segments without payload ---------------------------------------------------------------- */
+
+static void learn_syn(struct fos_tcb *t, const struct fos_header *h)
+{
+	struct fos_header_options o;
+
+	if (t->map.out == 0 && t->una == 0) {
+		t->isn = fos_header_seq(h);
+		t->flags |= FOS_TCB_ISN;
+	}
+	fos_header_options(h, &o);
+	t->mss = o.mss;
+	t->wscale = o.wscale;
+	t->flags &= ~(uint32_t)(FOS_TCB_TS | FOS_TCB_SACK);
+	if (o.sack_ok)
+		t->flags |= FOS_TCB_SACK;
+	if (o.has_ts)
+		learn_ts(t, o.tsval);
+}
+
+/* Did both ends offer the option?  A SYN+ACK that leaves it out takes the SYN's offer back. */
+static void agree(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow), *g;
+
+	if (!fos_out_peer(e, flow))
+		return;
+	g = fos_out_tcb(e, FOS_PEER(flow));
+	for (uint32_t bit = FOS_TCB_TS; bit; bit = bit == FOS_TCB_TS ? FOS_TCB_SACK : 0)
+		if (!(t->flags & g->flags & bit)) {
+			t->flags &= ~bit;
+			g->flags &= ~bit;
+		}
+}
+
+static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
+		  const struct fos_header *h)
+{
+	struct fos_header_options o;
+	uint8_t flags = h->l4[13];
+
+	fos_build_learn(e, flow, h);
+	if (flags & FOS_TH_SYN) {
+		learn_syn(t, h);
+		if (flags & FOS_TH_ACK)
+			agree(e, flow);
+		return;
+	}
+	fos_header_options(h, &o);
+	if (o.has_ts && !(flags & FOS_TH_RST))
+		learn_ts(t, o.tsval);
+}
+
+/* Sequence number, in the output, of a segment without payload that came at `seq`. */
+static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *t, uint32_t flow,
+			      const struct fos_header *h)
+{
+	uint64_t wire = fos_out_wire(t), in = fos_out_wire_in(t), tail;
+	int64_t pos = fos_out_pos(t, fos_header_seq(h), t->map.in);
+	struct fos_seqmap_fwd fwd;
+
+	if (h->l4[13] & FOS_TH_SYN || !(t->flags & FOS_TCB_ISN))
+		return fos_header_seq(h);
+	if (h->l4[13] & FOS_TH_FIN)
+		return fos_out_seq(t, t->map.out);
+	if (e->p->offline) {
+		if (pos < 0)
+			return fos_header_seq(h);
+		fwd = fos_seqmap_forward(&t->map, &e->pool, (uint64_t)pos);
+		return fos_out_seq(t, fwd.at < wire ? fwd.at : wire);
+	}
+	/* keep-alive, window probe: one below the next */
+	tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
+	if (pos + 1 == (int64_t)in && t->map.in == tail)
+		return fos_out_seq(t, wire) - 1;
+	return fos_out_seq(t, wire);
+}
+
+/* An acknowledgement that moved on inside the receiver's numbers and says nothing new in the
+ * sender's: there it would look like a duplicate. */
+static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *t,
+		     const struct fos_header *h, bool advanced)
+{
+	struct fos_header_options o;
+	uint32_t ack;
+
+	if (!advanced || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
+	    !(t->flags & FOS_TCB_ACK_SENT) || h->m->payload_len)
+		return false;
+	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
+		return false;
+	fos_header_options(h, &o);
+	return e->p->offline || (t->wnd_sent == fos_header_wnd(h) && !o.has_sack);
+}
+
+/* Takes the acknowledgement of a control segment in; false: it is not valid. */
+static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
+		     const struct fos_header *h, bool *advanced)
+{
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	uint32_t ack = fos_header_ack(h), seen = t->ack_seen;
+	uint64_t una = g ? g->una : 0;
+
+	if (!(h->l4[13] & FOS_TH_ACK))
+		return true;
+	if (!(h->l4[13] & FOS_TH_RST))
+		learn_ack(t, ack, fos_header_wnd(h));
+	if (!fos_out_acked(e, flow, ack, fos_header_wnd(h), !(h->l4[13] & FOS_TH_SYN)))
+		return h->l4[13] & FOS_TH_RST;
+	g = fos_out_peer(e, flow);
+	*advanced = e->p->offline ? fos_out_newer(ack, seen) : g && g->una > una;
+	return true;
+}
+
+static void control(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	enum fos_counter_id why = FOS_C_drop_meta;
+	bool advanced = false;
+	struct fos_header h;
+
+	if (!fos_frames_claim(e, d->frame, d->gen))
+		return;
+	if (!t) {
+		why = FOS_C_drop_tcp_closed;
+	} else if (fos_header_open(&h, fos_box_frame(&e->p->box, d->frame),
+				   e->p->dir->frame_size) &&
+		   h.l4 && h.m->flags & FOS_PKT_TCP) {
+		learn(e, d->flow, t, &h);
+		if (!take_ack(e, d->flow, t, &h, &advanced))
+			why = FOS_C_drop_tcp_invalid;
+		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
+			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
+		else if (absorbed(e, d->flow, t, &h, advanced)) {
+			fos_frames_put(e, d->frame);
+			return;
+		} else {
+			fos_emit_translated(e, d->flow, d->frame, &h,
+					    translate_seq(e, t, d->flow, &h));
+			return;
+		}
+	}
+	fos_count(e->p->counter, why, 1);
+	fos_frames_put(e, d->frame);
+}
+
+/* ---- what came again, what came early -------------------------------------------------------- */
+
+static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
+{
+	struct fos_header_options o;
+	struct fos_header h;
+
+	if (frame >= e->p->dir->nr_frames ||
+	    !fos_header_open(&h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size) ||
+	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
+		return;
+	fos_header_options(&h, &o);
+	if (o.has_ts && t->flags & FOS_TCB_TS)
+		learn_ts(t, o.tsval);
+}
+
+static void again(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	const struct fos_flow *f;
+	uint64_t lo, hi;
+
+	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
+		return;
+	learn_again(e, t, d->frame);
+	f = &e->p->box.flows[d->flow];
+	if (d->pos > t->map.in || (d->pos == t->map.in && !(t->flags & FOS_TCB_FIN_SENT))) {
+		/* still in the pipeline; a sender that probes a closed window asks for us */
+		if (!e->p->offline && t->flags & FOS_TCB_BLOCKED && t->seg_first == FOS_NONE)
+			fos_emit_probe(e, d->flow);
+		return;
+	}
+	lo = fos_seqmap_forward(&t->map, &e->pool, d->pos).lo;
+	hi = fos_seqmap_forward(&t->map, &e->pool, d->pos + d->len).hi;
+	if (t->flags & FOS_TCB_FIN_SENT && d->pos + d->len >= f->fin_pos)
+		hi = fos_out_wire(t);
+	if (hi > fos_out_wire(t))
+		hi = fos_out_wire(t);
+	if (hi > t->una)
+		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
+	else if (!e->p->offline && fos_out_peer(e, d->flow))
+		fos_emit_ack(e, FOS_PEER(d->flow), NULL);
+}
+
+/* A hole before the box: the receiver cannot see it, so the box tells the sender. */
+static void early(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	uint32_t sack[2];
+	bool with;
+
+	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE)
+		return;
+	sack[0] = fos_out_seq(t, d->pos);
+	sack[1] = fos_out_seq(t, d->pos + d->len);
+	with = t->flags & g->flags & FOS_TCB_SACK && d->len && d->pos > t->map.in;
+	fos_emit_ack(e, FOS_PEER(d->flow), with ? sack : NULL);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void reset_both(struct fos_egress *e, uint32_t flow)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct fos_tcb *t = &e->tcbs[flow ^ i];
+
+		if (i && !fos_out_peer(e, flow))
+			break;
+		if (!(t->flags & FOS_TCB_ISN) || t->flags & FOS_TCB_DONE)
+			continue;
+		fos_emit_reset(e, flow ^ i, fos_out_wire(t));
+		if (t->una < fos_out_wire(t))
+			fos_emit_reset(e, flow ^ i, t->una);
+	}
+}
+
+static void close_flows(struct fos_egress *e, const struct fos_desc *d)
+{
+	uint32_t gen = d->flow_gen;
+
+	if (!fos_out_open(e, d->flow, gen))
+		return;
+	if (FOS_PEER(d->flow) < e->p->dir->nr_flows)
+		fos_out_open(e, FOS_PEER(d->flow),
+			     fos_acquire32(&e->p->box.flows[FOS_PEER(d->flow)].gen));
+	if (d->len == 1 && e->p->box.flows[d->flow].flags & FOS_FLOW_TCP)
+		reset_both(e, d->flow);
+	for (uint32_t i = 0; i < 2; i++) {
+		if (i && !fos_out_peer(e, d->flow))
+			break;
+		fos_out_finish(e, d->flow ^ i);
+		fos_flow_run(e, d->flow ^ i);
+	}
+}
+
+void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)
+{
+	if (d->frame < e->p->dir->nr_frames)
+		place(e, d->frame);
+	switch (d->kind) {
+	case FOS_DESC_FORWARD:
+		forward(e, d, peer_port(e, d->frame));
+		break;
+	case FOS_DESC_REPLY:
+		forward(e, d, d->len);
+		break;
+	case FOS_DESC_TCP_CTL:
+		control(e, d);
+		break;
+	case FOS_DESC_ACK:
+		acknowledge(e, d);
+		break;
+	case FOS_DESC_REXMIT:
+		again(e, d);
+		release(e, d);
+		break;
+	case FOS_DESC_OOO:
+		early(e, d);
+		break;
+	case FOS_DESC_FREE:
+		release(e, d);
+		break;
+	case FOS_DESC_CLOSE:
+		close_flows(e, d);
+		break;
+	default:
+		fos_count(e->p->counter, FOS_C_drop_meta, 1);
+		release(e, d);
+	}
+}

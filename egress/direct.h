@@ -1,0 +1,13 @@
+/* egress/direct.h - descriptors from the classifier */
+#ifndef FOS_EGRESS_DIRECT_H
+#define FOS_EGRESS_DIRECT_H
+
+#include "egress/egress.h"
+
+/* Is there room to carry this descriptor out now (ports, frames, transaction)? */
+bool fos_direct_room(struct fos_egress *e, const struct fos_desc *d);
+
+/* Carries one descriptor out; everything in it is checked. */
+void fos_direct_do(struct fos_egress *e, const struct fos_desc *d);
+
+#endif

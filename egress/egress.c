@@ -1,0 +1,530 @@
+/* egress/egress.c - attaching to the region, the batch, and the hooks of the egress process */
+#include "egress/egress.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "egress/direct.h"
+#include "egress/flow.h"
+#include "egress/frames.h"
+#include "egress/offline.h"
+#include "egress/out.h"
+#include "egress/timer.h"
+#include "shm/build.h"
+
+#define DESCS_PER_BATCH 256u
+#define HINTS_PER_RING 512u
+#define RUNS_PER_BATCH 256u
+#define UNDO_SPARE (512u << 10) /* what one unit of work may need of the undo log */
+#define REDO_SPARE 1024u
+#define POLL_NS 1000000ull      /* while the sink has frames, or a flow waits for room */
+
+struct fos_egress *fos_egress_new(const struct fos_sink_ops *ops, void *ctx)
+{
+	struct fos_egress *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->sink = ops;
+	e->sink_ctx = ctx;
+	return e;
+}
+
+static void free_lists(struct fos_egress *e)
+{
+	free(e->run);
+	free(e->run_list);
+	free(e->timed_bits);
+	free(e->timed);
+	free(e->due_bits);
+	free(e->due);
+	free(e->hinted);
+	free(e->hinted_bits);
+	fos_offline_free(e->offline);
+}
+
+void fos_egress_free(struct fos_egress *e)
+{
+	if (!e)
+		return;
+	if (e->sink_open)
+		e->sink->close(e->sink_ctx);
+	free_lists(e);
+	free(e);
+}
+
+/* ------------------------------------------------------------------ lists of flows */
+
+static bool add_once(uint64_t *bits, uint32_t flow)
+{
+	uint64_t b = 1ull << (flow % 64);
+
+	if (bits[flow / 64] & b)
+		return false;
+	bits[flow / 64] |= b;
+	return true;
+}
+
+static void take_out(uint64_t *bits, uint32_t flow)
+{
+	bits[flow / 64] &= ~(1ull << (flow % 64));
+}
+
+void fos_egress_run_later(struct fos_egress *e, uint32_t flow)
+{
+	if (flow < e->p->dir->nr_flows && add_once(e->run, flow))
+		e->run_list[e->nr_run++] = flow;
+}
+
+void fos_egress_run_clear(struct fos_egress *e)
+{
+	for (uint32_t i = 0; i < e->nr_run; i++)
+		take_out(e->run, e->run_list[i]);
+	e->nr_run = 0;
+}
+
+void fos_egress_tell(struct fos_egress *e, uint32_t flow)
+{
+	if (add_once(e->hinted_bits, flow))
+		e->hinted[e->nr_hinted++] = flow;
+}
+
+static void hint_editors(struct fos_egress *e, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir *dir = e->p->dir;
+	uint32_t pipeline = e->p->box.flows[flow].pipeline;
+
+	if (!(e->tcbs[flow].flags & FOS_TCB_EDITED))
+		return;
+	for (uint32_t pm = 0; pm < dir->nr_pms; pm++)
+		if (dir->pm[pm].pipeline == pipeline && dir->pm[pm].editor && e->pm[pm])
+			fos_hint(e->p, e->pm[pm], flow, gen);
+}
+
+static void send_hints(struct fos_egress *e)
+{
+	for (uint32_t i = 0; i < e->nr_hinted; i++) {
+		uint32_t flow = e->hinted[i], gen = e->tcbs[flow].gen;
+
+		take_out(e->hinted_bits, flow);
+		if (e->cls)
+			fos_hint(e->p, e->cls, flow, gen);
+		hint_editors(e, flow, gen);
+	}
+	e->nr_hinted = 0;
+}
+
+/* ------------------------------------------------------------------ the batch */
+
+bool fos_egress_room(const struct fos_egress *e)
+{
+	return fos_txn_room(&e->txn, REDO_SPARE, UNDO_SPARE) && e->st->nr_tx + 64 < FOS_EGR_TX_MAX;
+}
+
+static void begin(struct fos_egress *e)
+{
+	e->batch = e->txn.log->committed + 1;
+	e->free_limit = e->st->free_tail;
+	memset(e->tx_port, 0, sizeof(e->tx_port));
+}
+
+/* Gives the packets that the region names to the sink, one call per port. */
+static void send_packets(struct fos_egress *e)
+{
+	static _Thread_local struct fos_tx of_port[FOS_EGR_TX_MAX];
+
+	for (uint32_t port = 0; port < e->p->dir->nr_ports; port++) {
+		uint32_t n = 0;
+
+		for (uint32_t i = 0; i < e->st->nr_tx; i++)
+			if (e->st->tx[i].port == port)
+				of_port[n++] = e->st->tx[i];
+		if (n)
+			e->sink->send(e->sink_ctx, port, of_port, n);
+	}
+	fos_barrier_compiler();
+	e->st->nr_tx = 0;
+}
+
+static void mark_sink(struct fos_egress *e)
+{
+	for (uint32_t port = 0; port < e->p->dir->nr_ports; port++)
+		if (e->tx_port[port])
+			e->st->mark[port] = e->sink->mark(e->sink_ctx, port);
+}
+
+void fos_egress_commit(struct fos_egress *e)
+{
+	if (e->st->nr_tx)
+		mark_sink(e);
+	for (uint32_t i = 0; i < e->nr_home; i++)
+		if (e->home[i] && e->home[i]->next != *fos_ring_tail_word(e->home[i]))
+			fos_txn_publish64(&e->txn, fos_ring_tail_word(e->home[i]),
+					  e->home[i]->next);
+	if (e->in && e->in->next != e->in->cursor->head)
+		fos_txn_publish64(&e->txn, &e->in->cursor->head, e->in->next);
+	fos_txn_commit(&e->txn);
+	if (e->st->nr_tx)
+		send_packets(e);
+	begin(e);
+	send_hints(e);
+}
+
+/* ------------------------------------------------------------------ work */
+
+static void walk_all(struct fos_egress *e)
+{
+	const struct fos_cls *c = e->p->box.cls;
+	const uint64_t *live = (const uint64_t *)(const void *)((const uint8_t *)c + c->live_off);
+
+	e->walk_all = false;
+	for (uint32_t i = 0; i < e->p->dir->nr_flows / 2; i++)
+		if (fos_relaxed64(&live[i / 64]) >> (i % 64) & 1) {
+			fos_egress_run_later(e, 2 * i);
+			fos_egress_run_later(e, 2 * i + 1);
+		}
+}
+
+static uint32_t take_hints(struct fos_egress *e)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < e->p->nr_cons; i++) {
+		struct fos_ring_cons *r = &e->p->cons[i];
+		uint64_t n = r->kind == FOS_RING_READY ? fos_ring_peek(r) : 0;
+
+		if (n > HINTS_PER_RING)
+			n = HINTS_PER_RING;
+		for (uint64_t k = 0; k < n; k++) {
+			const struct fos_hint *h = fos_ring_at(r, k);
+
+			if (h->flow == FOS_NONE)
+				e->walk_all = true;
+			else
+				fos_egress_run_later(e, h->flow);
+		}
+		if (n) {
+			fos_ring_take(r, n);
+			total += (uint32_t)n;
+		}
+	}
+	if (e->walk_all)
+		walk_all(e);
+	return total;
+}
+
+/* Heads move once what the hints caused is visible ("all rings empty" means at rest). */
+static void release_hints(struct fos_egress *e)
+{
+	for (uint32_t i = 0; i < e->p->nr_cons; i++)
+		if (e->p->cons[i].kind == FOS_RING_READY &&
+		    e->p->cons[i].next != e->p->cons[i].cursor->head)
+			fos_ring_release(&e->p->cons[i]);
+}
+
+static uint32_t take_descs(struct fos_egress *e)
+{
+	uint64_t n = e->in ? fos_ring_peek(e->in) : 0;
+	uint32_t done = 0;
+
+	if (n > DESCS_PER_BATCH)
+		n = DESCS_PER_BATCH;
+	while (done < n) {
+		struct fos_desc d = *(const struct fos_desc *)fos_ring_at(e->in, 0);
+
+		if (e->p->offline ? !fos_offline_stash(e, &d) : !fos_direct_room(e, &d))
+			break;
+		if (!e->p->offline)
+			fos_direct_do(e, &d);
+		fos_ring_take(e->in, 1);
+		done++;
+	}
+	return done;
+}
+
+static void run_flows(struct fos_egress *e)
+{
+	uint32_t n = e->nr_run < RUNS_PER_BATCH ? e->nr_run : RUNS_PER_BATCH;
+	uint32_t flows[RUNS_PER_BATCH];
+
+	memcpy(flows, e->run_list, n * sizeof(*flows));
+	memmove(e->run_list, e->run_list + n, (e->nr_run - n) * sizeof(*flows));
+	e->nr_run -= n;
+	for (uint32_t i = 0; i < n; i++) {
+		take_out(e->run, flows[i]);
+		if (fos_egress_room(e))
+			fos_flow_run(e, flows[i]);
+		else
+			fos_egress_run_later(e, flows[i]);
+	}
+}
+
+static const struct fos_region_head *ingress_head(const struct fos_egress *e)
+{
+	uint32_t i = fos_proc_find(e->p->dir, FOS_ROLE_INGRESS, 0, 0);
+
+	if (i == FOS_NONE || !e->p->box.region[e->p->dir->proc[i].region].base)
+		return NULL;
+	return (const void *)e->p->box.region[e->p->dir->proc[i].region].base;
+}
+
+static uint32_t work_offline(struct fos_egress *e)
+{
+	struct fos_region_head *own = fos_box_head(&e->p->box);
+	const struct fos_region_head *ing = ingress_head(e);
+	uint64_t clock, flush;
+	uint32_t n;
+
+	if (!ing)
+		return 0;
+	/* pairs with ingress's release: the batch before it rests */
+	flush = fos_acquire64(&ing->flush);
+	clock = fos_acquire64(&ing->clock_ns);
+	n = take_descs(e) + take_hints(e);
+	fos_egress_commit(e);
+	release_hints(e);
+	if (flush != own->flush_seen || e->st->nr_stash == FOS_EGR_STASH_MAX) {
+		n += 1 + fos_offline_work(e);
+		if (flush != own->flush_seen) {
+			e->sink->flush(e->sink_ctx);
+			fos_release64(&own->flush_seen, flush);
+		}
+	}
+	if (own->clock_seen_ns != clock) {
+		fos_release64(&own->clock_seen_ns, clock);
+		n++;
+	}
+	return n;
+}
+
+static uint32_t work(struct fos_proc *p)
+{
+	struct fos_egress *e = p->state;
+	uint32_t n, runs;
+	uint64_t sent;
+
+	if (p->offline)
+		return work_offline(e);
+	e->starved = false;
+	n = fos_frames_reap(e);
+	n += fos_timer_run(e);
+	n += take_descs(e);
+	n += take_hints(e);
+	runs = e->nr_run;
+	run_flows(e);
+	sent = e->st->nr_tx;
+	/* flows that only wait for room or frames are no reason to go on at once */
+	n += e->nr_run < runs ? runs - e->nr_run : 0;
+	fos_egress_commit(e);
+	release_hints(e);
+	if (sent || e->kick_again)
+		e->kick_again = e->sink->kick(e->sink_ctx);
+	return n + (uint32_t)sent;
+}
+
+static uint64_t idle(struct fos_proc *p)
+{
+	struct fos_egress *e = p->state;
+	uint64_t at = fos_timer_next(e);
+
+	if (p->offline)
+		return UINT64_MAX;
+	if (e->st->nr_in_tx || e->kick_again || e->nr_run) {
+		/* also what the kernel refused for the moment is tried again */
+		e->kick_again = e->st->nr_in_tx > 0;
+		if (p->now_ns + POLL_NS < at)
+			at = p->now_ns + POLL_NS;
+	}
+	return at;
+}
+
+/* ------------------------------------------------------------------ attaching */
+
+static int lay_out(struct fos_egress *e)
+{
+	uint8_t *own = fos_box_own(&e->p->box);
+	struct fos_egr *r = (void *)own;
+	const struct fos_dir *dir = e->p->dir;
+	uint64_t at = r->private_off, queue = 1;
+
+	while (queue < dir->nr_frames)
+		queue *= 2;
+	e->st = (void *)(own + at);
+	at += (sizeof(*e->st) + 63) / 64 * 64;
+	e->tcbs = (void *)(own + at);
+	at += ((uint64_t)dir->nr_flows * sizeof(*e->tcbs) + 63) / 64 * 64;
+	e->segs = (void *)(own + at);
+	at += (uint64_t)dir->nr_frames * sizeof(*e->segs);
+	e->free_queue = (void *)(own + at);
+	e->free_mask = queue - 1;
+	at += queue * sizeof(*e->free_queue);
+	at = (at + 63) / 64 * 64;
+	e->pool.node = (void *)(own + at);
+	at += 2ull * dir->nr_frames * sizeof(*e->pool.node);
+	if (at - r->private_off > r->private_size)
+		abort(); /* FOS_EGR_PRIVATE_BYTES does not hold what state.h lays out */
+	e->pool.free = &e->st->nodes;
+	e->claims = (void *)(own + r->claims_off);
+	e->outs = (void *)(own + r->outs_off);
+	return 0;
+}
+
+static int make_lists(struct fos_egress *e)
+{
+	uint32_t nr = e->p->dir->nr_flows, words = nr / 64 + 1;
+
+	e->run = calloc(words, 8);
+	e->run_list = calloc(nr + 1, 4);
+	e->timed_bits = calloc(words, 8);
+	e->timed = calloc(nr + 1, 4);
+	e->due_bits = calloc(words, 8);
+	e->due = calloc(nr + 1, sizeof(*e->due));
+	e->hinted = calloc(nr + 1, 4);
+	e->hinted_bits = calloc(words, 8);
+	if (e->p->offline)
+		e->offline = fos_offline_new(e->p->dir);
+	if (!e->run || !e->run_list || !e->timed_bits || !e->timed || !e->due_bits || !e->due ||
+	    !e->hinted || !e->hinted_bits || (e->p->offline && !e->offline)) {
+		fos_log(FOS_LOG_ERROR, "egress: no memory for the lists of %u flows", nr);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A committed batch may just have been completed: the handles were bound before that. */
+static void rebind_rings(struct fos_egress *e)
+{
+	struct fos_proc *p = e->p;
+
+	for (uint32_t i = 0; i < p->nr_prod; i++)
+		p->prod[i].next = p->prod[i].ring->tail;
+	for (uint32_t i = 0; i < p->nr_cons; i++)
+		p->cons[i].next = p->cons[i].cursor->head;
+	e->in = fos_proc_cons(p, FOS_RING_FRAME,
+			      fos_proc_find(p->dir, FOS_ROLE_CLASSIFIER, p->box.lane, 0));
+	e->cls = fos_proc_prod(p, FOS_RING_READY,
+			       fos_proc_find(p->dir, FOS_ROLE_CLASSIFIER, p->box.lane, 0));
+	for (uint32_t i = 0; i < p->dir->nr_pms && i < FOS_MAX_PMS; i++)
+		e->pm[i] = fos_proc_prod(p, FOS_RING_READY,
+					 fos_proc_find(p->dir, FOS_ROLE_PM, p->box.lane, i));
+	e->nr_home = 0;
+	for (uint32_t i = 0; i < p->dir->nr_procs; i++)
+		if (p->dir->proc[i].role == FOS_ROLE_INGRESS)
+			e->home[e->nr_home++] = fos_proc_prod(p, FOS_RING_FREE, i);
+}
+
+static void share_frames(struct fos_egress *e)
+{
+	const struct fos_dir *dir = e->p->dir;
+	uint32_t lanes = dir->nr_lanes ? dir->nr_lanes : 1, first;
+
+	fos_build_ingress_frames(dir, 0, &first, &e->home_frames);
+	e->own_count = dir->egress_frames / lanes;
+	e->own_first = dir->nr_frames - dir->egress_frames + e->p->box.lane * e->own_count;
+}
+
+static void touch_node(void *ctx, const void *p, uint32_t n)
+{
+	fos_egress_save(ctx, p, n);
+}
+
+static int attach(struct fos_egress *e)
+{
+	struct fos_egr *r = (void *)fos_box_own(&e->p->box);
+	int did = fos_txn_attach(&e->txn, (void *)((uint8_t *)r + r->txn_off), r, r->head.size);
+
+	if (did < 0) {
+		fos_log(FOS_LOG_ERROR, "egress: the transaction log of its region is damaged; "
+				       "stop the box and start it again");
+		return -EPROTO;
+	}
+	fos_count(e->p->counter, FOS_C_txn_rolled_forward, did == 1);
+	fos_count(e->p->counter, FOS_C_txn_rolled_back, did == 2);
+	lay_out(e);
+	share_frames(e);
+	rebind_rings(e);
+	if (e->st->magic != FOS_EGR_MAGIC) {
+		fos_frames_init(e);
+		fos_seqmap_pool_init(&e->pool, 2 * e->p->dir->nr_frames);
+		for (uint32_t i = 0; i < e->p->dir->nr_flows; i++)
+			e->tcbs[i].seg_first = e->tcbs[i].seg_last = FOS_NONE;
+		fos_barrier_compiler();
+		e->st->magic = FOS_EGR_MAGIC;
+	}
+	e->pool.touch = touch_node;
+	e->pool.ctx = e;
+	return 0;
+}
+
+/* What the predecessor committed and perhaps did not send: the sink's mark tells. */
+static void send_rest(struct fos_egress *e)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->st->nr_tx; i++) {
+		uint32_t port = e->st->tx[i].port;
+
+		if (port < e->p->dir->nr_ports &&
+		    e->sink->mark(e->sink_ctx, port) == e->st->mark[port])
+			e->st->tx[n++] = e->st->tx[i];
+	}
+	e->st->nr_tx = n;
+	send_packets(e);
+	e->kick_again = true;
+}
+
+/* Timers of flows go on. */
+static void restart_timers(struct fos_egress *e)
+{
+	for (uint32_t i = 0; i < e->p->dir->nr_flows; i++)
+		if (e->tcbs[i].gen && e->tcbs[i].rto_at)
+			fos_timer_start(e, i);
+	e->walk_all = true;
+}
+
+static int init(struct fos_proc *p)
+{
+	struct fos_egress *e = p->state;
+	int rc;
+
+	e->p = p;
+	if (!e->sink) {
+		e->sink = p->offline ? &fos_sink_capture_ops : &fos_sink_xsk_ops;
+		e->sink_ctx = p->offline ? fos_sink_capture_new() : fos_sink_xsk_new();
+		if (!e->sink_ctx)
+			return -ENOMEM;
+	}
+	rc = attach(e);
+	if (rc == 0)
+		rc = make_lists(e);
+	if (rc == 0)
+		rc = e->sink->open(e->sink_ctx, p);
+	if (rc < 0)
+		return rc;
+	e->sink_open = true;
+	begin(e);
+	if (e->st->nr_tx)
+		send_rest(e);
+	restart_timers(e);
+	return 0;
+}
+
+static void fini(struct fos_proc *p)
+{
+	struct fos_egress *e = p->state;
+
+	fos_egress_commit(e);
+	e->sink->kick(e->sink_ctx);
+	e->sink->flush(e->sink_ctx);
+	e->sink->close(e->sink_ctx);
+	e->sink_open = false;
+}
+
+const struct fos_proc_hooks fos_egress_hooks = {
+	.program = "flowos-egress",
+	.init = init,
+	.work = work,
+	.idle = idle,
+	.fini = fini,
+};

@@ -1,0 +1,98 @@
+/* egress/egress.h - the egress process: edits carried out, numbers translated, bytes retained
+ *
+ * One per lane.  Sole writer of its region and, after a frame has been handed to it, of the frame.
+ * A batch is one transaction: what is consumed, what is decided (segments, map, retention) and
+ * which frames go home become true together; the packets are given to the network after that.
+ */
+#ifndef FOS_EGRESS_EGRESS_H
+#define FOS_EGRESS_EGRESS_H
+
+#include "egress/state.h"
+#include "shm/proc.h"
+
+struct fos_egress {
+	struct fos_proc *p;
+	const struct fos_sink_ops *sink;
+	void *sink_ctx;
+	bool sink_open;
+	struct fos_txn txn;
+	uint64_t batch; /* number of the transaction under way */
+	uint64_t head_batch; /* in which the head of the state was kept last */
+
+	struct fos_egr_state *st;
+	struct fos_tcb *tcbs;
+	struct fos_seg *segs;
+	uint32_t *claims;
+	uint32_t *free_queue;
+	uint64_t free_mask;
+	uint64_t free_limit; /* frames freed in this batch are used in the next one */
+	struct fos_out *outs;
+	struct fos_seqmap_pool pool;
+
+	/* rings */
+	struct fos_ring_cons *in;   /* descriptors of the classifier */
+	struct fos_ring_prod *cls;  /* READY to the classifier */
+	struct fos_ring_prod *pm[FOS_MAX_PMS];
+	struct fos_ring_prod *home[FOS_MAX_PROCS]; /* by ingress number */
+	uint32_t nr_home;
+	uint32_t home_frames; /* frames per ingress */
+	uint32_t own_first;   /* first frame of this egress's reserve */
+	uint32_t own_count;
+
+	/* kept in the process: rebuilt by walking all flows after a restart */
+	uint64_t *run;      /* flows to look at, one bit each */
+	uint32_t *run_list;
+	uint32_t nr_run;
+	uint64_t *timed_bits;
+	uint32_t *timed;    /* flows whose timer may run */
+	uint32_t nr_timed;
+	uint64_t tick_ns;   /* next look at them */
+	uint64_t *due_bits; /* flows that owe an acknowledgement */
+	struct fos_due *due;
+	uint64_t due_head, due_tail;
+	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */
+	uint64_t *hinted_bits;
+	uint32_t nr_hinted;
+	uint32_t tx_port[FOS_MAX_PORTS]; /* packets of this batch per port */
+	uint64_t number;    /* offline: input frame being worked on */
+	uint64_t time_ns;
+	struct fos_offline *offline;
+	bool walk_all;      /* hints were lost, or we have just started */
+	bool kick_again;
+	bool starved;       /* a flow stopped for want of TX room or frames */
+};
+
+/* an acknowledgement that is owed to a flow's receiver side (FOS_DESC_ACK) */
+struct fos_due {
+	uint64_t at_ns;
+	uint32_t flow;
+	uint32_t gen;
+};
+
+extern const struct fos_proc_hooks fos_egress_hooks;
+
+/* State for the hooks (p->state).  ops NULL: AF_XDP, or the capture file when offline. */
+struct fos_egress *fos_egress_new(const struct fos_sink_ops *ops, void *ctx);
+void fos_egress_free(struct fos_egress *e);
+
+/* Keeps n bytes of own private words before they change. */
+static inline void fos_egress_save(struct fos_egress *e, const void *p, uint32_t n)
+{
+	fos_txn_save(&e->txn, p, n);
+}
+
+/* Look at this flow in this or the next batch. */
+void fos_egress_run_later(struct fos_egress *e, uint32_t flow);
+
+void fos_egress_run_clear(struct fos_egress *e);
+
+/* Tell classifier and PMs about this flow's progress after the commit. */
+void fos_egress_tell(struct fos_egress *e, uint32_t flow);
+
+/* Room for one more unit of work in this batch's transaction and packet list? */
+bool fos_egress_room(const struct fos_egress *e);
+
+/* Ends the batch: commit, send, hints.  Begins the next. */
+void fos_egress_commit(struct fos_egress *e);
+
+#endif

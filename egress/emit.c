@@ -1,0 +1,257 @@
+/* egress/emit.c - the last step of every packet, see emit.h */
+#include "egress/emit.h"
+
+#include <string.h>
+
+#include "egress/frames.h"
+#include "egress/out.h"
+#include "egress/timer.h"
+
+#define MAX_REWRITES 4u
+
+static bool open_header(struct fos_egress *e, uint32_t frame, struct fos_header *h)
+{
+	return fos_header_open(h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size);
+}
+
+static void drop(struct fos_egress *e, uint32_t frame, enum fos_counter_id why)
+{
+	fos_count(e->p->counter, why, 1);
+	fos_frames_put(e, frame);
+}
+
+static void rewrite_and_finish(struct fos_egress *e, uint32_t flow, struct fos_header *h)
+{
+	struct fos_rewrite rw[MAX_REWRITES];
+	uint32_t n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
+
+	for (uint32_t i = 0; i < n; i++)
+		fos_header_rewrite(h, &rw[i]);
+	fos_header_finish(h);
+}
+
+/* SACK blocks of a packet of direction `flow` count the peer's output. */
+struct sack_ctx {
+	const struct fos_egress *e;
+	const struct fos_tcb *g;
+	uint32_t ack; /* as it will be sent */
+};
+
+static bool sack_inline(void *ctx, uint32_t *left, uint32_t *right)
+{
+	const struct sack_ctx *c = ctx;
+	const struct fos_seqmap *m = &c->g->map;
+	int64_t l = fos_out_pos(c->g, *left, c->g->una);
+	int64_t r = fos_out_pos(c->g, *right, c->g->una);
+
+	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(c->g))
+		return false;
+	*left = fos_out_seq(c->g, fos_seqmap_back_left(m, &c->e->pool, (uint64_t)l));
+	*right = fos_out_seq(c->g, fos_seqmap_back(m, &c->e->pool, (uint64_t)r));
+	/* a block that touches the acknowledgement looks like reneging to Linux */
+	return fos_out_newer(*right, *left) && *left != c->ack;
+}
+
+static bool sack_offline(void *ctx, uint32_t *left, uint32_t *right)
+{
+	const struct sack_ctx *c = ctx;
+	const struct fos_seqmap *m = &c->g->map;
+	int64_t l = fos_out_pos(c->g, *left, c->g->map.in);
+	int64_t r = fos_out_pos(c->g, *right, c->g->map.in);
+
+	if (l < 0 || r <= l)
+		return false;
+	*left = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)l).hi);
+	*right = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)r).at);
+	return fos_out_newer(*right, *left) && *left != c->ack;
+}
+
+/* Sets the acknowledgement side of w for a packet of direction `flow`. */
+static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
+		     struct fos_header_tcp *w, struct sack_ctx *c)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	w->ack = as_came;
+	if (!fos_out_ack(e, flow, as_came, &w->ack))
+		return;
+	*c = (struct sack_ctx){.e = e, .g = fos_out_peer(e, flow), .ack = w->ack};
+	/* an untouched peer stream: blocks are right as they are */
+	if (c->g->map.nr || c->g->map.open_in || c->g->map.open_out)
+		w->sack = e->p->offline ? sack_offline : sack_inline;
+	w->ctx = c;
+	t->ack_sent = w->ack;
+	t->wnd_sent = w->wnd;
+	t->flags |= FOS_TCB_ACK_SENT;
+	fos_timer_ack_done(e, flow);
+}
+
+/* Timestamps never go back in what leaves (PAWS at the receiver). */
+static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool newest,
+		    struct fos_header_tcp *w)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	struct fos_header_options o;
+
+	if (!(t->flags & FOS_TCB_TS))
+		return;
+	fos_header_options(h, &o);
+	if (!o.has_ts)
+		return;
+	w->tsval = newest ? t->ts_seen : o.tsval;
+	if (!e->p->offline && fos_out_newer(t->ts_sent, w->tsval))
+		w->tsval = t->ts_sent;
+	w->with_ts = true;
+	if (newest && g && g->flags & FOS_TCB_TS) {
+		w->tsecr = g->ts_seen;
+		w->with_ecr = true;
+	}
+	t->ts_sent = w->tsval;
+}
+
+void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool again)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	struct fos_seg *s = fos_frames_seg(e, frame);
+	bool own = s->flags & FOS_SEG_OWN;
+	struct fos_header_tcp w = {0};
+	struct sack_ctx c;
+	struct fos_header h;
+
+	if (!open_header(e, frame, &h) || !h.l4 ||
+	    (!own && !fos_header_restore(&h, e->claims[frame]))) {
+		fos_count(e->p->counter, FOS_C_drop_meta, 1);
+		return;
+	}
+	w.seq = fos_out_seq(t, s->pos);
+	w.wnd = own || !e->p->offline ? t->wnd : fos_header_wnd(&h);
+	w.set = (uint8_t)(s->ecn | (s->flags & FOS_SEG_FIN ? FOS_TH_FIN : 0) |
+			  (s->flags & FOS_SEG_PSH ? FOS_TH_PSH : 0));
+	w.clear = s->flags & FOS_SEG_FIN ? 0 : FOS_TH_FIN;
+	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
+	fill_ts(e, flow, &h, own || again, &w);
+	fos_header_tcp(&h, &w);
+	rewrite_and_finish(e, flow, &h);
+	if (again) {
+		s->flags |= FOS_SEG_RESENT;
+		s->sent_ns = e->p->now_ns;
+		fos_count(e->p->counter, FOS_C_segments_resent, 1);
+	}
+	fos_frames_send(e, frame, fos_out_port(e, flow), true);
+}
+
+void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags)
+{
+	struct fos_tcb *t = fos_out_tcb(e, b->flow);
+	struct fos_header_tcp w = {.seq = fos_out_seq(t, pos), .wnd = t->wnd, .set = flags};
+	struct sack_ctx c;
+	struct fos_header h;
+
+	fos_build_end(e, b, 0);
+	if (!open_header(e, b->frame, &h) || !h.l4) {
+		drop(e, b->frame, FOS_C_drop_meta);
+		return;
+	}
+	fill_ack(e, b->flow, t->ack_seen, &w, &c);
+	w.sack = NULL; /* what we put in is right already */
+	fill_ts(e, b->flow, &h, true, &w);
+	fos_header_tcp(&h, &w);
+	rewrite_and_finish(e, b->flow, &h);
+	fos_frames_send(e, b->frame, fos_out_port(e, b->flow), false);
+}
+
+static bool begin_control(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+			  struct fos_build *b)
+{
+	return e->tcbs[flow].flags & FOS_TCB_ISN &&
+	       fos_frames_tx_room(e, fos_out_port(e, flow)) && fos_build_tcp(e, flow, sack, b);
+}
+
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack)
+{
+	struct fos_build b;
+
+	if (!begin_control(e, flow, sack, &b))
+		return false;
+	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]), 0);
+	fos_count(e->p->counter, FOS_C_acks_made, 1);
+	return true;
+}
+
+bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_build b;
+
+	if (!begin_control(e, flow, NULL, &b))
+		return false;
+	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]) - 1, 0);
+	fos_count(e->p->counter, FOS_C_acks_made, 1);
+	return true;
+}
+
+bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
+{
+	struct fos_build b;
+
+	if (!begin_control(e, flow, NULL, &b))
+		return false;
+	fos_emit_control(e, &b, pos, FOS_TH_RST);
+	fos_count(e->p->counter, FOS_C_rsts_made, 1);
+	return true;
+}
+
+void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
+			 struct fos_header *h, uint32_t seq)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	struct fos_header_tcp w = {.seq = seq, .wnd = fos_header_wnd(h)};
+	uint32_t as_came = fos_header_ack(h);
+	struct sack_ctx c;
+
+	if (!fos_header_restore(h, e->claims[frame])) {
+		drop(e, frame, FOS_C_drop_meta);
+		return;
+	}
+	if (h->l4[13] & FOS_TH_ACK)
+		fill_ack(e, flow, as_came, &w, &c);
+	else
+		w.ack = as_came;
+	if (!(h->l4[13] & FOS_TH_SYN))
+		fill_ts(e, flow, h, false, &w);
+	fos_header_tcp(h, &w);
+	rewrite_and_finish(e, flow, h);
+	t->time_ns = e->time_ns;
+	fos_frames_send(e, frame, fos_out_port(e, flow), false);
+}
+
+static bool too_big(const struct fos_egress *e, const struct fos_frame_meta *m, uint32_t port)
+{
+	uint32_t mtu = e->p->dir->port[port].mtu;
+
+	return !e->p->offline && mtu && m->l3_off && m->l3_len > mtu;
+}
+
+void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port)
+{
+	struct fos_rewrite rw[MAX_REWRITES];
+	struct fos_header h;
+	uint32_t n = 0;
+
+	if (port >= e->p->dir->nr_ports || !open_header(e, frame, &h)) {
+		drop(e, frame, FOS_C_drop_meta);
+		return;
+	}
+	if (too_big(e, h.m, port)) {
+		drop(e, frame, FOS_C_drop_mtu);
+		return;
+	}
+	if (flow != FOS_NONE)
+		n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
+	if ((n || h.full) && fos_header_restore(&h, e->claims[frame])) {
+		for (uint32_t i = 0; i < n; i++)
+			fos_header_rewrite(&h, &rw[i]);
+		fos_header_finish(&h);
+	}
+	fos_frames_send(e, frame, port, false);
+}

@@ -1,0 +1,32 @@
+/* egress/emit.h - the last step of every packet: numbers, options, rewrites, checksums, queue */
+#ifndef FOS_EGRESS_EMIT_H
+#define FOS_EGRESS_EMIT_H
+
+#include "egress/build.h"
+
+/* Sends the retained segment in `frame` (first time or again): sequence number from its record,
+ * the newest acknowledgement and timestamps.  The caller has seen room at the port. */
+void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool again);
+
+/* Sends a segment without payload that the box made, and forgets it.  `pos` is its place in the
+ * flow's output; flags are added to ACK. */
+void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags);
+
+/* A pure acknowledgement in direction `flow`; sack: one block, or NULL.  False: not possible now. */
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack);
+
+/* A probe that makes the receiver of `flow` tell its window: one byte before snd_nxt, no data. */
+bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
+
+/* A reset in direction `flow` at output position pos. */
+bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos);
+
+/* Sends on a control segment that came in `frame` (TCP header open in h), translated: seq, ack. */
+void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
+			 struct fos_header *h, uint32_t seq);
+
+/* Sends a packet as it is but for the flow's rewrites (flow FOS_NONE: none) and a partial
+ * checksum.  Frees it with a reason where it cannot be sent. */
+void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port);
+
+#endif

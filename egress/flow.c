@@ -1,0 +1,391 @@
+/* egress/flow.c - a TCP stream after the last stage becomes segments
+ *
+ * A span that is one untouched packet's whole payload leaves in its own frame; everything else is
+ * copied into own frames.  The segment under way is closed only when what follows is known, so
+ * that PSH and FIN are on the last one.
+ */
+#include "egress/flow.h"
+
+#include <string.h>
+
+#include "egress/edited.h"
+#include "egress/emit.h"
+#include "egress/frames.h"
+#include "egress/offline.h"
+#include "egress/out.h"
+#include "egress/pieces.h"
+#include "egress/retain.h"
+#include "egress/timer.h"
+
+#define SPANS_PER_RUN 256u
+
+/* one run of one flow */
+struct run {
+	struct fos_egress *e;
+	uint32_t flow;
+	struct fos_tcb *t;
+	struct fos_view view;
+	struct fos_build b; /* segment under way: frame FOS_NONE = none */
+	bool own;           /* it is being built; else it is a packet's own frame */
+	uint32_t len;
+	uint64_t number, time_ns; /* offline: of the newest piece in it */
+	uint32_t template_of; /* frame whose headers the template has */
+	uint8_t ecn;        /* CWR, ECE of packets whose bytes are being copied */
+	bool blocked;       /* by the window */
+	bool again;         /* by anything else: look again */
+};
+
+bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	uint64_t n = base - t->map.in;
+
+	if (base <= t->map.in)
+		return true;
+	if (!fos_seqmap_replace(&t->map, &e->pool, n, 0))
+		return false;
+	fos_edited_mark(e, flow);
+	fos_count(e->p->counter, FOS_C_bytes_deleted, n);
+	fos_count(e->p->counter, FOS_C_edits_applied, 1);
+	return true;
+}
+
+void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame)
+{
+	if (!e->p->offline)
+		fos_emit_segment(e, flow, frame, false);
+	else
+		fos_offline_defer(e, flow, frame);
+}
+
+/* Closes the segment under way and sends it. */
+static void flush(struct run *r, bool last, bool fin)
+{
+	struct fos_egress *e = r->e;
+	uint32_t frame = r->b.frame;
+	struct fos_seg *s;
+
+	if (frame == FOS_NONE)
+		return;
+	s = fos_frames_seg(e, frame);
+	s->len = r->len;
+	if (fin)
+		s->flags |= FOS_SEG_FIN;
+	if (r->own) {
+		s->ecn = r->ecn;
+		r->ecn = 0;
+		if (last)
+			s->flags |= FOS_SEG_PSH;
+		fos_build_end(e, &r->b, r->len);
+		fos_count(e->p->counter, FOS_C_segments_built, 1);
+	}
+	e->number = r->number;
+	e->time_ns = r->time_ns;
+	fos_retain_add(e, r->flow, frame);
+	fos_flow_emit(e, r->flow, frame);
+	if (r->t->flags & FOS_TCB_EDITED)
+		fos_timer_start(e, r->flow);
+	r->b.frame = FOS_NONE;
+	r->len = 0;
+}
+
+/* Learns from the packet that a span's bytes came in. */
+static void learn(struct run *r, const struct fos_piece *pc, bool copying)
+{
+	struct fos_egress *e = r->e;
+	struct fos_header_options o;
+	struct fos_header h;
+
+	r->number = fos_box_meta(&e->p->box, pc->frame)->number;
+	r->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
+	if (!copying || r->template_of == pc->frame)
+		return;
+	r->template_of = pc->frame;
+	if (!fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size) ||
+	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
+		return;
+	fos_build_learn(e, r->flow, &h);
+	if (h.m->payload_len > r->t->longest)
+		r->t->longest = h.m->payload_len;
+	fos_header_options(&h, &o);
+	if (o.has_ts) {
+		if (!(r->t->flags & FOS_TCB_TS) || fos_out_newer(o.tsval, r->t->ts_seen))
+			r->t->ts_seen = o.tsval;
+		r->t->flags |= FOS_TCB_TS;
+	}
+	if (e->p->offline) {
+		r->t->ack_seen = fos_header_ack(&h);
+		r->t->wnd = fos_header_wnd(&h);
+	}
+	r->ecn |= h.l4[13] & (FOS_TH_CWR | FOS_TH_ECE);
+}
+
+static bool is_whole(const struct run *r, const struct fos_span *span, const struct fos_piece *pc)
+{
+	const struct fos_frame_meta *m = fos_box_meta(&r->e->p->box, pc->frame);
+
+	return span->piece_off == 0 && span->len == pc->len && pc->flags & FOS_PIECE_WHOLE &&
+	       !(pc->flags & (FOS_PIECE_BORROWED | FOS_PIECE_SYN)) && m->payload_off == pc->off &&
+	       m->payload_len == pc->len && m->flags & FOS_PKT_TCP && m->l4_off &&
+	       (uint32_t)(m->payload_off - m->data_off) <= FOS_FRAME_SAVED_MAX - 24;
+}
+
+/* The span leaves in its packet's frame. */
+static bool send_whole(struct run *r, const struct fos_piece *pc)
+{
+	struct fos_seg *s;
+
+	flush(r, false, false);
+	if (!fos_frames_claim(r->e, pc->frame, pc->gen))
+		return false;
+	s = fos_frames_seg(r->e, pc->frame);
+	s->flow = r->flow;
+	s->pos = r->t->map.out;
+	s->in_pos = pc->pos;
+	s->gen = pc->gen;
+	r->b.frame = pc->frame;
+	r->own = false;
+	r->len = pc->len;
+	learn(r, pc, false);
+	return true;
+}
+
+static bool begin_own(struct run *r)
+{
+	struct fos_seg *s;
+
+	if (!fos_build_tcp(r->e, r->flow, NULL, &r->b)) {
+		r->b.frame = FOS_NONE;
+		r->again = true;
+		r->e->starved = true;
+		return false;
+	}
+	s = fos_frames_seg(r->e, r->b.frame);
+	s->pos = r->t->map.out;
+	s->in_pos = r->t->map.in;
+	s->flow = r->flow;
+	r->own = true;
+	r->len = 0;
+	return true;
+}
+
+static bool account(struct run *r, const struct fos_span *span)
+{
+	struct fos_egress *e = r->e;
+
+	if (!fos_flow_skip(e, r->flow, span->base_pos))
+		return false;
+	if (span->kind == FOS_SPAN_PIECE) {
+		fos_seqmap_copy(&r->t->map, span->len);
+		return true;
+	}
+	if (!fos_seqmap_replace(&r->t->map, &e->pool, 0, span->len))
+		return false;
+	fos_edited_mark(e, r->flow);
+	fos_count(e->p->counter, FOS_C_bytes_inserted, span->len);
+	fos_count(e->p->counter, FOS_C_edits_applied, 1);
+	return true;
+}
+
+/* Where the window cuts a packet in two, waiting for an acknowledgement is better (RFC 9293
+ * section 3.8.6.2.1), as long as one is to come. */
+static bool silly(const struct run *r, const struct fos_span *span, const struct fos_piece *pc,
+		  uint64_t window)
+{
+	return span->len == window && span->piece_off + span->len < pc->len &&
+	       pc->flags & FOS_PIECE_WHOLE && r->t->una < fos_out_wire(r->t);
+}
+
+/* Copies (part of) the next span into an own segment. */
+static bool copy_span(struct run *r, const struct fos_view *before, struct fos_span *span,
+		      const struct fos_piece *pc)
+{
+	if (r->b.frame != FOS_NONE && (!r->own || r->len >= r->b.room))
+		flush(r, false, false);
+	if (pc)
+		learn(r, pc, true);
+	if (r->b.frame == FOS_NONE && !begin_own(r)) {
+		r->view = *before;
+		return false;
+	}
+	if (span->len > r->b.room - r->len) {
+		r->view = *before;
+		if (!fos_view_next(&r->view, r->b.room - r->len, span))
+			return false;
+	}
+	memcpy(r->b.payload + r->len, span->data, span->len);
+	r->len += span->len;
+	return account(r, span);
+}
+
+/* One span.  False: nothing more now. */
+static bool step(struct run *r)
+{
+	struct fos_egress *e = r->e;
+	uint64_t window = fos_out_window(e, r->t);
+	struct fos_view before = r->view;
+	struct fos_piece pc;
+	struct fos_span span;
+	bool piece;
+
+	if (!fos_egress_room(e) || e->pool.free->nr < 4 ||
+	    !fos_frames_tx_room(e, fos_out_port(e, r->flow))) {
+		r->again = true;
+		return false;
+	}
+	if (window == 0) {
+		r->blocked = fos_view_tail(&r->view) > r->t->map.out;
+		return false;
+	}
+	if (!fos_view_next(&r->view, window > UINT32_MAX ? UINT32_MAX : (uint32_t)window, &span))
+		return false;
+	piece = span.kind == FOS_SPAN_PIECE;
+	if (span.len == 0 || (piece && span.base_pos < r->t->map.in) ||
+	    (piece && !fos_piece_get(&e->p->box, span.piece, r->flow, r->t->gen, &pc))) {
+		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
+		r->view = before;
+		return false;
+	}
+	if (piece && is_whole(r, &span, &pc)) {
+		/* the gap before it first: its place in the output is after that */
+		if (!send_whole(r, &pc) || !account(r, &span)) {
+			r->view = before;
+			return false;
+		}
+		return true;
+	}
+	if (piece && silly(r, &span, &pc, window)) {
+		r->view = before;
+		r->blocked = true;
+		return false;
+	}
+	return copy_span(r, &before, &span, piece ? &pc : NULL);
+}
+
+void fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint64_t at = fos_pieces_take(e, flow, t->map.in);
+	uint64_t pos[FOS_MAX_EDITORS + 1];
+	const struct fos_dir *dir = e->p->dir;
+
+	pos[0] = at;
+	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++)
+		pos[i] = 0;
+	if (at == t->map.in)
+		for (uint32_t i = 0; i < v->nr_layers; i++) {
+			uint32_t pm = v->layer[i].editor;
+
+			if (pm < dir->nr_pms && dir->pm[pm].editor >= 1 &&
+			    dir->pm[pm].editor <= FOS_MAX_EDITORS)
+				pos[dir->pm[pm].editor] = v->layer[i].out;
+		}
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		fos_out_publish(e, flow, i, pos[i]);
+}
+
+/* An acknowledgement for deleted bytes when nothing else will bring one. */
+static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
+{
+	uint32_t peer = FOS_PEER(r->flow), ack;
+	const struct fos_tcb *g = fos_out_peer(r->e, r->flow);
+
+	if (r->e->p->offline || r->t->map.in == in_before || r->t->map.out != out_before ||
+	    r->t->una < fos_out_wire(r->t) || !g || !fos_out_ack(r->e, peer, 0, &ack))
+		return;
+	if (g->flags & FOS_TCB_ACK_SENT && g->ack_sent == ack)
+		return;
+	fos_emit_ack(r->e, peer, NULL);
+}
+
+static void finish_run(struct run *r)
+{
+	struct fos_egress *e = r->e;
+	bool fin;
+
+	while (fos_view_settle(&r->view))
+		;
+	if (!fos_flow_skip(e, r->flow, fos_view_base(&r->view)))
+		r->again = true;
+	fin = !r->again && !r->blocked && fos_tcp_end_due(e, r->flow);
+	if (fin && r->b.frame != FOS_NONE) {
+		flush(r, true, true);
+		r->t->flags |= FOS_TCB_FIN_SENT;
+	} else {
+		flush(r, true, false);
+	}
+	if (fin)
+		fos_tcp_end_fin(e, r->flow);
+	if (r->blocked) {
+		r->t->flags |= FOS_TCB_BLOCKED;
+		if (r->t->seg_first == FOS_NONE)
+			fos_timer_start(e, r->flow);
+	} else {
+		r->t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
+	}
+	fos_flow_publish(e, r->flow, &r->view);
+	if (r->t->flags & FOS_TCB_FIN_SENT)
+		fos_out_publish(e, r->flow, 0, r->t->map.in + 1);
+}
+
+static void run_tcp(struct run *r)
+{
+	uint64_t in = r->t->map.in, out = r->t->map.out;
+	uint32_t n = 0;
+
+	while (n < SPANS_PER_RUN && step(r))
+		n++;
+	if (n == SPANS_PER_RUN)
+		r->again = true;
+	finish_run(r);
+	ack_deleted(r, in, out);
+	if (!r->e->p->offline && fos_tcp_end_reset(r->e, r->flow))
+		return;
+	if (r->again)
+		fos_egress_run_later(r->e, r->flow);
+	fos_out_check_done(r->e, r->flow);
+}
+
+/* A finished flow: what still comes is only taken over. */
+static void drain(struct fos_egress *e, uint32_t flow)
+{
+	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
+	struct fos_tcb *t;
+
+	fos_pieces_take_all(e, flow);
+	t = fos_out_tcb(e, flow);
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		fos_out_publish(e, flow, i, i ? FOS_POS_MAX : tail + (t->ends ? 1 : 0));
+}
+
+void fos_flow_run(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_flow *f = &e->p->box.flows[flow];
+	uint32_t gen = fos_acquire32(&f->gen);
+	struct run r = {.e = e, .flow = flow, .b.frame = FOS_NONE, .template_of = FOS_NONE};
+	uint64_t sent_ns;
+
+	r.t = fos_out_open(e, flow, gen);
+	if (!r.t)
+		return;
+	if (r.t->flags & FOS_TCB_DONE) {
+		drain(e, flow);
+		return;
+	}
+	if (fos_retain_ack(e, flow, &sent_ns))
+		fos_egress_run_later(e, flow);
+	if (f->flags & FOS_FLOW_TCP && !(r.t->flags & FOS_TCB_ISN))
+		return;
+	if (!(f->flags & (FOS_FLOW_TCP | FOS_FLOW_UDP)) || fos_out_port(e, flow) == FOS_NONE)
+		return;
+	if (!fos_view_open(&r.view, &e->p->box, flow, gen,
+			   e->p->dir->pipeline[f->pipeline].nr_stages, r.t->map.out)) {
+		if (r.view.broken != FOS_NONE)
+			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
+		return;
+	}
+	if (f->flags & FOS_FLOW_TCP)
+		run_tcp(&r);
+	else
+		fos_udp_run(e, flow, &r.view);
+}

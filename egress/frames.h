@@ -1,0 +1,45 @@
+/* egress/frames.h - frames that egress holds: taking over, free queue, sending, going home
+ *
+ * A frame handed to egress is claimed first.  It ends in the sink and then free, or free at once;
+ * free frames of the own reserve (and others, while the reserve is low) wait in the free queue for
+ * segments the box builds, all others go home to the ingress whose range they are of.
+ * Frames freed in a batch are used again in the next one only: until the commit, the old contents
+ * are what a successor would send.
+ */
+#ifndef FOS_EGRESS_FRAMES_H
+#define FOS_EGRESS_FRAMES_H
+
+#include "egress/egress.h"
+
+/* First start: fills the free queue with the own reserve. */
+void fos_frames_init(struct fos_egress *e);
+
+/* A frame's record, to be changed (kept in the undo log). */
+struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame);
+
+/* Takes a frame over from another process.  False: index out of range, or ours already (counted
+ * as drop_meta). */
+bool fos_frames_claim(struct fos_egress *e, uint32_t frame, uint32_t gen);
+
+/* Free frames that can be had in this batch, and one of them (FOS_NONE: none left). */
+uint32_t fos_frames_avail(const struct fos_egress *e);
+uint32_t fos_frames_get(struct fos_egress *e);
+
+/* Gives a held or retained frame up; where the sink has it still, as soon as it comes back. */
+void fos_frames_put(struct fos_egress *e, uint32_t frame);
+
+/* Queues the packet in the frame for port; the frame is the sink's until it comes back.  The
+ * caller has seen fos_frames_tx_room().  `keep`: stays ours afterwards (retained), else free. */
+void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep);
+bool fos_frames_tx_room(struct fos_egress *e, uint32_t port);
+
+/* Keeps the counters at the head of the private area (once per batch) before they change. */
+void fos_frames_touch(struct fos_egress *e);
+
+/* Counts segments that are retained now, over all flows. */
+void fos_frames_retained(struct fos_egress *e, int64_t by);
+
+/* Takes back what the sink is done with; a transaction of its own.  Returns how many. */
+uint32_t fos_frames_reap(struct fos_egress *e);
+
+#endif

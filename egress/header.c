@@ -1,0 +1,351 @@
+/* egress/header.c - headers of packets that are sent on, see header.h */
+#include "egress/header.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shm/csum.h"
+
+#define TCP_MIN 20u
+#define OPT_MAX 40u
+
+/* at FOS_FRAME_SAVED_OFF; `time_ns`, `number` and `gen` say which use of the frame it is of */
+struct saved {
+	uint64_t time_ns;
+	uint64_t number;
+	uint32_t gen;
+	uint32_t len;
+	uint8_t data[FOS_FRAME_SAVED_MAX - 24];
+};
+_Static_assert(sizeof(struct saved) == FOS_FRAME_SAVED_MAX, "saved headers fill their place");
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = htonl(v);
+	memcpy(p, &v, 4);
+}
+
+static uint8_t *csum_field(const struct fos_header *h)
+{
+	uint32_t off;
+
+	if (!h->l4)
+		return NULL;
+	if (h->m->proto == IPPROTO_TCP)
+		off = 16;
+	else if (h->m->proto == IPPROTO_UDP)
+		off = 6;
+	else if (h->m->proto == IPPROTO_ICMPV6)
+		off = 2;
+	else
+		return NULL; /* ICMP over IPv4 does not cover the addresses */
+	if ((uint32_t)(h->l4 - h->frame) + off + 2 > (uint32_t)h->m->data_off + h->m->len)
+		return NULL;
+	return h->l4 + off;
+}
+
+static bool offsets_ok(const struct fos_frame_meta *m, uint32_t frame_size)
+{
+	uint32_t end = (uint32_t)m->data_off + m->len;
+	uint32_t l3_min = m->flags & FOS_PKT_IPV6 ? 40 : 20;
+
+	if (m->data_off < FOS_FRAME_SAVED_OFF + FOS_FRAME_SAVED_MAX || end > frame_size || !m->len)
+		return false;
+	if (!(m->flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6)) || !m->l3_off)
+		return true;
+	if (m->l3_off < m->data_off || m->l3_off + l3_min > end)
+		return (m->flags & FOS_PKT_IP_BAD) != 0;
+	if (m->l4_off && (m->l4_off < m->l3_off + l3_min || m->l4_off > end))
+		return false;
+	if ((uint32_t)m->l3_off + m->l3_len > end)
+		return false;
+	return m->payload_off >= m->l4_off && (uint32_t)m->payload_off + m->payload_len <= end;
+}
+
+bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size)
+{
+	struct fos_frame_meta *m = (struct fos_frame_meta *)(void *)frame;
+
+	memset(h, 0, sizeof(*h));
+	h->frame = frame;
+	h->m = m;
+	if (!offsets_ok(m, frame_size))
+		return false;
+	if (m->flags & FOS_PKT_IP_BAD)
+		return true;
+	if (m->l3_off && m->flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6))
+		h->l3 = frame + m->l3_off;
+	if (h->l3 && m->l4_off && !(m->flags & FOS_PKT_L4_BAD)) {
+		h->l4 = frame + m->l4_off;
+		if (m->proto == IPPROTO_TCP && m->payload_off < m->l4_off + TCP_MIN)
+			h->l4 = NULL;
+	}
+	h->csum = csum_field(h);
+	h->full = m->csum == FOS_CSUM_PARTIAL;
+	if (h->csum)
+		memcpy(&h->sum, h->csum, 2);
+	return true;
+}
+
+bool fos_header_restore(struct fos_header *h, uint32_t gen)
+{
+	struct saved *s = (struct saved *)(void *)(h->frame + FOS_FRAME_SAVED_OFF);
+	uint32_t len = h->l4 ? (uint32_t)(h->m->payload_off - h->m->data_off) : h->m->len;
+
+	if (!h->l4 && len > sizeof(s->data))
+		len = sizeof(s->data); /* only link and IP header fields are touched then */
+	if (len > sizeof(s->data))
+		return false;
+	if (s->gen == gen && s->len == len && s->time_ns == h->m->time_ns &&
+	    s->number == h->m->number) {
+		memcpy(h->frame + h->m->data_off, s->data, len);
+	} else {
+		memcpy(s->data, h->frame + h->m->data_off, len);
+		s->time_ns = h->m->time_ns;
+		s->number = h->m->number;
+		s->len = len;
+		/* the mark counts only with the copy behind it (a successor reads it) */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		s->gen = gen;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	}
+	if (h->csum)
+		memcpy(&h->sum, h->csum, 2);
+	return true;
+}
+
+/* Changes n bytes (even, at an even offset of what the transport checksum covers). */
+static void patch(struct fos_header *h, void *field, const void *now, size_t n)
+{
+	if (!memcmp(field, now, n))
+		return;
+	h->sum = fos_csum_update(h->sum, field, now, n);
+	memcpy(field, now, n);
+}
+
+static void patch32(struct fos_header *h, uint8_t *field, uint32_t v)
+{
+	v = htonl(v);
+	patch(h, field, &v, 4);
+}
+
+static void patch16(struct fos_header *h, uint8_t *field, uint16_t v)
+{
+	v = htons(v);
+	patch(h, field, &v, 2);
+}
+
+/* One SACK option at o (length olen): translated blocks first, NOPs where some are left out. */
+static void translate_sack(const struct fos_header_tcp *w, uint8_t *o, uint32_t olen)
+{
+	uint32_t kept = 0, nr = (olen - 2) / 8;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t left = get32(o + 2 + 8 * i), right = get32(o + 6 + 8 * i);
+
+		if (!w->sack(w->ctx, &left, &right))
+			continue;
+		put32(o + 2 + 8 * kept, left);
+		put32(o + 6 + 8 * kept, right);
+		kept++;
+	}
+	if (kept == nr)
+		return;
+	if (kept)
+		o[1] = (uint8_t)(2 + 8 * kept);
+	else
+		o[0] = o[1] = 1;
+	memset(o + 2 + 8 * kept, 1, 8 * (nr - kept));
+}
+
+/* Next option at *at in a run of n bytes; false at the end or where they are malformed. */
+static bool next_option(const uint8_t *o, uint32_t n, uint32_t *at, uint32_t *olen)
+{
+	while (*at < n && o[*at] == 1)
+		(*at)++;
+	if (*at + 1 >= n || o[*at] == 0)
+		return false;
+	*olen = o[*at + 1];
+	return *olen >= 2 && *at + *olen <= n;
+}
+
+static uint32_t options_len(const struct fos_header *h)
+{
+	uint32_t hlen = (uint32_t)(h->l4[12] >> 4) * 4;
+
+	if (hlen < TCP_MIN || (uint32_t)h->m->l4_off + hlen > h->m->payload_off)
+		return 0;
+	return hlen - TCP_MIN;
+}
+
+static void translate_options(struct fos_header *h, const struct fos_header_tcp *w)
+{
+	uint32_t n = options_len(h), at = 0, olen = 0;
+	uint8_t o[OPT_MAX];
+
+	memcpy(o, h->l4 + TCP_MIN, n);
+	for (; next_option(o, n, &at, &olen); at += olen) {
+		if (o[at] == 8 && olen == 10) {
+			if (w->with_ts)
+				put32(o + at + 2, w->tsval);
+			if (w->with_ecr)
+				put32(o + at + 6, w->tsecr);
+		} else if (o[at] == 5 && w->sack && (olen - 2) % 8 == 0) {
+			translate_sack(w, o + at, olen);
+		}
+	}
+	if (n)
+		patch(h, h->l4 + TCP_MIN, o, n);
+}
+
+void fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
+{
+	uint8_t *t = h->l4;
+	uint8_t word[2] = {t[12], (uint8_t)((t[13] | w->set) & ~w->clear)};
+
+	patch32(h, t + 4, w->seq);
+	patch32(h, t + 8, w->ack);
+	patch(h, t + 12, word, 2);
+	patch16(h, t + 14, w->wnd);
+	translate_options(h, w);
+}
+
+static void rewrite_addr(struct fos_header *h, uint32_t off4, uint32_t off6, const uint8_t *addr)
+{
+	bool v6 = h->m->flags & FOS_PKT_IPV6;
+	uint8_t *field = h->l3 + (v6 ? off6 : off4);
+
+	patch(h, field, v6 ? addr : addr + 12, v6 ? 16 : 4);
+	h->ip_dirty = true;
+}
+
+static void rewrite_dscp(struct fos_header *h, uint8_t dscp)
+{
+	if (h->m->flags & FOS_PKT_IPV6) {
+		uint32_t word = get32(h->l3);
+
+		put32(h->l3, (word & ~(0x3fu << 22)) | (uint32_t)(dscp & 0x3f) << 22);
+		return;
+	}
+	h->l3[1] = (uint8_t)((h->l3[1] & 3) | (dscp << 2));
+	h->ip_dirty = true;
+}
+
+void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw)
+{
+	bool ports = h->l4 && (h->m->proto == IPPROTO_TCP || h->m->proto == IPPROTO_UDP) &&
+		     h->csum;
+
+	if (h->m->link == FOS_LINK_ETHERNET && h->m->len >= 14) {
+		if (rw->mask & FOS_RW_DST_MAC)
+			memcpy(h->frame + h->m->data_off, rw->dst_mac, 6);
+		if (rw->mask & FOS_RW_SRC_MAC)
+			memcpy(h->frame + h->m->data_off + 6, rw->src_mac, 6);
+	}
+	if (!h->l3)
+		return;
+	if (rw->mask & FOS_RW_SRC_ADDR)
+		rewrite_addr(h, 12, 8, rw->src);
+	if (rw->mask & FOS_RW_DST_ADDR)
+		rewrite_addr(h, 16, 24, rw->dst);
+	if (rw->mask & FOS_RW_SRC_PORT && ports)
+		patch16(h, h->l4, rw->sport);
+	if (rw->mask & FOS_RW_DST_PORT && ports)
+		patch16(h, h->l4 + 2, rw->dport);
+	if (rw->mask & FOS_RW_DSCP)
+		rewrite_dscp(h, rw->dscp);
+	if (rw->mask & FOS_RW_TTL) {
+		h->l3[h->m->flags & FOS_PKT_IPV6 ? 7 : 8] = rw->ttl;
+		h->ip_dirty = true;
+	}
+}
+
+static void compute_full(struct fos_header *h)
+{
+	const struct fos_frame_meta *m = h->m;
+	uint32_t len = (uint32_t)m->l3_off + m->l3_len - m->l4_off;
+	uint64_t pseudo;
+
+	if ((uint32_t)m->l3_off + m->l3_len < m->l4_off || m->flags & FOS_PKT_TRUNCATED)
+		return;
+	if (m->flags & FOS_PKT_IPV6)
+		pseudo = fos_csum_pseudo6(h->l3 + 8, h->l3 + 24, m->proto, len);
+	else
+		pseudo = fos_csum_pseudo4(h->l3 + 12, h->l3 + 16, m->proto, (uint16_t)len);
+	fos_csum_transport_set(pseudo, m->proto, h->l4, len);
+}
+
+void fos_header_finish(struct fos_header *h)
+{
+	if (h->ip_dirty && h->l3 && h->m->flags & FOS_PKT_IPV4) {
+		uint32_t hlen = (uint32_t)(h->l3[0] & 15) * 4;
+
+		if (hlen >= 20 && h->m->l3_off + hlen <= (uint32_t)h->m->data_off + h->m->len)
+			fos_csum_ipv4_set(h->l3, hlen);
+	}
+	if (!h->csum)
+		return;
+	if (h->full) {
+		compute_full(h);
+		return;
+	}
+	if (h->m->proto == IPPROTO_UDP) {
+		uint16_t was;
+
+		memcpy(&was, h->csum, 2);
+		if (!was)
+			return; /* sent without a checksum */
+		if (!h->sum)
+			h->sum = 0xffff;
+	}
+	memcpy(h->csum, &h->sum, 2);
+}
+
+uint32_t fos_header_seq(const struct fos_header *h)
+{
+	return get32(h->l4 + 4);
+}
+
+uint32_t fos_header_ack(const struct fos_header *h)
+{
+	return get32(h->l4 + 8);
+}
+
+uint16_t fos_header_wnd(const struct fos_header *h)
+{
+	return get16(h->l4 + 14);
+}
+
+void fos_header_options(const struct fos_header *h, struct fos_header_options *o)
+{
+	uint32_t n = options_len(h), at = 0, olen = 0;
+	const uint8_t *p = h->l4 + TCP_MIN;
+
+	*o = (struct fos_header_options){.wscale = 0xff};
+	for (; next_option(p, n, &at, &olen); at += olen) {
+		if (p[at] == 2 && olen == 4)
+			o->mss = get16(p + at + 2);
+		else if (p[at] == 3 && olen == 3)
+			o->wscale = p[at + 2] > 14 ? 14 : p[at + 2];
+		else if (p[at] == 4 && olen == 2)
+			o->sack_ok = true;
+		else if (p[at] == 5)
+			o->has_sack = true;
+		else if (p[at] == 8 && olen == 10) {
+			o->has_ts = true;
+			o->tsval = get32(p + at + 2);
+			o->tsecr = get32(p + at + 6);
+		}
+	}
+}

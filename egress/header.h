@@ -1,0 +1,85 @@
+/* egress/header.h - headers of packets that are sent on: translated, rewritten, checksummed
+ *
+ * Pure but for the frame it is given: bytes and values in, bytes out.  A header is always computed
+ * from the copy that the first rewrite kept in the frame's head, so that doing it again (a
+ * resend, a restart in the middle) gives a right packet.  Checksums are updated incrementally,
+ * except where the field holds only the pseudo-header sum or the box built the packet.
+ */
+#ifndef FOS_EGRESS_HEADER_H
+#define FOS_EGRESS_HEADER_H
+
+#include <stdbool.h>
+
+#include "shm/layout.h"
+
+#define FOS_TH_FIN 0x01u
+#define FOS_TH_SYN 0x02u
+#define FOS_TH_RST 0x04u
+#define FOS_TH_PSH 0x08u
+#define FOS_TH_ACK 0x10u
+#define FOS_TH_URG 0x20u
+#define FOS_TH_ECE 0x40u
+#define FOS_TH_CWR 0x80u
+
+/* A packet in a frame, offsets checked. */
+struct fos_header {
+	uint8_t *frame;
+	struct fos_frame_meta *m;
+	uint8_t *l3; /* NULL: not IP */
+	uint8_t *l4; /* NULL: no transport header (not first fragment, unknown) */
+	uint8_t *csum; /* transport checksum field, NULL = none */
+	uint16_t sum;  /* its value while we work */
+	bool full;     /* to be computed anew at the end */
+	bool ip_dirty; /* IPv4 header checksum to be computed anew */
+};
+
+/* What a TCP segment is to carry.  Sequence values are those of the wire, host order. */
+struct fos_header_tcp {
+	uint32_t seq;
+	uint32_t ack;
+	uint16_t wnd;
+	uint8_t set;   /* flags to add */
+	uint8_t clear; /* flags to take away */
+	bool with_ts;  /* replace the timestamps, where the packet has them */
+	bool with_ecr;
+	uint32_t tsval;
+	uint32_t tsecr;
+	/* Translates one SACK block in place; false = leave it out.  NULL: blocks stay. */
+	bool (*sack)(void *ctx, uint32_t *left, uint32_t *right);
+	void *ctx;
+};
+
+/* TCP options that egress wants to know. */
+struct fos_header_options {
+	uint16_t mss;   /* 0 = none */
+	uint8_t wscale; /* 0xff = none */
+	bool sack_ok;
+	bool has_sack; /* SACK blocks */
+	bool has_ts;
+	uint32_t tsval;
+	uint32_t tsecr;
+};
+
+/* Checks the metadata against the frame and fills *h.  False: not a packet that can be sent. */
+bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size);
+
+/* First use: keeps the headers; later uses: brings the kept ones back.  `gen` tells this use of the
+ * frame from earlier ones.  False: headers too long to keep. */
+bool fos_header_restore(struct fos_header *h, uint32_t gen);
+
+/* Applies what a TCP segment is to carry; h->l4 must be a TCP header. */
+void fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w);
+
+/* Applies a PM's rewrites (masked fields). */
+void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw);
+
+/* Stores the checksums.  Last call. */
+void fos_header_finish(struct fos_header *h);
+
+/* Reads a TCP header's fields and options; wire values in host order. */
+uint32_t fos_header_seq(const struct fos_header *h);
+uint32_t fos_header_ack(const struct fos_header *h);
+uint16_t fos_header_wnd(const struct fos_header *h);
+void fos_header_options(const struct fos_header *h, struct fos_header_options *o);
+
+#endif

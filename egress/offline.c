@@ -1,0 +1,206 @@
+/* egress/offline.c - batches of a capture, see offline.h */
+#include "egress/offline.h"
+
+#include <stdlib.h>
+
+#include "egress/direct.h"
+#include "egress/emit.h"
+#include "egress/flow.h"
+#include "egress/frames.h"
+#include "egress/out.h"
+
+/* one thing to be done at the place of an input frame */
+struct item {
+	uint64_t number;
+	uint64_t time_ns;
+	uint64_t order;
+	uint32_t flow;  /* a deferred segment's */
+	uint32_t frame;
+	uint32_t stash; /* or a descriptor: index in the stash; FOS_NONE = segment */
+};
+
+struct fos_offline {
+	struct item *item;
+	uint32_t nr;
+	uint32_t max;
+	uint32_t *flows; /* that ran in this flush */
+	uint32_t nr_flows;
+};
+
+struct fos_offline *fos_offline_new(const struct fos_dir *dir)
+{
+	struct fos_offline *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->max = dir->nr_frames + FOS_EGR_STASH_MAX;
+	o->item = calloc(o->max, sizeof(*o->item));
+	o->flows = calloc(dir->nr_flows, sizeof(*o->flows));
+	if (!o->item || !o->flows) {
+		fos_offline_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void fos_offline_free(struct fos_offline *o)
+{
+	if (!o)
+		return;
+	free(o->item);
+	free(o->flows);
+	free(o);
+}
+
+static void add(struct fos_egress *e, struct item it)
+{
+	struct fos_offline *o = e->offline;
+
+	if (o->nr == o->max)
+		abort(); /* one item per frame and stash entry at most */
+	it.order = o->nr;
+	o->item[o->nr++] = it;
+}
+
+void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame)
+{
+	add(e, (struct item){.number = e->number,
+			     .time_ns = e->time_ns,
+			     .flow = flow,
+			     .frame = frame,
+			     .stash = FOS_NONE});
+}
+
+bool fos_offline_stash(struct fos_egress *e, const struct fos_desc *d)
+{
+	if (e->st->nr_stash == FOS_EGR_STASH_MAX)
+		return false;
+	fos_frames_touch(e);
+	e->st->stash[e->st->nr_stash++] = *d;
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int by_index(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Every flow that has something, ascending: bytes become segments, deferred. */
+static uint32_t run_flows(struct fos_egress *e)
+{
+	struct fos_offline *o = e->offline;
+	uint32_t n = 0;
+
+	o->nr_flows = 0;
+	while (e->nr_run) {
+		uint32_t first = o->nr_flows, nr = e->nr_run;
+
+		/* a flow may come again: it goes on where it stopped for want of room */
+		if (first + nr > e->p->dir->nr_flows)
+			first = o->nr_flows = 0;
+		for (uint32_t i = 0; i < nr; i++)
+			o->flows[first + i] = e->run_list[i];
+		fos_egress_run_clear(e);
+		o->nr_flows = first + nr;
+		qsort(o->flows + first, nr, sizeof(*o->flows), by_index);
+		for (uint32_t i = 0; i < nr; i++) {
+			if (!fos_egress_room(e))
+				fos_egress_commit(e);
+			fos_flow_run(e, o->flows[first + i]);
+		}
+		n += nr;
+		fos_egress_commit(e);
+		if (n > 64u * e->p->dir->nr_flows || (e->starved && !fos_frames_reap(e)))
+			break; /* nothing moves: the rest waits for the next batch */
+		e->starved = false;
+	}
+	return n;
+}
+
+static void add_stash(struct fos_egress *e)
+{
+	uint64_t number = 0, time_ns = 0;
+
+	for (uint32_t i = 0; i < e->st->nr_stash; i++) {
+		const struct fos_desc *d = &e->st->stash[i];
+		bool last = d->kind == FOS_DESC_CLOSE || d->kind == FOS_DESC_FREE;
+
+		if (d->frame < e->p->dir->nr_frames) {
+			number = fos_box_meta(&e->p->box, d->frame)->number;
+			time_ns = fos_box_meta(&e->p->box, d->frame)->time_ns;
+		}
+		/* what ends a flow comes after all of its packets */
+		add(e, (struct item){.number = last ? UINT64_MAX : number,
+				     .time_ns = time_ns,
+				     .stash = i});
+	}
+}
+
+static void make_room(struct fos_egress *e)
+{
+	fos_egress_commit(e);
+	fos_frames_reap(e);
+}
+
+static void do_item(struct fos_egress *e, const struct item *it)
+{
+	if (it->number != UINT64_MAX) {
+		e->number = it->number;
+		e->time_ns = it->time_ns;
+	}
+	if (it->stash == FOS_NONE) {
+		const struct fos_seg *s = &e->segs[it->frame];
+
+		if (s->state == FOS_SEG_RETAINED && s->flow == it->flow)
+			fos_emit_segment(e, it->flow, it->frame, false);
+		return;
+	}
+	/* what is to be resent may have left a moment ago: the sink has copied it by now */
+	if (e->st->stash[it->stash].kind == FOS_DESC_REXMIT)
+		make_room(e);
+	fos_direct_do(e, &e->st->stash[it->stash]);
+}
+
+uint32_t fos_offline_work(struct fos_egress *e)
+{
+	struct fos_offline *o = e->offline;
+	uint32_t n;
+
+	o->nr = 0;
+	n = run_flows(e);
+	add_stash(e);
+	qsort(o->item, o->nr, sizeof(*o->item), by_number);
+	for (uint32_t i = 0; i < o->nr; i++) {
+		if (!fos_egress_room(e) || e->st->nr_tx > FOS_EGR_TX_MAX / 2)
+			make_room(e);
+		do_item(e, &o->item[i]);
+	}
+	for (uint32_t i = 0; i < o->nr_flows; i++) {
+		if (!fos_egress_room(e))
+			make_room(e);
+		if (e->tcbs[o->flows[i]].flags & FOS_TCB_ISN)
+			fos_tcp_end_reset(e, o->flows[i]);
+	}
+	fos_frames_touch(e);
+	e->st->nr_stash = 0;
+	n += o->nr;
+	o->nr = 0;
+	make_room(e);
+	/* flows that were finished just now still hold frames upstream */
+	for (uint32_t i = 0; i < e->nr_run; i++)
+		if (e->tcbs[e->run_list[i]].flags & FOS_TCB_DONE)
+			fos_flow_run(e, e->run_list[i]);
+	make_room(e);
+	return n;
+}

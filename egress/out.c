@@ -1,0 +1,284 @@
+/* egress/out.c - the output TCB of a flow, see out.h */
+#include "egress/out.h"
+
+#include <string.h>
+
+#include "egress/edited.h"
+#include "egress/retain.h"
+#include "egress/timer.h"
+
+#define RTO_FIRST_US 1000000u /* RFC 6298 section 2.1 */
+#define RTO_MIN_US 200000u
+#define RTO_MAX_US 60000000u
+
+struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = &e->tcbs[flow];
+
+	if (t->batch != e->batch) {
+		fos_egress_save(e, t, sizeof(*t));
+		t->batch = e->batch;
+	}
+	return t;
+}
+
+/* isn is there from the direction's SYN (or first packet) on. */
+static void learn_isn(struct fos_tcb *t, const struct fos_flow *f)
+{
+	if (t->flags & FOS_TCB_ISN || !(f->flags & FOS_FLOW_TCP))
+		return;
+	/* pairs with the classifier's release of `state`: isn is set */
+	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_SYN))
+		return;
+	t->isn = f->isn;
+	t->flags |= FOS_TCB_ISN;
+}
+
+static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_t gen)
+{
+	struct fos_out *o = &e->outs[flow];
+
+	if (t->gen) {
+		fos_retain_drop(e, flow);
+		fos_seqmap_clear(&t->map, &e->pool);
+	}
+	t = fos_out_tcb(e, flow);
+	memset(t, 0, sizeof(*t));
+	t->batch = e->batch;
+	t->gen = gen;
+	fos_seqmap_init(&t->map);
+	t->piece = t->seg_first = t->seg_last = FOS_NONE;
+	t->wscale = 0xff;
+	t->rto_us = RTO_FIRST_US;
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		fos_txn_publish64(&e->txn, &o->pos[i], 0);
+	fos_txn_publish32(&e->txn, &o->done, 0);
+	fos_txn_publish32(&e->txn, &o->gen, gen);
+}
+
+struct fos_tcb *fos_out_open(struct fos_egress *e, uint32_t flow, uint32_t gen)
+{
+	const struct fos_flow *f;
+	struct fos_tcb *t;
+
+	if (flow >= e->p->dir->nr_flows || gen == 0)
+		return NULL;
+	f = &e->p->box.flows[flow];
+	/* pairs with the release of a new flow's gen: its identity is filled */
+	if (fos_acquire32(&f->gen) != gen || f->pipeline >= e->p->dir->nr_pipelines)
+		return NULL;
+	t = fos_out_tcb(e, flow);
+	if (t->gen != gen) {
+		init(e, t, flow, gen);
+		t = fos_out_tcb(e, flow);
+	}
+	learn_isn(t, f);
+	return t;
+}
+
+const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t peer = FOS_PEER(flow);
+	const struct fos_tcb *g = &e->tcbs[peer];
+
+	if (peer >= e->p->dir->nr_flows || !g->gen ||
+	    g->gen != fos_relaxed32(&e->p->box.flows[peer].gen))
+		return NULL;
+	return g;
+}
+
+bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack)
+{
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	struct fos_seqmap_fwd fwd;
+	int64_t in;
+
+	if (!g || !(g->flags & FOS_TCB_ISN))
+		return false;
+	if (!e->p->offline) {
+		*ack = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, g->una));
+		return true;
+	}
+	/* the recorded end acknowledged unedited bytes; never what has not been written yet */
+	in = fos_out_pos(g, as_came, g->map.in);
+	if (in < 0) {
+		*ack = as_came;
+		return true;
+	}
+	fwd = fos_seqmap_forward(&g->map, &e->pool, (uint64_t)in);
+	*ack = fos_out_seq(g, fwd.at < fos_out_wire(g) ? fwd.at : fos_out_wire(g));
+	return true;
+}
+
+/* RFC 6298 section 2 */
+static void sample_rtt(struct fos_tcb *t, uint64_t us)
+{
+	if (!t->srtt_us) {
+		t->srtt_us = us ? us : 1;
+		t->rttvar_us = us / 2;
+	} else {
+		uint64_t d = us > t->srtt_us ? us - t->srtt_us : t->srtt_us - us;
+
+		t->rttvar_us = (3 * t->rttvar_us + d) / 4;
+		t->srtt_us = (7 * t->srtt_us + us) / 8;
+		if (!t->srtt_us)
+			t->srtt_us = 1;
+	}
+	t->rto_us = t->srtt_us + 4 * t->rttvar_us;
+	if (t->rto_us < RTO_MIN_US)
+		t->rto_us = RTO_MIN_US;
+	if (t->rto_us > RTO_MAX_US)
+		t->rto_us = RTO_MAX_US;
+}
+
+static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t una)
+{
+	uint64_t sent_ns;
+
+	g->una = una;
+	if (fos_retain_ack(e, flow, &sent_ns))
+		fos_egress_run_later(e, flow);
+	if (sent_ns && e->p->now_ns >= sent_ns)
+		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
+	fos_seqmap_prune(&g->map, &e->pool, una);
+	g->rto_shift = 0;
+	g->rto_at = 0;
+	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
+		fos_timer_start(e, flow);
+}
+
+static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t edge)
+{
+	if (g->flags & FOS_TCB_WND && edge <= g->edge)
+		return;
+	g->edge = edge;
+	g->flags |= FOS_TCB_WND;
+	if (g->flags & FOS_TCB_BLOCKED)
+		fos_egress_run_later(e, flow);
+}
+
+bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled)
+{
+	const struct fos_tcb *peer = fos_out_peer(e, flow);
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t to = FOS_PEER(flow);
+	struct fos_tcb *g;
+	int64_t pos;
+
+	if (!peer || !(peer->flags & FOS_TCB_ISN) || peer->flags & FOS_TCB_DONE)
+		return true;
+	if (e->p->offline) {
+		pos = fos_out_pos(peer, ack, peer->map.in);
+		if (pos < 0)
+			return true;
+		pos = (int64_t)fos_seqmap_forward(&peer->map, &e->pool, (uint64_t)pos).at;
+		if ((uint64_t)pos > fos_out_wire(peer))
+			pos = (int64_t)fos_out_wire(peer);
+	} else {
+		pos = fos_out_pos(peer, ack, peer->una);
+		if (pos > (int64_t)fos_out_wire(peer))
+			return false;
+	}
+	if (pos < 0 || (uint64_t)pos < peer->una)
+		return true;
+	g = fos_out_tcb(e, to);
+	if (scaled && t->wscale != 0xff && g->wscale != 0xff)
+		move_edge(e, to, g, (uint64_t)pos + ((uint64_t)wnd << t->wscale));
+	else
+		move_edge(e, to, g, (uint64_t)pos + wnd);
+	if ((uint64_t)pos > g->una)
+		advance(e, to, g, (uint64_t)pos);
+	fos_out_check_done(e, flow);
+	return true;
+}
+
+uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t in = e->p->box.flows[flow].port;
+	uint32_t out = in < e->p->dir->nr_ports ? e->p->dir->port[in].peer : FOS_NONE;
+
+	return out < e->p->dir->nr_ports ? out : FOS_NONE;
+}
+
+uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	bool pickup = e->p->box.flows[t - e->tcbs].flags & FOS_FLOW_PICKUP;
+
+	/* without the handshake the scale is not known; the ends keep their own window */
+	if (e->p->offline || pickup || !(t->flags & FOS_TCB_WND))
+		return UINT32_MAX;
+	return t->edge > t->map.out ? t->edge - t->map.out : 0;
+}
+
+void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	if (pos <= t->pos[i])
+		return;
+	t->pos[i] = pos;
+	fos_txn_publish64(&e->txn, &e->outs[flow].pos[i], pos);
+	fos_egress_tell(e, flow);
+}
+
+void fos_out_finish(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	if (t->flags & FOS_TCB_DONE)
+		return;
+	fos_retain_drop(e, flow);
+	t = fos_out_tcb(e, flow);
+	fos_seqmap_clear(&t->map, &e->pool);
+	t->flags |= FOS_TCB_DONE;
+	t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
+	t->rto_at = 0;
+	fos_edited_unmark(e, flow);
+	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);
+	fos_egress_tell(e, flow);
+}
+
+/* Has the receiver acknowledged this direction's FIN? */
+static bool fin_acked(const struct fos_tcb *t)
+{
+	return t->flags & FOS_TCB_FIN_SENT && t->una > t->map.out;
+}
+
+void fos_out_check_done(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *a = &e->tcbs[flow], *b = fos_out_peer(e, flow);
+
+	if (!b || !fin_acked(a) || !fin_acked(b) || a->flags & b->flags & FOS_TCB_DONE)
+		return;
+	fos_out_finish(e, flow);
+	fos_out_finish(e, FOS_PEER(flow));
+}
+
+static bool read_rewrite(struct fos_egress *e, uint32_t pm, uint32_t flow, struct fos_rewrite *rw)
+{
+	uint32_t gen = e->tcbs[flow].gen;
+	struct fos_pm_pub pub;
+
+	if (!e->p->box.pm_rewrites[pm] || !fos_box_pub(&e->p->box, pm, flow, gen, &pub) ||
+	    !(pub.flags & FOS_PM_REWRITE))
+		return false;
+	*rw = e->p->box.pm_rewrites[pm][flow];
+	return rw->flow_gen == gen;
+}
+
+uint32_t fos_out_rewrites(struct fos_egress *e, uint32_t flow, struct fos_rewrite *rw, uint32_t max)
+{
+	const struct fos_dir *dir = e->p->dir;
+	const struct fos_dir_pipeline *pl = &dir->pipeline[e->p->box.flows[flow].pipeline];
+	uint32_t n = 0;
+
+	for (uint32_t s = 0; s < pl->nr_stages; s++)
+		for (uint32_t i = 0; i < pl->stage[s].nr_pms && n < max; i++) {
+			uint32_t pm = pl->stage[s].pm[i];
+
+			if (pm < FOS_MAX_PMS && dir->pm[pm].rewrites &&
+			    read_rewrite(e, pm, flow, &rw[n]))
+				n++;
+		}
+	return n;
+}

@@ -1,0 +1,80 @@
+/* egress/out.h - the output TCB of a flow: what was sent, what was acknowledged, in which numbers
+ *
+ * Naming: flow f carries bytes from its source to its destination; f ^ 1 is its peer.  A packet of
+ * direction f carries sequence numbers of f's output and acknowledges the peer's input, because
+ * the peer's edits lie between the two ends.
+ */
+#ifndef FOS_EGRESS_OUT_H
+#define FOS_EGRESS_OUT_H
+
+#include "egress/egress.h"
+
+/* The TCB of this generation of a flow, ready to be changed; opened when it is met for the first
+ * time.  NULL: index out of range, or the flow is of another generation by now. */
+struct fos_tcb *fos_out_open(struct fos_egress *e, uint32_t flow, uint32_t gen);
+
+/* The same for a flow that is known to be open. */
+struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow);
+
+/* The peer's TCB to look at; NULL when it is not open in the same connection. */
+const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow);
+
+/* Position after everything sent, the FIN counting one. */
+static inline uint64_t fos_out_wire(const struct fos_tcb *t)
+{
+	return t->map.out + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
+}
+
+/* The same on the input side. */
+static inline uint64_t fos_out_wire_in(const struct fos_tcb *t)
+{
+	return t->map.in + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
+}
+
+/* Sequence number of a position: the one place where 64 bits become 32. */
+static inline uint32_t fos_out_seq(const struct fos_tcb *t, uint64_t pos)
+{
+	return t->isn + 1 + (uint32_t)pos;
+}
+
+/* And back: the position nearest to `near`; negative before the stream's first byte. */
+static inline int64_t fos_out_pos(const struct fos_tcb *t, uint32_t seq, uint64_t near)
+{
+	return (int64_t)near + (int32_t)(seq - (t->isn + 1) - (uint32_t)near);
+}
+
+/* Is `seq` newer than `than` (RFC 7323 comparison)? */
+static inline bool fos_out_newer(uint32_t a, uint32_t than)
+{
+	return (int32_t)(a - than) > 0;
+}
+
+/* The acknowledgement that a packet of direction `flow` carries now (inline: the newest the
+ * destination may know of; offline: `as_came` translated).  False: nothing to acknowledge yet. */
+bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack);
+
+/* A packet of direction `flow` acknowledged `ack` with raw window `wnd`: moves the peer flow's
+ * una and edge, frees what was retained, may have the peer flow run.  Returns false when it
+ * acknowledges what was never sent. */
+bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled);
+
+/* Port that packets of this direction leave by; FOS_NONE: none. */
+uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow);
+
+/* Bytes the receiver's window allows beyond map.out. */
+uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);
+
+/* Queues a published position; positions never recede. */
+void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos);
+
+/* Nothing will leave any more: frees what is retained, publishes `done`. */
+void fos_out_finish(struct fos_egress *e, uint32_t flow);
+
+/* Both ends have everything: finishes the connection's flows when that is so. */
+void fos_out_check_done(struct fos_egress *e, uint32_t flow);
+
+/* The rewrites of this direction, copied; returns how many (one per rewriting PM). */
+uint32_t fos_out_rewrites(struct fos_egress *e, uint32_t flow, struct fos_rewrite *rw,
+			  uint32_t max);
+
+#endif

@@ -1,0 +1,19 @@
+/* egress/pieces.h - the pieces of app streams: their frames are egress's once they are passed */
+#ifndef FOS_EGRESS_PIECES_H
+#define FOS_EGRESS_PIECES_H
+
+#include "egress/egress.h"
+
+/* Takes over and frees the frames of pieces that end at or below `upto`, except those that were
+ * sent in their own frame.  Returns the position below which no piece is needed any more: `upto`,
+ * or less when the transaction has no room for more now. */
+uint64_t fos_pieces_take(struct fos_egress *e, uint32_t flow, uint64_t upto);
+
+/* Everything up to the tail and the end markers: the flow is finished.  Ends batches as needed. */
+void fos_pieces_take_all(struct fos_egress *e, uint32_t flow);
+
+/* The next piece without bytes that carries one of the flags (FOS_PIECE_FIN, _RST), once all
+ * bytes have been passed: marks it taken, claims its frame and returns it, or FOS_NONE. */
+uint32_t fos_pieces_take_end(struct fos_egress *e, uint32_t flow, uint16_t flags);
+
+#endif

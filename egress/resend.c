@@ -1,0 +1,51 @@
+/* egress/resend.c - sending retained segments again, see resend.h */
+#include "egress/resend.h"
+
+#include "egress/emit.h"
+#include "egress/frames.h"
+#include "egress/out.h"
+#include "egress/retain.h"
+
+#define AGAIN_MIN_NS 1000000ull  /* between two resends of a segment: half an RTT within these */
+#define AGAIN_MAX_NS 10000000ull
+
+static bool too_soon(const struct fos_egress *e, const struct fos_tcb *t, const struct fos_seg *s)
+{
+	uint64_t gap = t->srtt_us * 500;
+
+	if (!(s->flags & FOS_SEG_RESENT) || e->p->offline)
+		return false;
+	gap = gap < AGAIN_MIN_NS ? AGAIN_MIN_NS : gap > AGAIN_MAX_NS ? AGAIN_MAX_NS : gap;
+	return e->p->now_ns - s->sent_ns < gap;
+}
+
+uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint64_t hi)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t n = 0;
+
+	for (uint32_t f = t->seg_first; f != FOS_NONE; f = e->segs[f].next) {
+		const struct fos_seg *s = &e->segs[f];
+
+		if (s->pos >= hi)
+			break;
+		if (fos_retain_end(s) <= lo || s->flags & FOS_SEG_IN_TX || too_soon(e, t, s))
+			continue;
+		if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow)))
+			break; /* the sender, or our timer, asks again */
+		fos_emit_segment(e, flow, f, true);
+		n++;
+	}
+	return n;
+}
+
+bool fos_resend_first(struct fos_egress *e, uint32_t flow)
+{
+	uint32_t f = e->tcbs[flow].seg_first;
+
+	if (f == FOS_NONE || e->segs[f].flags & FOS_SEG_IN_TX || !fos_egress_room(e) ||
+	    !fos_frames_tx_room(e, fos_out_port(e, flow)))
+		return false;
+	fos_emit_segment(e, flow, f, true);
+	return true;
+}

@@ -1,0 +1,14 @@
+/* egress/resend.h - sending retained segments again */
+#ifndef FOS_EGRESS_RESEND_H
+#define FOS_EGRESS_RESEND_H
+
+#include "egress/egress.h"
+
+/* Sends again what covers output positions [lo, hi) of the flow; a segment still in the sink, or
+ * sent again a moment ago, is skipped.  Returns segments sent. */
+uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint64_t hi);
+
+/* The oldest one, whatever its age. */
+bool fos_resend_first(struct fos_egress *e, uint32_t flow);
+
+#endif

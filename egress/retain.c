@@ -1,0 +1,77 @@
+/* egress/retain.c - sent and unacknowledged segments, see retain.h */
+#include "egress/retain.h"
+
+#include "egress/frames.h"
+#include "egress/out.h"
+
+#define ACK_MAX 1024u /* segments freed by one acknowledgement at a time */
+
+static void drop_first(struct fos_egress *e, struct fos_tcb *t)
+{
+	uint32_t frame = t->seg_first;
+
+	t->seg_first = e->segs[frame].next;
+	if (t->seg_first == FOS_NONE)
+		t->seg_last = FOS_NONE;
+	t->nr_seg--;
+	fos_frames_retained(e, -1);
+	fos_frames_put(e, frame);
+}
+
+/* Offline nobody waits for a resend; what is kept must not starve the input. */
+static void bound(struct fos_egress *e, struct fos_tcb *t)
+{
+	if (e->p->offline && e->st->nr_retained > e->p->dir->nr_frames / 4 && t->nr_seg > 1)
+		drop_first(e, t);
+}
+
+void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	struct fos_seg *s = fos_frames_seg(e, frame);
+
+	s->state = FOS_SEG_RETAINED;
+	s->flow = flow;
+	s->next = FOS_NONE;
+	s->sent_ns = e->p->now_ns;
+	if (t->seg_last == FOS_NONE)
+		t->seg_first = frame;
+	else
+		fos_frames_seg(e, t->seg_last)->next = frame;
+	t->seg_last = frame;
+	t->nr_seg++;
+	fos_frames_retained(e, 1);
+	bound(e, t);
+}
+
+bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	uint32_t n = 0;
+
+	*sent_ns = 0;
+	while (t->seg_first != FOS_NONE) {
+		const struct fos_seg *s = &e->segs[t->seg_first];
+
+		if (fos_retain_end(s) > t->una)
+			return false;
+		if (n++ == ACK_MAX)
+			return true;
+		*sent_ns = s->flags & FOS_SEG_RESENT ? 0 : s->sent_ns;
+		drop_first(e, t);
+	}
+	return false;
+}
+
+void fos_retain_drop(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	while (t->seg_first != FOS_NONE) {
+		if (!fos_egress_room(e)) {
+			fos_egress_commit(e);
+			t = fos_out_tcb(e, flow);
+		}
+		drop_first(e, t);
+	}
+}

@@ -1,0 +1,134 @@
+/* egress/state.h - what egress must find again after a crash: the private area of its region
+ *
+ *   struct fos_egr_state | tcb[nr_flows] | seg[nr_frames] | free queue | map nodes | stash
+ *
+ * Writer and reader: egress only.  Every change of a word below is either kept in the
+ * transaction's undo log first (fos_egress_save(), fos_out_tcb(), fos_frames_seg()), or is made
+ * to memory that no committed word reaches yet.
+ */
+#ifndef FOS_EGRESS_STATE_H
+#define FOS_EGRESS_STATE_H
+
+#include "egress/seqmap.h"
+#include "egress/sink.h"
+#include "shm/layout.h"
+
+#define FOS_EGR_MAGIC 0x31535345524745ull /* "EGRESS1" */
+#define FOS_EGR_TX_MAX 1024u    /* packets of one batch */
+#define FOS_EGR_STASH_MAX 16384u /* offline: descriptors waiting for the flush */
+#define FOS_TMPL_MAX 64u
+
+enum fos_tcb_flag {
+	FOS_TCB_ISN = 1u << 0,       /* isn is known */
+	FOS_TCB_WND = 1u << 1,       /* edge is known */
+	FOS_TCB_EDITED = 1u << 2,    /* an edit has left: the box answers for delivery */
+	FOS_TCB_FIN_SENT = 1u << 3,
+	FOS_TCB_DONE = 1u << 4,      /* nothing more will leave; what comes is freed */
+	FOS_TCB_BLOCKED = 1u << 5,   /* bytes wait for the receiver's window */
+	FOS_TCB_TS = 1u << 6,        /* this direction's packets carry timestamps */
+	FOS_TCB_SACK = 1u << 7,      /* this direction permitted SACK */
+	FOS_TCB_TMPL = 1u << 8,      /* tmpl holds headers */
+	FOS_TCB_STEERED = 1u << 9,   /* its tuples are in the map of edited flows */
+	FOS_TCB_ACK_SENT = 1u << 10, /* ack_sent, wnd_sent hold what left last */
+	FOS_TCB_RESET = 1u << 11,    /* its end was a reset, which has left */
+	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
+	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
+};
+
+/* struct fos_tcb - output side of one flow (bytes from src to dst).  Positions as everywhere:
+ * 0 is the byte at isn + 1, the FIN stands after the last byte. */
+struct fos_tcb {
+	uint64_t batch; /* of the last save to the undo log */
+	uint32_t gen;
+	uint32_t flags; /* enum fos_tcb_flag */
+	struct fos_seqmap map; /* map.in: input passed; map.out: next output position */
+	uint64_t una;   /* output acknowledged by the receiver; the FIN counts one */
+	uint64_t edge;  /* right edge of the receiver's window, output positions */
+	uint64_t taken; /* input position below which pieces' frames have been taken over */
+	uint64_t pos[FOS_MAX_EDITORS + 1]; /* as published in struct fos_out */
+	uint64_t srtt_us;
+	uint64_t rttvar_us;
+	uint64_t rto_us;
+	uint64_t rto_at; /* ns; 0 = not running */
+	uint64_t number; /* newest input frame that had to do with this flow (offline) */
+	uint64_t time_ns; /* its time */
+	uint32_t isn;
+	uint32_t piece; /* next piece to take over, or FOS_NONE: look from app.first */
+	uint32_t seg_first; /* retained segments, ascending; frame index */
+	uint32_t seg_last;
+	uint32_t nr_seg;
+	uint32_t ends; /* pieces without bytes (FIN, RST) that were taken over */
+	uint32_t ts_seen; /* newest TSval of this direction */
+	uint32_t ts_sent; /* newest TSval that left */
+	uint32_t ack_seen; /* newest acknowledgement this direction carried, as it came */
+	uint32_t ack_sent; /* and as it left */
+	uint16_t wnd;      /* newest raw window this direction announced */
+	uint16_t wnd_sent;
+	uint16_t mss;      /* announced by this direction, 0 = none */
+	uint16_t longest;  /* largest payload that came in this direction */
+	uint16_t ip_id;    /* of the next packet the box makes */
+	uint8_t wscale;    /* 0xff = not offered */
+	uint8_t rto_shift; /* back-off, also the number of timeouts in a row */
+	uint8_t tmpl_len;
+	uint8_t tmpl_l3;   /* offset of the IP header in tmpl */
+	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
+	uint8_t pad;
+	uint16_t link; /* link type of tmpl */
+	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
+};
+
+enum fos_seg_state {
+	FOS_SEG_AWAY = 0, /* not ours */
+	FOS_SEG_FREE,     /* in the free queue */
+	FOS_SEG_HELD,     /* ours, in use for the moment or only until it is sent */
+	FOS_SEG_RETAINED  /* sent, kept until acknowledged */
+};
+enum fos_seg_flag {
+	FOS_SEG_FIN = 1u << 0,
+	FOS_SEG_OWN = 1u << 1,    /* built by us: headers are ours to change in place */
+	FOS_SEG_RESENT = 1u << 2, /* no RTT from it (Karn) */
+	FOS_SEG_IN_TX = 1u << 3,  /* the sink has it: not to be touched */
+	FOS_SEG_PSH = 1u << 4,
+	FOS_SEG_DROP = 1u << 5    /* to be freed when the sink returns it */
+};
+
+/* struct fos_seg - one per frame */
+struct fos_seg {
+	uint64_t pos; /* output position of the payload */
+	uint64_t in_pos;
+	uint64_t sent_ns;
+	uint32_t next; /* retained: next of the flow */
+	uint32_t flow;
+	uint32_t len; /* payload bytes */
+	uint16_t ecn; /* CWR, ECE to be carried */
+	uint8_t state;
+	uint8_t flags;
+	uint32_t gen; /* of the piece that it came as */
+	uint32_t pad0;
+	uint64_t pad[2];
+};
+
+struct fos_egr_state {
+	uint64_t magic;
+	uint64_t free_head; /* free queue, positions run free */
+	uint64_t free_tail;
+	uint64_t nr_in_tx;
+	uint64_t nr_retained;
+	struct fos_seqmap_free nodes;
+	uint32_t nr_tx;  /* committed, perhaps not yet sent */
+	uint32_t nr_stash;
+	uint64_t mark[FOS_MAX_PORTS]; /* of the sink before they were sent */
+	struct fos_tx tx[FOS_EGR_TX_MAX];
+	struct fos_desc stash[FOS_EGR_STASH_MAX];
+};
+
+/* free_head up to and with nr_stash: kept once per batch */
+#define FOS_EGR_HEAD_BYTES                                                                  \
+	(offsetof(struct fos_egr_state, mark) + sizeof(uint64_t) * FOS_MAX_PORTS -           \
+	 offsetof(struct fos_egr_state, free_head))
+
+_Static_assert(sizeof(struct fos_tcb) <= 376, "an output TCB fits its share of the region");
+_Static_assert(sizeof(struct fos_seg) == 64, "a segment record fits its share of the region");
+_Static_assert(sizeof(struct fos_egr_state) < (2u << 20), "the state head leaves room");
+
+#endif
