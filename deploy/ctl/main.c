@@ -7,13 +7,17 @@
  *	flowosctl get flows [FILE] [-o json] [--run-dir DIR]
  *	flowosctl digest CAPTURE...
  *	flowosctl stop [FILE] [--run-dir DIR]
+ *	flowosctl units [FILE]
+ *	flowosctl enable [FILE] [--root DIR]
+ *	flowosctl traffic wait|off [FILE] [--run-dir DIR]
  *	flowosctl version | help
  * DESCRIPTION
  *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with --read
  *	it drives the same processes over a capture file and ends with a summary.  check says what is
  *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
  *	a running box; they only read.  digest prints one line per finished TCP direction of each
- *	capture: path, source, ports, connection, bytes, SHA-256.
+ *	capture: path, source, ports, connection, bytes, SHA-256.  units and enable are for a box
+ *	under systemd, whose FILE is /etc/flowos/flowos.yaml.
  * READS
  *	the configuration; all regions, read-only
  * WRITES
@@ -57,6 +61,11 @@ static const struct {
 	{"digest", fos_ctl_digest, "digest CAPTURE...",
 	 "bytes and SHA-256 of every TCP stream in captures"},
 	{"stop", fos_ctl_stop, "stop [FILE] [--run-dir DIR]", "stop a running box"},
+	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},
+	{"enable", fos_ctl_enable, "enable [FILE] [--root DIR]",
+	 "make them, and no others, part of flowos.target"},
+	{"traffic", fos_ctl_traffic, "traffic wait|off [FILE] [--run-dir DIR]",
+	 "wait until the box processes; make it let go (units use it)"},
 	{"version", version, "version", "version and shared-memory layout"},
 	{"help", help, "help", "this text"},
 };
