@@ -138,6 +138,8 @@ void fos_loop_unwatch(struct fos_loop *l, int fd)
 			io_uring_prep_poll_remove(sqe, request);
 			io_uring_sqe_set_data64(sqe, GONE);
 			io_uring_submit(&l->ring);
+			/* deferred task work runs only when asked to */
+			io_uring_get_events(&l->ring);
 		}
 	}
 }
