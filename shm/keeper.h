@@ -41,6 +41,7 @@ struct fos_keeper {
 	const char *output;
 	char socket[108]; /* path */
 	enum fos_keeper_pages pages;
+	char pages_warning[256]; /* to be said once the box stands; "" = none */
 	struct fos_dir *dir; /* the directory region, writable */
 	struct fos_map packets; /* stays mapped: the kernel's sockets refer to it */
 	int region[FOS_MAX_REGIONS]; /* writable */

@@ -135,6 +135,9 @@ static int create(struct fos_keeper *k)
 		rc = fos_keeper_create(k, draft);
 	if (rc == 0)
 		rc = fos_keeper_open_net(k);
+	/* not before: what fails is to be the only line */
+	if (rc == 0 && k->pages_warning[0])
+		fos_log(FOS_LOG_WARN, "%s", k->pages_warning);
 	free(draft);
 	return rc;
 }

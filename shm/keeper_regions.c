@@ -11,7 +11,7 @@
 #include "shm/proc.h"
 #include "shm/region.h"
 
-/* Are there hugepages for the whole box?  Warns once when there are not, or fails if they are
+/* Are there hugepages for the whole box?  If not, leaves one warning, or fails if they are
  * required. */
 static int choose_pages(struct fos_keeper *k, const struct fos_dir *draft, bool *huge)
 {
@@ -27,12 +27,14 @@ static int choose_pages(struct fos_keeper *k, const struct fos_dir *draft, bool 
 	*huge = support && unused >= need;
 	if (*huge)
 		return 0;
-	fos_log(k->pages == FOS_PAGES_REQUIRE ? FOS_LOG_ERROR : FOS_LOG_WARN,
-		"%llu %s are needed, %llu are free%s: `sysctl vm.nr_hugepages=%llu`",
-		(unsigned long long)need, say, (unsigned long long)unused,
-		k->pages == FOS_PAGES_REQUIRE ? " and the configuration requires them"
-					      : "; using 4 KiB pages",
-		(unsigned long long)(reserved - unused + need));
+	snprintf(k->pages_warning, sizeof(k->pages_warning),
+		 "%llu %s are needed, %llu are free%s: `sysctl vm.nr_hugepages=%llu`",
+		 (unsigned long long)need, say, (unsigned long long)unused,
+		 k->pages == FOS_PAGES_REQUIRE ? " and the configuration requires them"
+					       : "; using 4 KiB pages",
+		 (unsigned long long)(reserved - unused + need));
+	if (k->pages == FOS_PAGES_REQUIRE)
+		fos_log(FOS_LOG_ERROR, "%s", k->pages_warning);
 	return k->pages == FOS_PAGES_REQUIRE ? -ENOMEM : 0;
 }
 
