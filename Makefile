@@ -232,16 +232,29 @@ fuzz: fuzzers
 		$$f -max_total_time=$(FUZZ_S) -print_final_stats=1 \
 			-artifact_prefix=$$f.crash- $$f.corpus || exit 1; done
 
-#: make install     DESTDIR= PREFIX=/usr
+#: make install     DESTDIR= PREFIX=/usr; /etc/flowos/flowos.yaml stays if it is there
+D           = $(DESTDIR)$(PREFIX)
+DOC         = $(D)/share/doc/flowos
+UNITS      := $(wildcard deploy/systemd/*.service deploy/systemd/*.target)
+VERSION    := $(shell sed -n 's/^.define FOS_VERSION "\(.*\)"/\1/p' deploy/ctl/ctl.h 2>/dev/null)
+AT_PREFIX   = sed -e 's,/usr/,$(PREFIX)/,g' -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),'
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/flowos/pm \
-		$(DESTDIR)$(PREFIX)/include/pmhost $(DESTDIR)$(PREFIX)/share/doc/flowos/examples
-	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(PMS) $(DESTDIR)$(PREFIX)/lib/flowos/pm
-	install -m 644 pmhost/pm.h $(DESTDIR)$(PREFIX)/include/pmhost
-	install -m 644 $(wildcard README.md LICENSE) $(DESTDIR)$(PREFIX)/share/doc/flowos
-	install -m 644 $(wildcard config/examples/*.yaml) \
-		$(DESTDIR)$(PREFIX)/share/doc/flowos/examples
+	install -d $(D)/bin $(D)/sbin $(D)/lib/flowos/pm $(D)/lib/systemd/system $(D)/lib/sysusers.d \
+		$(D)/lib/pkgconfig $(D)/include/flowos/pmhost $(DOC)/examples \
+		$(DESTDIR)/etc/flowos
+	install -m 755 $(BINS) $(D)/sbin
+	ln -sf ../sbin/flowosctl $(D)/bin/flowosctl
+	install -m 644 $(PMS) $(D)/lib/flowos/pm
+	install -m 644 pmhost/pm.h $(D)/include/flowos
+	ln -sf ../pm.h $(D)/include/flowos/pmhost/pm.h
+	install -m 644 $(wildcard README.md LICENSE) $(DOC)
+	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples
+	install -m 644 deploy/systemd/flowos.sysusers $(D)/lib/sysusers.d/flowos.conf
+	@for f in $(UNITS); do echo "$(D)/lib/systemd/system/$${f##*/}"; \
+		$(AT_PREFIX) $$f >$(D)/lib/systemd/system/$${f##*/} || exit 1; done
+	$(AT_PREFIX) deploy/systemd/flowos-pm.pc.in >$(D)/lib/pkgconfig/flowos-pm.pc
+	test -e $(DESTDIR)/etc/flowos/flowos.yaml || \
+		install -m 644 config/flowos.yaml $(DESTDIR)/etc/flowos/flowos.yaml
 
 #: make clean       remove build/
 clean:
