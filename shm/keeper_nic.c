@@ -143,7 +143,7 @@ static int inspect(int sock, struct fos_dir *draft, struct fos_dir_port *p)
 	p->ifindex = if_nametoindex(p->nic);
 	if (p->ifindex == 0) {
 		fos_log(FOS_LOG_ERROR, "interface %s: there is no network device %s: "
-			"`ip -br link` lists those there are", p->name, p->nic);
+			"`ip link` lists those there are", p->name, p->nic);
 		return -ENODEV;
 	}
 	if (ioctl(sock, SIOCGIFHWADDR, &r) == 0)
