@@ -1,0 +1,282 @@
+/* classifier/admit.c - which flow a packet belongs to, see admit.h */
+#include "classifier/admit.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "classifier/deliver.h"
+#include "classifier/expire.h"
+#include "classifier/gate.h"
+#include "classifier/packet.h"
+#include "classifier/tcp_in.h"
+#include "classifier/tcp_state.h"
+
+#define ROOM_AT 32u /* free slots below which old connections make room */
+
+static uint8_t tcp_flags(const struct fos_packet *pkt)
+{
+	return pkt->head_len >= 14 ? pkt->head[13] : 0;
+}
+
+static bool bare_syn(const struct fos_packet *pkt)
+{
+	return pkt->meta.proto == IPPROTO_TCP && !pkt->damage &&
+	       (tcp_flags(pkt) & (FOS_TCP_SYN | FOS_TCP_ACK | FOS_TCP_RST | FOS_TCP_FIN)) ==
+		       FOS_TCP_SYN;
+}
+
+static bool has_app(const struct fos_dir_pipeline *pl)
+{
+	return pl->nr_stages > pl->nr_pkt_stages;
+}
+
+/* ------------------------------------------------------------------ opening */
+
+static uint32_t flow_flags(const struct fos_dir_pipeline *pl, const struct fos_flow_key *key)
+{
+	uint32_t flags = pl->nr_pkt_stages ? FOS_FLOW_PKT : 0;
+
+	if (key->type)
+		return flags | FOS_FLOW_AGGREGATE;
+	if (key->proto == IPPROTO_TCP)
+		flags |= FOS_FLOW_TCP;
+	if (key->proto == IPPROTO_UDP)
+		flags |= FOS_FLOW_UDP;
+	if (has_app(pl) && flags & (FOS_FLOW_TCP | FOS_FLOW_UDP))
+		flags |= FOS_FLOW_APP;
+	return flags;
+}
+
+static uint8_t peer_port(const struct fos_classifier *c, uint8_t port)
+{
+	uint32_t peer = port < c->dir->nr_ports ? c->dir->port[port].peer : port;
+
+	return peer < FOS_MAX_PORTS ? (uint8_t)peer : port;
+}
+
+static void identify(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt,
+		     const struct fos_flow_key *key, bool reverse)
+{
+	struct fos_flow *f = &c->flows[flow];
+	const struct fos_frame_meta *m = &pkt->meta;
+	const uint8_t *eth = fos_box_frame(c->box, pkt->part[0].frame) + m->data_off;
+
+	memcpy(f->src, key->src, 16);
+	memcpy(f->dst, key->dst, 16);
+	f->sport = key->sport;
+	f->dport = key->dport;
+	f->ip_version = key->ip_version;
+	f->proto = key->proto;
+	f->port = reverse ? peer_port(c, m->port) : m->port;
+	f->vlan_outer = m->flags & FOS_PKT_VLAN ? m->vlan_outer : 0xffff;
+	f->vlan_inner = m->flags & FOS_PKT_QINQ ? m->vlan_inner : 0xffff;
+	memset(f->src_mac, 0, 6);
+	memset(f->dst_mac, 0, 6);
+	if (m->link == FOS_LINK_ETHERNET && m->len >= 14) {
+		memcpy(f->dst_mac, eth + (reverse ? 6 : 0), 6);
+		memcpy(f->src_mac, eth + (reverse ? 0 : 6), 6);
+	}
+}
+
+static void open_flow(struct fos_classifier *c, uint32_t flow, uint32_t pipeline, uint32_t flags,
+		      uint64_t time_ns, uint64_t number)
+{
+	struct fos_shadow *s = fos_touch(c, flow);
+
+	s->flags = flags | (flow & 1 ? FOS_FLOW_REVERSE : 0);
+	c->flows[flow].flags = s->flags;
+	c->flows[flow].pipeline = (uint8_t)pipeline;
+	c->flows[flow].start_ns = time_ns;
+	c->flows[flow].last_time_ns = time_ns;
+	c->flows[flow].number = number;
+}
+
+/* Returns the forward flow of a new connection; FOS_NONE: the packet was dropped. */
+static uint32_t open_connection(struct fos_classifier *c, struct fos_packet *pkt,
+				const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
+{
+	uint32_t flags = flow_flags(&c->dir->pipeline[pipeline], key);
+	struct fos_flow_key reverse = fos_flow_key_reverse(key);
+	uint32_t conn, list = FOS_LIST_DATAGRAM;
+
+	if (c->priv->nr_conns + ROOM_AT > c->nr_conns)
+		fos_expire_make_room(c);
+	conn = fos_conn_new(c);
+	if (conn == FOS_NONE) {
+		fos_packet_drop(c, pkt, FOS_C_drop_no_flow_slot);
+		return FOS_NONE;
+	}
+	identify(c, 2 * conn, pkt, key, false);
+	open_flow(c, 2 * conn, pipeline, flags, pkt->meta.time_ns, number);
+	fos_flow_hash(c, 2 * conn);
+	identify(c, 2 * conn + 1, pkt, &reverse, true);
+	open_flow(c, 2 * conn + 1, pipeline, flags, pkt->meta.time_ns, number);
+	if (!(flags & FOS_FLOW_AGGREGATE))
+		fos_flow_hash(c, 2 * conn + 1);
+	if (flags & FOS_FLOW_TCP) {
+		list = FOS_LIST_HANDSHAKE;
+		if (!(flags & FOS_FLOW_APP))
+			c->conns[conn].flags |= FOS_CONN_LIGHT;
+	}
+	c->conns[conn].list_ns = pkt->meta.time_ns;
+	fos_conn_list(c, conn, list);
+	fos_gate_check(c, conn);
+	return 2 * conn;
+}
+
+/* ------------------------------------------------------------------ midstream */
+
+/* A TCP packet of which no start was seen, in a pipeline that reconstructs. */
+static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
+			  const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
+{
+	struct fos_tcp_segment seg;
+	uint32_t flow;
+
+	if (pkt->damage) {
+		/* packet readers are shown it; it starts nothing */
+		if (c->dir->pipeline[pipeline].nr_pkt_stages)
+			return open_connection(c, pkt, key, pipeline, number);
+		fos_packet_drop(c, pkt, pkt->damage);
+		return FOS_NONE;
+	}
+	if (c->dir->pass_midstream == 0 || !fos_tcp_parse(pkt->head, pkt->head_len, &seg) ||
+	    seg.flags & (FOS_TCP_RST | FOS_TCP_SYN) || !(seg.flags & FOS_TCP_ACK)) {
+		fos_cls_count(c, FOS_C_packets_midstream);
+		fos_packet_forward(c, pkt, FOS_NONE);
+		return FOS_NONE;
+	}
+	flow = open_connection(c, pkt, key, pipeline, number);
+	if (flow != FOS_NONE)
+		fos_tcp_pick_up(c, flow, seg.seq, seg.ack);
+	return flow;
+}
+
+static struct fos_flow_key aggregate_key(const struct fos_classifier *c,
+					 const struct fos_packet *pkt,
+					 const struct fos_flow_key *key, uint32_t pipeline)
+{
+	uint32_t kind = c->dir->pipeline[pipeline].key;
+	struct fos_flow_key a = { .type = (uint8_t)(1 + kind), .pipeline = (uint8_t)pipeline };
+
+	if (kind == FOS_KEY_SRC || kind == FOS_KEY_DST)
+		a.ip_version = key->ip_version;
+	if (kind == FOS_KEY_SRC)
+		memcpy(a.src, key->src, 16);
+	if (kind == FOS_KEY_DST)
+		memcpy(a.dst, key->dst, 16);
+	if (kind == FOS_KEY_IN_PORT)
+		a.vlan_inner = pkt->meta.port;
+	return a;
+}
+
+/* No 5-tuple flow: the pipelines decide.  `number` = connections of the tuple before. */
+static uint32_t admit_new(struct fos_classifier *c, struct fos_packet *pkt,
+			  const struct fos_flow_key *key, uint64_t number)
+{
+	const uint8_t *frame = fos_box_frame(c->box, pkt->part[0].frame);
+	uint32_t pipeline = fos_matcher_find(c->match, frame, &pkt->meta, key);
+	const struct fos_dir_pipeline *pl;
+
+	if (pipeline == FOS_NONE) {
+		fos_count(c->p->counter, FOS_C_packets_unmatched, pkt->nr);
+		fos_packet_forward(c, pkt, FOS_NONE);
+		return FOS_NONE;
+	}
+	pl = &c->dir->pipeline[pipeline];
+	if (pl->key != FOS_KEY_5TUPLE) {
+		struct fos_flow_key a = aggregate_key(c, pkt, key, pipeline);
+		uint32_t flow = fos_flow_find(c, &a);
+
+		if (flow != FOS_NONE && !(fos_touch(c, flow)->state & FOS_FLOW_ST_CLOSED))
+			return flow;
+		if (flow != FOS_NONE)
+			fos_flow_unhash(c, flow);
+		return open_connection(c, pkt, &a, pipeline, 0);
+	}
+	if (key->proto == IPPROTO_TCP && has_app(pl) && !bare_syn(pkt))
+		return midstream(c, pkt, key, pipeline, number);
+	if (pkt->damage && pl->nr_pkt_stages == 0) {
+		fos_packet_drop(c, pkt, pkt->damage);
+		return FOS_NONE;
+	}
+	return open_connection(c, pkt, key, pipeline, number);
+}
+
+/* ------------------------------------------------------------------ known tuples */
+
+static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt,
+			const struct fos_flow_key *key)
+{
+	uint32_t conn = flow >> 1;
+	uint64_t number = c->flows[flow & ~1u].number + 1;
+
+	if (c->conns[conn].list != FOS_LIST_CLOSED)
+		fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
+	fos_flow_unhash(c, 2 * conn);
+	fos_flow_unhash(c, 2 * conn + 1);
+	return admit_new(c, pkt, key, number);
+}
+
+/* Does this SYN begin another connection with the tuple of a known one? */
+static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
+{
+	const struct fos_flow *f = &c->flows[flow];
+	struct fos_shadow *s = fos_touch(c, flow);
+	struct fos_cls_conn *k = fos_cls_conn(c, flow);
+	struct fos_tcp_segment seg;
+	bool same;
+
+	if (!fos_tcp_parse(pkt->head, pkt->head_len, &seg))
+		return false;
+	same = s->state & FOS_FLOW_ST_SYN && f->isn == seg.seq;
+	/* silent for too long: the timers just did not get to it yet */
+	if (!same && pkt->meta.time_ns > f->last_time_ns &&
+	    pkt->meta.time_ns - f->last_time_ns > c->dir->idle_ns)
+		return true;
+	if (k->flags & FOS_CONN_REFUSED)
+		return !same;
+	if (k->flags & FOS_CONN_LIGHT)
+		return k->list == FOS_LIST_CLOSING || k->list == FOS_LIST_CLOSED;
+	if (k->close == FOS_CLOSE_FIN)
+		return !same;
+	return s->state & FOS_FLOW_ST_CLOSED;
+}
+
+/* A flow was found; is the packet of its connection, or does it come too late for that? */
+static uint32_t admit_known(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt,
+			    const struct fos_flow_key *key)
+{
+	struct fos_shadow *s = fos_touch(c, flow);
+	struct fos_cls_conn *k = fos_cls_conn(c, flow);
+
+	if (s->flags & FOS_FLOW_TCP && bare_syn(pkt))
+		return syn_restarts(c, flow, pkt) ? replace(c, flow, pkt, key) : flow;
+	if (!(s->state & FOS_FLOW_ST_CLOSED) || k->flags & FOS_CONN_REFUSED)
+		return flow;
+	/* closed: what still belongs to a finished TCP connection is judged there */
+	if (s->flags & FOS_FLOW_TCP && !(k->flags & FOS_CONN_LIGHT) &&
+	    (k->close == FOS_CLOSE_FIN || k->close == FOS_CLOSE_RST))
+		return flow;
+	return replace(c, flow, pkt, key);
+}
+
+uint32_t fos_admit(struct fos_classifier *c, struct fos_packet *pkt,
+		   const struct fos_flow_key *key)
+{
+	uint32_t flow = fos_flow_find(c, key);
+
+	if (flow == FOS_NONE)
+		return admit_new(c, pkt, key, 0);
+	return admit_known(c, flow, pkt, key);
+}
+
+void fos_admit_restart(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+{
+	struct fos_flow_key key =
+		fos_packet_key(pkt, fos_box_frame(c->box, pkt->part[0].frame));
+
+	flow = replace(c, flow, pkt, &key);
+	if (flow != FOS_NONE)
+		fos_deliver_packet(c, flow, pkt);
+}

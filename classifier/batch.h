@@ -1,0 +1,63 @@
+/* classifier/batch.h - one pass is one transaction
+ *
+ * Private words are saved before they change; published words live in shadows until the commit.
+ * Whoever does a step that changes flows asks fos_batch_room() first; what one packet or one hint
+ * can need at most is within what that promises.
+ */
+#ifndef FOS_CLASSIFIER_BATCH_H
+#define FOS_CLASSIFIER_BATCH_H
+
+#include "classifier/classifier.h"
+
+void fos_batch_begin(struct fos_classifier *c);
+
+/* Room for one more packet or hint, while `spare` shadows are left for others? */
+bool fos_batch_room(const struct fos_classifier *c, uint32_t spare);
+
+/* Commits, then posts the hints. */
+void fos_batch_commit(struct fos_classifier *c);
+
+/* The flow's shadow; its private words may be changed from now on. */
+struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow);
+
+/* The private header may be changed from now on. */
+struct fos_cls_private *fos_touch_header(struct fos_classifier *c);
+
+/* Stores to single private words, saved first. */
+void fos_set32(struct fos_classifier *c, uint32_t *p, uint32_t v);
+void fos_save_conn(struct fos_classifier *c, uint32_t conn);
+
+/* A free piece, zeroed, `next` = FOS_NONE; FOS_NONE when there is none. */
+uint32_t fos_piece_new(struct fos_classifier *c);
+
+/* Gives a piece back (usable after the commit). */
+void fos_piece_free(struct fos_classifier *c, uint32_t piece);
+
+/* Links `piece` behind `prev` (an existing piece): its `next` is kept for the case of death. */
+void fos_piece_link(struct fos_classifier *c, uint32_t prev, uint32_t piece);
+
+/* Pieces that can be had in this batch. */
+uint64_t fos_pieces_left(const struct fos_classifier *c);
+
+/* Sends a descriptor to egress.  With a frame: it is egress's from the commit on. */
+void fos_emit(struct fos_classifier *c, enum fos_desc_kind kind, uint32_t frame, uint32_t gen,
+	      uint32_t flow, uint64_t pos, uint32_t len, uint32_t flags);
+
+/* The frame goes home by way of egress, its packet counted as dropped for `reason`. */
+void fos_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason);
+
+/* The frame is no longer ours (egress has taken it out of the stream). */
+void fos_disclaim(struct fos_classifier *c, uint32_t frame);
+
+/* The piece, and those linked behind it up to `last`, are dropped when there is room: frames that
+ * they own go home counted as `reason`. */
+void fos_purge_add(struct fos_classifier *c, uint32_t first, uint32_t reason);
+
+/* Works on what fos_purge_add() collected.  Returns pieces done. */
+uint32_t fos_purge_work(struct fos_classifier *c);
+
+/* PM `pm` (egress) is to look at the flow after the commit. */
+void fos_hint_pm(struct fos_classifier *c, uint32_t flow, uint32_t pm);
+void fos_hint_egress(struct fos_classifier *c, uint32_t flow);
+
+#endif

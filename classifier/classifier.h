@@ -1,0 +1,133 @@
+/* classifier/classifier.h - the classifier process: packets in, streams out
+ *
+ * One per lane, sole writer of the classifier region: flow table, input TCBs, pieces.  A pass of
+ * work() is one transaction: ring heads, positions and the ring to egress move together.
+ *
+ *	packet.c      a frame becomes a packet; which flow, or none
+ *	frag.c        IP fragments become a packet
+ *	deliver.c     packet streams, the gate, and what follows the packet stages
+ *	tcp_in.c      sequence numbers become stream positions (tcp_state.c: what a segment means)
+ *	reassembly.c  the OOSEQ queue
+ *	progress.c    hints from PMs and egress: gate, packet stages, verdicts, reclaiming
+ *	expire.c      time, closing, freeing
+ *	batch.c       transaction, shadow copies of published words, pieces, descriptors, hints
+ */
+#ifndef FOS_CLASSIFIER_CLASSIFIER_H
+#define FOS_CLASSIFIER_CLASSIFIER_H
+
+#include "classifier/flow_table.h"
+#include "classifier/match.h"
+#include "classifier/state.h"
+#include "shm/proc.h"
+
+#define FOS_SHADOWS 192u   /* flows changed in one batch, at most */
+#define FOS_MAX_SEGS 256u  /* fragments of one datagram, at most */
+#define FOS_L4_HDR 60u
+
+/* struct fos_shadow - the published words of a flow as they will be after the batch; loaded at
+ * the first touch, compared and queued for publication at the commit */
+struct fos_shadow {
+	uint32_t flow;
+	uint32_t gen;
+	uint32_t flags;
+	uint32_t state;
+	uint32_t close;
+	uint32_t app_first;
+	uint32_t pkt_first;
+	uint32_t hint_pms; /* bit per PM that is to look at the flow */
+	bool hint_egress;
+	uint64_t app_tail;
+	uint64_t pkt_tail;
+	uint64_t pkt_tail_l4;
+	uint64_t pkt_done;
+	uint64_t pkt_done_l4;
+	uint64_t fin_pos;
+};
+
+/* struct fos_part - bytes of one frame that belong to a packet's IP payload */
+struct fos_part {
+	uint32_t frame;
+	uint32_t gen; /* our claim */
+	uint16_t off; /* IP payload, from the frame's first byte */
+	uint16_t len;
+	uint16_t l3_off; /* the IP packet itself */
+	uint16_t l3_len;
+};
+
+/* struct fos_packet - one whole packet, in one frame or in the frames of its fragments */
+struct fos_packet {
+	struct fos_frame_meta meta; /* copy, checked; of the first fragment */
+	uint32_t nr;
+	struct fos_part *part; /* parts lie in struct fos_classifier */
+	uint32_t l4_len;       /* IP payload, all parts */
+	uint32_t head_len;     /* bytes of `head` */
+	uint8_t head[FOS_L4_HDR]; /* first bytes of the IP payload */
+	uint32_t damage;       /* drop counter that applies at delivery; 0 = sound */
+};
+
+struct fos_classifier {
+	struct fos_proc *p;
+	const struct fos_box *box;
+	const struct fos_dir *dir;
+	struct fos_cls *cls;
+	struct fos_flow *flows;
+	struct fos_piece *pieces;
+	uint32_t *buckets;
+	uint64_t *live;
+	uint32_t *claims;
+	struct fos_cls_private *priv;
+	struct fos_cls_conn *conns;
+	uint32_t *fifo;
+	uint32_t *frag_bucket;
+	struct fos_frag *frags;
+	uint32_t nr_conns;
+	uint32_t max_frags;
+	uint64_t now_ns;
+	struct fos_txn txn;
+	struct fos_matcher *match;
+	/* rings */
+	struct fos_ring_prod *out; /* FRAME, to egress */
+	struct fos_ring_prod *egress_ready;
+	struct fos_ring_prod *pm_ready[FOS_MAX_PMS];
+	uint32_t turn; /* ring served first in this pass */
+	/* the batch */
+	uint64_t fifo_limit; /* pieces freed since lie beyond */
+	uint32_t batch;
+	bool header_saved;
+	uint32_t nr_shadows;
+	struct fos_shadow shadow[FOS_SHADOWS];
+	uint32_t *shadow_of;    /* by flow: index, valid when shadow_batch says so */
+	uint32_t *shadow_batch;
+	uint32_t *ooo_last; /* by flow: last piece of the OOSEQ queue; FOS_NONE = not known */
+	/* scratch of the packet in hand, and of one taken out of a packet stream */
+	struct fos_part part[FOS_MAX_SEGS];
+	struct fos_part queued[FOS_MAX_SEGS];
+	/* all live flows are to be looked at from here on (hints were lost, or a restart) */
+	uint32_t walk;
+	uint64_t scan_ns; /* closed connections are looked at again then */
+	bool eof_done;
+};
+
+/* Hooks for the process skeleton; `state` is what fos_classifier_new() returns (NULL: no memory).
+ * The simulation uses the same. */
+extern const struct fos_proc_hooks fos_classifier_hooks;
+struct fos_classifier *fos_classifier_new(void);
+void fos_classifier_free(struct fos_classifier *c);
+
+static inline void fos_cls_count(struct fos_classifier *c, uint32_t id)
+{
+	fos_count(c->p->counter, (enum fos_counter_id)id, 1);
+}
+
+static inline struct fos_cls_conn *fos_cls_conn(struct fos_classifier *c, uint32_t flow)
+{
+	return &c->conns[flow >> 1];
+}
+
+static inline const struct fos_dir_pipeline *fos_cls_pipeline(const struct fos_classifier *c,
+							      uint32_t flow)
+{
+	return &c->dir->pipeline[c->flows[flow].pipeline];
+}
+
+#endif

@@ -1,0 +1,300 @@
+/* classifier/expire.c - time, closing and freeing of connections, see expire.h */
+#include "classifier/expire.h"
+
+#include "classifier/frag.h"
+#include "classifier/reassembly.h"
+
+#define MOVE_NS 250000000ull /* how exactly the lists are kept in order */
+#define SCAN_NS 10000000ull
+#define UNSEEN_NS 2000000000ull /* a PM that never saw the flow is not waited for longer */
+#define FORCE_NS 7000000000ull
+#define PER_PASS 32u
+#define EVICT_PER_PASS 8u
+
+static uint64_t timeout_of(const struct fos_classifier *c, uint32_t list)
+{
+	switch (list) {
+	case FOS_LIST_HANDSHAKE:
+		return c->dir->handshake_ns;
+	case FOS_LIST_CLOSING:
+		return c->dir->closing_ns;
+	default:
+		return c->dir->idle_ns;
+	}
+}
+
+static bool past(uint64_t now, uint64_t since, uint64_t limit)
+{
+	return now > since && now - since >= limit;
+}
+
+static uint64_t last_time(const struct fos_classifier *c, uint32_t conn)
+{
+	uint64_t a = c->flows[2 * conn].last_time_ns, b = c->flows[2 * conn + 1].last_time_ns;
+
+	return a > b ? a : b;
+}
+
+void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns, uint32_t list)
+{
+	struct fos_cls_conn *k = fos_cls_conn(c, flow);
+	struct fos_flow *f = &c->flows[flow];
+
+	fos_touch(c, flow);
+	if (time_ns > f->last_time_ns)
+		f->last_time_ns = time_ns;
+	if (list == FOS_LIST_NONE)
+		list = k->list;
+	if (k->list == FOS_LIST_CLOSED ||
+	    (list == k->list && !past(time_ns, k->list_ns, MOVE_NS)))
+		return;
+	fos_conn_list(c, flow >> 1, list);
+	k->list_ns = time_ns;
+}
+
+/* ------------------------------------------------------------------ closing */
+
+static void hint_all(struct fos_classifier *c, uint32_t flow)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+
+	for (uint32_t k = 0; k < pl->nr_stages; k++)
+		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++)
+			if (fos_box_watches(c->dir, pl->stage[k].pm[i], c->flows[flow].flags))
+				fos_hint_pm(c, flow, pl->stage[k].pm[i]);
+	fos_hint_egress(c, flow);
+}
+
+static void close_flow(struct fos_classifier *c, uint32_t flow, enum fos_close reason)
+{
+	struct fos_shadow *s = fos_touch(c, flow);
+	uint32_t counter = reason == FOS_CLOSE_PM ? FOS_C_drop_pm : FOS_C_drop_flow_closed;
+
+	if (s->state & FOS_FLOW_ST_CLOSED)
+		return;
+	fos_reasm_flush(c, flow, counter);
+	fos_purge_add(c, s->pkt_first, counter);
+	s->pkt_first = FOS_NONE;
+	s->pkt_done = s->pkt_tail;
+	s->pkt_done_l4 = s->pkt_tail_l4;
+	s->close = reason;
+	s->state |= FOS_FLOW_ST_CLOSED;
+	hint_all(c, flow);
+}
+
+static bool has_reverse(const struct fos_classifier *c, uint32_t conn)
+{
+	return !(c->flows[2 * conn].flags & FOS_FLOW_AGGREGATE);
+}
+
+void fos_expire_publish_closed(struct fos_classifier *c, uint32_t conn, enum fos_close reason)
+{
+	close_flow(c, 2 * conn, reason);
+	if (has_reverse(c, conn))
+		close_flow(c, 2 * conn + 1, reason);
+}
+
+void fos_expire_close(struct fos_classifier *c, uint32_t conn, enum fos_close reason)
+{
+	struct fos_cls_conn *k = &c->conns[conn];
+
+	fos_save_conn(c, conn);
+	if (k->close == FOS_CLOSE_NONE)
+		k->close = (uint8_t)reason;
+	fos_expire_publish_closed(c, conn, k->close);
+	fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn, 0, 0, k->close);
+	if (has_reverse(c, conn))
+		fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn + 1, 0, 0, k->close);
+	fos_conn_list(c, conn, FOS_LIST_CLOSED);
+	k->list_ns = k->closed_ns = c->now_ns;
+}
+
+/* ------------------------------------------------------------------ freeing */
+
+static bool egress_done(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_out *out = &c->box->outs[flow];
+
+	/* a flow of which egress has heard nothing holds nothing there */
+	if (fos_acquire32(&out->gen) != gen)
+		return c->flows[flow].app.first == FOS_NONE;
+	return fos_acquire32(&out->done) & FOS_OUT_DONE;
+}
+
+static bool pms_done(const struct fos_classifier *c, uint32_t flow, uint32_t gen, bool waited)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+
+	for (uint32_t k = 0; k < pl->nr_stages; k++) {
+		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
+			uint32_t pm = pl->stage[k].pm[i];
+			struct fos_pm_pub pub;
+
+			if (!fos_box_watches(c->dir, pm, c->flows[flow].flags))
+				continue;
+			if (!fos_box_pub(c->box, pm, flow, gen, &pub)) {
+				if (!waited)
+					return false;
+			} else if (!(pub.flags & FOS_PM_CLOSED)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* Frames of a stream that egress did not get to (it had its time): those it has not claimed go
+ * home. */
+static void abandon_stream(struct fos_classifier *c, uint32_t flow)
+{
+	const uint32_t *claims = (const void *)((const uint8_t *)c->box->egr +
+						c->box->egr->claims_off);
+	struct fos_shadow *s = fos_touch(c, flow);
+
+	for (uint32_t i = s->app_first; i != FOS_NONE; i = c->pieces[i].next) {
+		struct fos_piece *p = &c->pieces[i];
+
+		if (!(p->flags & FOS_PIECE_BORROWED) && fos_relaxed32(&claims[p->frame]) > p->gen) {
+			fos_txn_save(&c->txn, &p->flags, sizeof(p->flags));
+			p->flags |= FOS_PIECE_BORROWED;
+			fos_disclaim(c, p->frame);
+		}
+	}
+	fos_purge_add(c, s->app_first, FOS_C_drop_flow_closed);
+	s->app_first = FOS_NONE;
+}
+
+bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
+{
+	uint32_t gen = c->conns[conn].gen;
+	uint64_t since = c->conns[conn].closed_ns;
+	bool waited = past(c->now_ns, since, UNSEEN_NS) || c->p->offline;
+	bool force = past(c->now_ns, since, FORCE_NS) && !c->p->offline;
+
+	if (c->conns[conn].list != FOS_LIST_CLOSED)
+		return false;
+	/* closed in this very batch: nobody has seen it yet */
+	if (!(c->flows[2 * conn].state & FOS_FLOW_ST_CLOSED))
+		return false;
+	for (uint32_t f = 2 * conn; f <= 2 * conn + 1 && !force; f++) {
+		if (f & 1 && !has_reverse(c, conn))
+			break;
+		if (!egress_done(c, f, gen) || !pms_done(c, f, gen, waited))
+			return false;
+	}
+	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++) {
+		if (!fos_reasm_reclaim(c, f))
+			return false;
+		if (fos_touch(c, f)->app_first != FOS_NONE)
+			abandon_stream(c, f);
+	}
+	fos_conn_free(c, conn);
+	return true;
+}
+
+static uint32_t free_some(struct fos_classifier *c, uint32_t most)
+{
+	uint32_t done = 0;
+
+	for (uint32_t n = 0; n < most && fos_batch_room(c, 0); n++) {
+		uint32_t conn = c->priv->list[FOS_LIST_CLOSED].first;
+
+		if (conn == FOS_NONE)
+			break;
+		if (fos_expire_try_free(c, conn))
+			done++;
+		else
+			fos_conn_list(c, conn, FOS_LIST_CLOSED); /* later again */
+	}
+	return done;
+}
+
+void fos_expire_make_room(struct fos_classifier *c)
+{
+	static const uint8_t spare[] = { FOS_LIST_HANDSHAKE, FOS_LIST_DATAGRAM, FOS_LIST_CLOSING };
+
+	if (free_some(c, PER_PASS) > 0)
+		return;
+	for (uint32_t i = 0, n = 0; i < sizeof(spare) && n < EVICT_PER_PASS; i++) {
+		uint32_t conn;
+
+		while ((conn = c->priv->list[spare[i]].first) != FOS_NONE &&
+		       n < EVICT_PER_PASS && fos_batch_room(c, 0)) {
+			fos_expire_close(c, conn, FOS_CLOSE_EVICTED);
+			fos_cls_count(c, FOS_C_flows_evicted);
+			n++;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ timers */
+
+static uint32_t expire_list(struct fos_classifier *c, uint32_t list)
+{
+	uint64_t limit = timeout_of(c, list);
+	uint32_t done = 0;
+
+	while (done < PER_PASS && fos_batch_room(c, 0)) {
+		uint32_t conn = c->priv->list[list].first;
+		uint64_t last;
+
+		if (conn == FOS_NONE || !past(c->now_ns, c->conns[conn].list_ns, limit))
+			break;
+		last = last_time(c, conn);
+		if (past(c->now_ns, last, limit)) {
+			fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
+		} else {
+			fos_conn_list(c, conn, list);
+			c->conns[conn].list_ns = last;
+		}
+		done++;
+	}
+	return done;
+}
+
+uint32_t fos_expire_work(struct fos_classifier *c)
+{
+	uint32_t done = fos_frag_expire(c, false);
+
+	for (uint32_t list = FOS_LIST_HANDSHAKE; list < FOS_LIST_CLOSED; list++)
+		done += expire_list(c, list);
+	/* offline the closed ones stay until their slots are needed: they know how many
+	 * connections of their tuple there have been */
+	if (!c->p->offline && c->now_ns >= c->scan_ns) {
+		c->scan_ns = c->now_ns + SCAN_NS;
+		done += free_some(c, PER_PASS);
+	}
+	return done;
+}
+
+uint32_t fos_expire_eof(struct fos_classifier *c)
+{
+	uint32_t done = fos_frag_expire(c, true);
+
+	for (uint32_t list = FOS_LIST_HANDSHAKE; list < FOS_LIST_CLOSED; list++) {
+		uint32_t conn;
+
+		while ((conn = c->priv->list[list].first) != FOS_NONE && fos_batch_room(c, 0)) {
+			fos_expire_close(c, conn, FOS_CLOSE_EOF);
+			done++;
+		}
+	}
+	return done;
+}
+
+uint64_t fos_expire_next(const struct fos_classifier *c)
+{
+	uint64_t next = fos_frag_next(c);
+
+	for (uint32_t list = FOS_LIST_HANDSHAKE; list < FOS_LIST_CLOSED; list++) {
+		uint32_t conn = c->priv->list[list].first;
+		uint64_t due;
+
+		if (conn == FOS_NONE)
+			continue;
+		due = c->conns[conn].list_ns + timeout_of(c, list);
+		if (due < next)
+			next = due;
+	}
+	return next;
+}

@@ -1,0 +1,35 @@
+/* classifier/expire.h - time, closing and freeing of connections */
+#ifndef FOS_CLASSIFIER_EXPIRE_H
+#define FOS_CLASSIFIER_EXPIRE_H
+
+#include "classifier/batch.h"
+
+/* A packet of the connection has come at `time_ns`; `list` = where the connection belongs now
+ * (FOS_LIST_NONE: where it is). */
+void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns, uint32_t list);
+
+/* Says that nothing will be appended any more, to PMs and egress: state CLOSED on both flows.
+ * What waits in queues is dropped. */
+void fos_expire_publish_closed(struct fos_classifier *c, uint32_t conn, enum fos_close reason);
+
+/* The connection ends here and now: published as closed if it is not, egress told to let go, and
+ * the slot waits to be freed. */
+void fos_expire_close(struct fos_classifier *c, uint32_t conn, enum fos_close reason);
+
+/* Frees the slot of a closed connection if PMs and egress are through with it (or had their time).
+ * Returns whether it is free. */
+bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn);
+
+/* The table is (nearly) full: frees what can be freed, closes what can be spared. */
+void fos_expire_make_room(struct fos_classifier *c);
+
+/* Timers that are due.  Returns connections touched. */
+uint32_t fos_expire_work(struct fos_classifier *c);
+
+/* The capture is over: closes some connections; 0 = all are closed. */
+uint32_t fos_expire_eof(struct fos_classifier *c);
+
+/* Time of the next timer, UINT64_MAX = none. */
+uint64_t fos_expire_next(const struct fos_classifier *c);
+
+#endif

@@ -1,0 +1,232 @@
+/* classifier/flow_table.c - hash table of directional tuples, slots, lists; see flow_table.h */
+#include "classifier/flow_table.h"
+
+#include <string.h>
+
+#include "classifier/batch.h"
+#include "shm/hash.h"
+
+#define MAX_CHAIN (1u << 16) /* a longer one is a cycle: our own memory was damaged */
+
+static uint32_t *bucket_of(struct fos_classifier *c, const struct fos_flow_key *key)
+{
+	uint64_t h = fos_hash_sip13(c->dir->hash_key, key, sizeof(*key));
+
+	return &c->buckets[h & (c->cls->nr_buckets - 1)];
+}
+
+struct fos_flow_key fos_flow_key_reverse(const struct fos_flow_key *key)
+{
+	struct fos_flow_key r = *key;
+
+	memcpy(r.src, key->dst, 16);
+	memcpy(r.dst, key->src, 16);
+	r.sport = key->dport;
+	r.dport = key->sport;
+	return r;
+}
+
+static uint16_t vlan_id(uint16_t tci)
+{
+	return tci == 0xffff ? tci : tci & 0xfffu;
+}
+
+struct fos_flow_key fos_flow_key_of(const struct fos_classifier *c, uint32_t flow)
+{
+	const struct fos_flow *f = &c->flows[flow];
+	struct fos_flow_key key = {
+		.ip_version = f->ip_version,
+		.proto = f->proto,
+		.vlan_outer = vlan_id(f->vlan_outer),
+		.vlan_inner = vlan_id(f->vlan_inner),
+		.sport = f->sport,
+		.dport = f->dport,
+	};
+
+	memcpy(key.src, f->src, 16);
+	memcpy(key.dst, f->dst, 16);
+	if (f->flags & FOS_FLOW_AGGREGATE) {
+		key.type = (uint8_t)(1 + c->dir->pipeline[f->pipeline].key);
+		key.pipeline = f->pipeline;
+		key.proto = 0;
+		key.vlan_outer = 0;
+		key.vlan_inner = c->dir->pipeline[f->pipeline].key == FOS_KEY_IN_PORT ? f->port : 0;
+	}
+	return key;
+}
+
+uint32_t fos_flow_find(struct fos_classifier *c, const struct fos_flow_key *key)
+{
+	uint32_t i = *bucket_of(c, key);
+
+	for (uint32_t n = 0; i != FOS_NONE && n < MAX_CHAIN; n++) {
+		struct fos_flow_key k = fos_flow_key_of(c, i);
+
+		if (memcmp(&k, key, sizeof(k)) == 0)
+			return i;
+		i = c->flows[i].hash_next;
+	}
+	return FOS_NONE;
+}
+
+void fos_flow_hash(struct fos_classifier *c, uint32_t flow)
+{
+	struct fos_flow_key key = fos_flow_key_of(c, flow);
+	uint32_t *bucket = bucket_of(c, &key);
+
+	fos_touch(c, flow);
+	c->flows[flow].hash_next = *bucket;
+	fos_set32(c, bucket, flow);
+	fos_save_conn(c, flow >> 1);
+	fos_cls_conn(c, flow)->flags |= flow & 1 ? FOS_CONN_HASHED_R : FOS_CONN_HASHED;
+}
+
+void fos_flow_unhash(struct fos_classifier *c, uint32_t flow)
+{
+	struct fos_cls_conn *conn = fos_cls_conn(c, flow);
+	uint8_t bit = flow & 1 ? FOS_CONN_HASHED_R : FOS_CONN_HASHED;
+	struct fos_flow_key key;
+	uint32_t *at;
+
+	if (!(conn->flags & bit))
+		return;
+	key = fos_flow_key_of(c, flow);
+	at = bucket_of(c, &key);
+	for (uint32_t n = 0; *at != FOS_NONE && *at != flow && n < MAX_CHAIN; n++)
+		at = &c->flows[*at].hash_next;
+	if (*at == flow)
+		fos_set32(c, at, c->flows[flow].hash_next);
+	fos_save_conn(c, flow >> 1);
+	conn->flags &= (uint8_t)~bit;
+}
+
+/* ------------------------------------------------------------------ slots */
+
+static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	struct fos_shadow *s = fos_touch(c, flow);
+	struct fos_flow *f = &c->flows[flow];
+
+	s->gen = gen;
+	s->state = s->close = 0;
+	s->app_first = s->pkt_first = FOS_NONE;
+	s->app_tail = s->pkt_tail = s->pkt_tail_l4 = 0;
+	s->pkt_done = s->pkt_done_l4 = s->fin_pos = 0;
+	s->hint_pms = 0;
+	s->hint_egress = false;
+	f->isn = f->last_ack = f->last_tsval = f->ts_recent = 0;
+	f->last_wnd = f->mss = 0;
+	f->wscale = 0xff;
+	f->tcp_state = f->sack_ok = f->ts_ok = 0;
+	f->ooo_first = FOS_NONE;
+	f->ooo_bytes = f->nr_ooo = f->pass_pos_flags = 0;
+	f->hash_next = FOS_NONE;
+	f->last_time_ns = f->start_ns = 0;
+	f->pkt.last = f->app.last = FOS_NONE;
+	f->packets = f->bytes = f->number = 0;
+	c->ooo_last[flow] = FOS_NONE;
+}
+
+static uint32_t take_slot(struct fos_classifier *c)
+{
+	struct fos_cls_private *h = fos_touch_header(c);
+	uint32_t conn = h->conn_free;
+
+	if (conn != FOS_NONE) {
+		h->conn_free = c->conns[conn].next;
+		return conn;
+	}
+	return h->conns_used < c->nr_conns ? h->conns_used++ : FOS_NONE;
+}
+
+static void set_live(struct fos_classifier *c, uint32_t conn, bool live)
+{
+	uint64_t *word = &c->live[conn / 64], bit = 1ull << conn % 64;
+
+	fos_relaxed_store64(word, live ? *word | bit : *word & ~bit);
+}
+
+uint32_t fos_conn_new(struct fos_classifier *c)
+{
+	uint32_t conn = take_slot(c), gen;
+	struct fos_cls_conn *k;
+
+	if (conn == FOS_NONE)
+		return FOS_NONE;
+	k = &c->conns[conn];
+	fos_save_conn(c, conn);
+	/* line 0 too: the slot may have been freed in this very batch */
+	fos_txn_save(&c->txn, &c->flows[2 * conn], 64);
+	fos_txn_save(&c->txn, &c->flows[2 * conn + 1], 64);
+	gen = k->gen + 1 ? k->gen + 1 : 1;
+	memset(k, 0, sizeof(*k));
+	k->gen = gen;
+	k->prev = k->next = FOS_NONE;
+	reset_flow(c, 2 * conn, gen);
+	reset_flow(c, 2 * conn + 1, gen);
+	c->priv->nr_conns++;
+	set_live(c, conn, true);
+	fos_cls_count(c, FOS_C_flows_opened);
+	return conn;
+}
+
+void fos_conn_free(struct fos_classifier *c, uint32_t conn)
+{
+	struct fos_cls_private *h = fos_touch_header(c);
+
+	fos_flow_unhash(c, 2 * conn);
+	fos_flow_unhash(c, 2 * conn + 1);
+	fos_conn_list(c, conn, FOS_LIST_NONE);
+	fos_touch(c, 2 * conn)->gen = 0;
+	fos_touch(c, 2 * conn + 1)->gen = 0;
+	fos_save_conn(c, conn);
+	c->conns[conn].next = h->conn_free;
+	h->conn_free = conn;
+	h->nr_conns--;
+	set_live(c, conn, false);
+	fos_cls_count(c, FOS_C_flows_closed);
+}
+
+void fos_flow_table_rebuild_live(struct fos_classifier *c)
+{
+	for (uint32_t conn = 0; conn < c->priv->conns_used; conn++)
+		set_live(c, conn, c->flows[2 * conn].gen != 0);
+}
+
+/* ------------------------------------------------------------------ lists */
+
+static void unlink_conn(struct fos_classifier *c, uint32_t conn)
+{
+	struct fos_cls_conn *k = &c->conns[conn];
+	struct fos_cls_list_head *l = &fos_touch_header(c)->list[k->list];
+
+	if (k->list == FOS_LIST_NONE)
+		return;
+	if (k->prev != FOS_NONE)
+		fos_set32(c, &c->conns[k->prev].next, k->next);
+	else
+		l->first = k->next;
+	if (k->next != FOS_NONE)
+		fos_set32(c, &c->conns[k->next].prev, k->prev);
+	else
+		l->last = k->prev;
+}
+
+void fos_conn_list(struct fos_classifier *c, uint32_t conn, uint32_t list)
+{
+	struct fos_cls_conn *k = &c->conns[conn];
+	struct fos_cls_list_head *l = &fos_touch_header(c)->list[list];
+
+	fos_save_conn(c, conn);
+	unlink_conn(c, conn);
+	k->list = (uint8_t)list;
+	k->prev = k->next = FOS_NONE;
+	if (list == FOS_LIST_NONE)
+		return;
+	k->prev = l->last;
+	if (l->last != FOS_NONE)
+		fos_set32(c, &c->conns[l->last].next, conn);
+	else
+		l->first = conn;
+	l->last = conn;
+}

@@ -1,0 +1,24 @@
+/* classifier/frag.h - IP fragments become a packet
+ *
+ * The fragments of a datagram stay in their frames until all are there; then they are one packet
+ * of several parts.  Bounded in datagrams, in fragments of one, and in time.  Any overlap that is
+ * not an exact duplicate ends the datagram: what two ends would make of it differs.
+ */
+#ifndef FOS_CLASSIFIER_FRAG_H
+#define FOS_CLASSIFIER_FRAG_H
+
+#include "classifier/batch.h"
+
+#define FOS_FRAG_NS 30000000000ull
+
+/* Takes a fragment; `m` is checked. */
+void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, uint32_t frame,
+		    uint32_t gen);
+
+/* Gives up datagrams that have waited too long, `all`: every one.  Returns how many. */
+uint32_t fos_frag_expire(struct fos_classifier *c, bool all);
+
+/* When the oldest is given up; UINT64_MAX = there is none. */
+uint64_t fos_frag_next(const struct fos_classifier *c);
+
+#endif

@@ -1,0 +1,296 @@
+/* classifier/packet.c - a frame becomes a packet, and a packet finds its flow; see packet.h */
+#include "classifier/packet.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "classifier/admit.h"
+#include "classifier/deliver.h"
+#include "classifier/frag.h"
+#include "classifier/neighbour.h"
+
+/* ------------------------------------------------------------------ metadata */
+
+static bool offsets_ok(const struct fos_frame_meta *m, uint32_t frame_size)
+{
+	uint32_t end = (uint32_t)m->data_off + m->len;
+	uint32_t l3_end = (uint32_t)m->l3_off + m->l3_len;
+
+	if (m->data_off < FOS_FRAME_META_SIZE || end > frame_size || m->orig_len < m->len)
+		return false;
+	if (m->l3_off == 0)
+		return !(m->flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6));
+	if (m->l3_off < m->data_off || l3_end > end)
+		return false;
+	if (m->l4_off && (m->l4_off < m->l3_off || m->l4_off > l3_end))
+		return false;
+	if (m->payload_off && m->payload_off < m->l3_off)
+		return false;
+	return m->payload_off == 0 || (uint32_t)m->payload_off + m->payload_len <= l3_end;
+}
+
+static bool headers_ok(const struct fos_frame_meta *m)
+{
+	uint32_t l3_end = (uint32_t)m->l3_off + m->l3_len;
+	uint32_t l4 = 0;
+
+	if (m->flags & FOS_PKT_IPV4 && l3_end < m->l3_off + 20u)
+		return m->flags & FOS_PKT_IP_BAD; /* lengths damaged: 20 bytes were captured */
+	if (m->flags & FOS_PKT_IPV6 && l3_end < m->l3_off + 40u)
+		return m->flags & FOS_PKT_IP_BAD;
+	if (m->flags & FOS_PKT_TCP)
+		l4 = 20;
+	else if (m->flags & (FOS_PKT_UDP | FOS_PKT_ICMP))
+		l4 = 8;
+	if (l4 && (m->l4_off == 0 || m->l4_off + l4 > l3_end))
+		return false;
+	if (m->flags & FOS_PKT_VLAN && m->link == FOS_LINK_ETHERNET)
+		return m->len >= (m->flags & FOS_PKT_QINQ ? 22u : 18u);
+	return m->link != FOS_LINK_ETHERNET || m->l3_off == 0 || m->len >= 14;
+}
+
+bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_frame_meta *m)
+{
+	uint32_t ports = c->dir->nr_ports ? c->dir->nr_ports : 1;
+
+	memcpy(m, fos_box_meta(c->box, frame), sizeof(*m));
+	if (m->port >= ports || m->next_frame != FOS_NONE)
+		return false;
+	/* where an address is read, its bytes were captured */
+	if (m->flags & FOS_PKT_IPV4 && m->l3_off + 20u > (uint32_t)m->data_off + m->len)
+		return false;
+	if (m->flags & FOS_PKT_IPV6 && m->l3_off + 40u > (uint32_t)m->data_off + m->len)
+		return false;
+	return offsets_ok(m, c->dir->frame_size) && headers_ok(m);
+}
+
+struct fos_part fos_packet_part(const struct fos_frame_meta *m, uint32_t frame, uint32_t gen)
+{
+	struct fos_part part = {
+		.frame = frame,
+		.gen = gen,
+		.l3_off = m->l3_off,
+		.l3_len = m->l3_len,
+	};
+	uint32_t end = (uint32_t)m->l3_off + m->l3_len;
+
+	part.off = m->flags & FOS_PKT_FRAGMENT ? m->payload_off :
+		   m->l4_off		       ? m->l4_off :
+		   m->payload_off	       ? m->payload_off :
+						 (uint16_t)end;
+	part.len = (uint16_t)(m->flags & FOS_PKT_FRAGMENT ? m->payload_len : end - part.off);
+	return part;
+}
+
+/* ------------------------------------------------------------------ bytes */
+
+uint32_t fos_packet_run(const struct fos_classifier *c, const struct fos_packet *pkt, uint32_t off,
+			uint32_t max, const uint8_t **data)
+{
+	for (uint32_t i = 0; i < pkt->nr; i++) {
+		const struct fos_part *p = &pkt->part[i];
+
+		if (off < p->len) {
+			*data = fos_box_frame(c->box, p->frame) + p->off + off;
+			return p->len - off < max ? p->len - off : max;
+		}
+		off -= p->len;
+	}
+	return 0;
+}
+
+static void copy_head(const struct fos_classifier *c, struct fos_packet *pkt)
+{
+	const uint8_t *data;
+	uint32_t n;
+
+	pkt->head_len = 0;
+	while (pkt->head_len < FOS_L4_HDR &&
+	       (n = fos_packet_run(c, pkt, pkt->head_len, FOS_L4_HDR - pkt->head_len, &data)) > 0) {
+		memcpy(pkt->head + pkt->head_len, data, n);
+		pkt->head_len += n;
+	}
+}
+
+/* A transport header that was in pieces when ingress parsed it. */
+static uint32_t fragmented_header_damage(const struct fos_packet *pkt)
+{
+	const uint8_t *h = pkt->head;
+	uint32_t n;
+
+	if (pkt->meta.proto == IPPROTO_TCP) {
+		n = pkt->head_len >= 20 ? (h[12] >> 4) * 4u : 0;
+		return n < 20 || n > pkt->l4_len ? FOS_C_drop_l4_bad : 0;
+	}
+	if (pkt->meta.proto == IPPROTO_UDP) {
+		n = pkt->head_len >= 8 ? (uint32_t)h[4] << 8 | h[5] : 0;
+		return n < 8 || n > pkt->l4_len ? FOS_C_drop_l4_bad : 0;
+	}
+	return 0;
+}
+
+void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
+{
+	uint32_t flags = pkt->meta.flags;
+
+	pkt->l4_len = 0;
+	for (uint32_t i = 0; i < pkt->nr; i++)
+		pkt->l4_len += pkt->part[i].len;
+	copy_head(c, pkt);
+	if (flags & FOS_PKT_IP_BAD)
+		pkt->damage = FOS_C_drop_ip_bad;
+	else if (flags & FOS_PKT_TRUNCATED)
+		pkt->damage = FOS_C_drop_truncated;
+	else if (flags & FOS_PKT_SOURCE_ROUTE)
+		pkt->damage = FOS_C_drop_source_route;
+	else if (flags & FOS_PKT_L4_BAD)
+		pkt->damage = FOS_C_drop_l4_bad;
+	else if (pkt->meta.csum == FOS_CSUM_BAD)
+		pkt->damage = FOS_C_drop_csum_bad;
+	else if (flags & FOS_PKT_FRAGMENT)
+		pkt->damage = fragmented_header_damage(pkt);
+	else
+		pkt->damage = 0;
+}
+
+/* ------------------------------------------------------------------ tuples */
+
+static void mapped(uint8_t to[16], const uint8_t *v4)
+{
+	memset(to, 0, 10);
+	to[10] = to[11] = 0xff;
+	memcpy(to + 12, v4, 4);
+}
+
+static void addresses(struct fos_flow_key *key, bool v4, const uint8_t *ip)
+{
+	key->ip_version = v4 ? 4 : 6;
+	if (v4) {
+		mapped(key->src, ip + 12);
+		mapped(key->dst, ip + 16);
+	} else {
+		memcpy(key->src, ip + 8, 16);
+		memcpy(key->dst, ip + 24, 16);
+	}
+}
+
+static uint16_t be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* Ports, or the identifier of an ICMP echo: on the side of the one who asked. */
+static void ports(struct fos_flow_key *key, const uint8_t *l4, uint32_t len)
+{
+	bool v4 = key->ip_version == 4;
+
+	if ((key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP) && len >= 4) {
+		key->sport = be16(l4);
+		key->dport = be16(l4 + 2);
+	} else if (key->proto == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) && len >= 8) {
+		if (l4[0] == (v4 ? 8 : 128))
+			key->sport = be16(l4 + 4);
+		else if (l4[0] == (v4 ? 0 : 129))
+			key->dport = be16(l4 + 4);
+	}
+}
+
+struct fos_flow_key fos_packet_key(const struct fos_packet *pkt, const uint8_t *frame)
+{
+	const struct fos_frame_meta *m = &pkt->meta;
+	struct fos_flow_key key = {
+		.proto = m->proto,
+		.vlan_outer = m->flags & FOS_PKT_VLAN ? m->vlan_outer & 0xfffu : 0xffff,
+		.vlan_inner = m->flags & FOS_PKT_QINQ ? m->vlan_inner & 0xfffu : 0xffff,
+	};
+
+	addresses(&key, m->flags & FOS_PKT_IPV4, frame + m->l3_off);
+	ports(&key, pkt->head, pkt->head_len);
+	return key;
+}
+
+/* The flow along which an ICMP error travels: opposite to the packet that it quotes.  That packet
+ * is quoted as it looked beyond the box, so the answer's tuple is the one to look for. */
+static uint32_t quoted_flow(struct fos_classifier *c, const struct fos_packet *pkt,
+			    const struct fos_flow_key *outer)
+{
+	const uint8_t *q = fos_box_frame(c->box, pkt->part[0].frame) + pkt->meta.l4_off + 8;
+	uint32_t left = pkt->part[0].len - 8, hlen;
+	bool v4 = outer->ip_version == 4;
+	struct fos_flow_key key = {
+		.vlan_outer = outer->vlan_outer,
+		.vlan_inner = outer->vlan_inner,
+	}, reverse;
+
+	if (left < (v4 ? 28u : 48u) || q[0] >> 4 != (v4 ? 4 : 6))
+		return FOS_NONE;
+	hlen = v4 ? (q[0] & 15u) * 4 : 40;
+	if (hlen < 20 || left < hlen + 8)
+		return FOS_NONE;
+	key.proto = v4 ? q[9] : q[6];
+	addresses(&key, v4, q);
+	ports(&key, q + hlen, left - hlen);
+	reverse = fos_flow_key_reverse(&key);
+	return fos_flow_find(c, &reverse);
+}
+
+/* ------------------------------------------------------------------ all frames at once */
+
+void fos_packet_forward(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t flow)
+{
+	for (uint32_t i = 0; i < pkt->nr; i++)
+		fos_emit(c, FOS_DESC_FORWARD, pkt->part[i].frame, pkt->part[i].gen, flow, 0, 0, 0);
+}
+
+void fos_packet_drop(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t reason)
+{
+	for (uint32_t i = 0; i < pkt->nr; i++)
+		fos_drop(c, pkt->part[i].frame, pkt->part[i].gen, reason);
+}
+
+/* ------------------------------------------------------------------ the way in */
+
+void fos_packet_classify(struct fos_classifier *c, struct fos_packet *pkt)
+{
+	struct fos_flow_key key = fos_packet_key(pkt, fos_box_frame(c->box, pkt->part[0].frame));
+	uint32_t flow;
+
+	if (pkt->meta.flags & FOS_PKT_ICMP_ERROR && pkt->nr == 1) {
+		flow = quoted_flow(c, pkt, &key);
+		if (flow != FOS_NONE) {
+			if (pkt->damage)
+				fos_packet_drop(c, pkt, pkt->damage);
+			else
+				fos_packet_forward(c, pkt, flow);
+			return;
+		}
+	}
+	flow = fos_admit(c, pkt, &key);
+	if (flow != FOS_NONE)
+		fos_deliver_packet(c, flow, pkt);
+}
+
+void fos_packet_frame(struct fos_classifier *c, uint32_t frame, uint32_t gen)
+{
+	struct fos_packet pkt = { .nr = 1, .part = c->part };
+
+	if (!fos_packet_meta(c, frame, &pkt.meta)) {
+		fos_drop(c, frame, gen, FOS_C_drop_meta);
+		return;
+	}
+	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&
+	    fos_neighbour_answer(c, &pkt.meta, frame, gen))
+		return;
+	c->part[0] = fos_packet_part(&pkt.meta, frame, gen);
+	if (!(pkt.meta.flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6)) || pkt.meta.flags & FOS_PKT_ND) {
+		fos_cls_count(c, FOS_C_packets_unmatched);
+		fos_packet_forward(c, &pkt, FOS_NONE);
+		return;
+	}
+	if (pkt.meta.flags & FOS_PKT_FRAGMENT) {
+		fos_frag_input(c, &pkt.meta, frame, gen);
+		return;
+	}
+	fos_packet_finish(c, &pkt);
+	fos_packet_classify(c, &pkt);
+}

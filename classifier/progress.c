@@ -1,0 +1,91 @@
+/* classifier/progress.c - what PMs and egress have done, see progress.h */
+#include "classifier/progress.h"
+
+#include "classifier/deliver.h"
+#include "classifier/expire.h"
+#include "classifier/gate.h"
+#include "classifier/reassembly.h"
+
+#define WALK_PER_PASS 32u
+
+/* The connection's packets are refused from now on; it is over for everybody else. */
+static void refuse(struct fos_classifier *c, uint32_t conn, bool reset)
+{
+	struct fos_cls_conn *k = &c->conns[conn];
+
+	fos_save_conn(c, conn);
+	k->flags |= FOS_CONN_REFUSED | FOS_CONN_OPEN;
+	k->close = FOS_CLOSE_PM;
+	fos_expire_publish_closed(c, conn, FOS_CLOSE_PM);
+	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++)
+		fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, f, 0, reset, FOS_CLOSE_PM);
+	if (reset) {
+		fos_cls_count(c, FOS_C_flows_reset);
+		fos_conn_list(c, conn, FOS_LIST_CLOSING);
+		k->list_ns = c->now_ns;
+	}
+}
+
+static void check_verdicts(struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	const struct fos_cls_conn *k = fos_cls_conn(c, flow);
+	uint32_t worst = FOS_VERDICT_PASS;
+
+	if (k->flags & FOS_CONN_REFUSED || k->list == FOS_LIST_CLOSED)
+		return;
+	for (uint32_t i = 0; i < pl->nr_stages; i++) {
+		for (uint32_t j = 0; j < pl->stage[i].nr_pms; j++) {
+			struct fos_pm_pub pub;
+			uint32_t pm = pl->stage[i].pm[j];
+
+			if (fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
+			    fos_box_pub(c->box, pm, flow, gen, &pub) && pub.verdict > worst &&
+			    pub.verdict <= FOS_VERDICT_RESET)
+				worst = pub.verdict;
+		}
+	}
+	if (worst >= FOS_VERDICT_DROP)
+		refuse(c, flow >> 1, worst == FOS_VERDICT_RESET);
+}
+
+bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	uint32_t conn = flow >> 1;
+	bool was_open;
+
+	if (flow >= 2 * c->priv->conns_used || gen == 0 || fos_touch(c, flow)->gen != gen)
+		return true;
+	check_verdicts(c, flow, gen);
+	was_open = c->conns[conn].flags & FOS_CONN_OPEN;
+	if (fos_gate_check(c, conn)) {
+		if (!fos_deliver_waiting(c, flow))
+			return false;
+		/* the gate was the forward flow's; the answers have waited for it too.  A restarted
+		 * hint finds the gate open: then both are looked at anyway. */
+		if ((!was_open || fos_touch(c, FOS_PEER(flow))->pkt_first != FOS_NONE) &&
+		    !fos_deliver_waiting(c, FOS_PEER(flow)))
+			return false;
+	}
+	if (!fos_reasm_reclaim(c, flow))
+		return false;
+	if (!c->p->offline)
+		fos_expire_try_free(c, conn);
+	return true;
+}
+
+uint32_t fos_progress_walk(struct fos_classifier *c)
+{
+	uint32_t done = 0;
+
+	while (c->walk < c->priv->conns_used && done < WALK_PER_PASS &&
+	       fos_batch_room(c, FOS_SHADOWS / 4)) {
+		uint32_t f = 2 * c->walk, gen = c->flows[f].gen;
+
+		done++;
+		if (gen && !(fos_progress_flow(c, f, gen) && fos_progress_flow(c, f + 1, gen)))
+			break;
+		c->walk++;
+	}
+	return done;
+}

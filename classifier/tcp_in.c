@@ -1,0 +1,481 @@
+/* classifier/tcp_in.c - segments of connections whose payload PMs read, see tcp_in.h */
+#include "classifier/tcp_in.h"
+
+#include <string.h>
+
+#include "classifier/admit.h"
+#include "classifier/deliver.h"
+#include "classifier/expire.h"
+#include "classifier/packet.h"
+#include "classifier/reassembly.h"
+#include "classifier/tcp_state.h"
+
+/* fos_flow.pass_pos_flags: notes on one direction, the classifier's own */
+#define NOTE_ACKED (1u << 0) /* last_ack is valid */
+#define NOTE_MD5 (1u << 1)   /* its SYN carried a signature */
+
+#define PURE_ACK_SPAN (1 << 26) /* sequence numbers that a segment without bytes may be off */
+#define FLOW_SHARE 16u		/* of the packet region, for one flow while memory is short */
+
+struct input {
+	struct fos_classifier *c;
+	uint32_t flow;
+	struct fos_packet *pkt;
+	struct fos_tcp_segment seg;
+	struct fos_flow *f;
+	struct fos_shadow *s;
+	struct fos_shadow *peer;
+	struct fos_cls_conn *conn;
+};
+
+/* ------------------------------------------------------------------ the tables as numbers */
+
+void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side)
+{
+	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
+	const struct fos_shadow *s = fos_touch(c, flow);
+	uint32_t shift = f->wscale != 0xff && p->wscale != 0xff ? f->wscale : 0;
+
+	memset(side, 0, sizeof(*side));
+	side->syn = s->state & FOS_FLOW_ST_SYN;
+	side->fin = s->state & FOS_FLOW_ST_FIN;
+	side->acked = f->pass_pos_flags & NOTE_ACKED;
+	side->isn = f->isn;
+	side->nxt = f->isn + 1 + (uint32_t)s->app_tail + side->fin;
+	side->max = f->isn + 1 + (uint32_t)fos_reasm_end(c, flow) + 1;
+	side->last_ack = f->last_ack;
+	side->wnd = (uint32_t)f->last_wnd << shift;
+}
+
+/* How far the receiver's numbers lie from the sender's, by what editors have added and taken out:
+ * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
+static uint32_t edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	uint64_t shift = 0;
+
+	if (c->p->offline || pl->nr_editors == 0)
+		return 0;
+	for (uint32_t k = pl->nr_pkt_stages; k < pl->nr_stages; k++) {
+		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
+			struct fos_pm_pub pub;
+			uint32_t pm = pl->stage[k].pm[i];
+
+			if (c->dir->pm[pm].edits && fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
+			    fos_box_pub(c->box, pm, flow, gen, &pub))
+				shift += pub.out_head - pub.head;
+		}
+	}
+	return (uint32_t)shift;
+}
+
+static enum fos_tcp_action judge(struct input *in)
+{
+	struct fos_tcp_side own, peer;
+	struct fos_tcp_conn conn = {
+		.established = in->s->state & FOS_FLOW_ST_ESTABLISHED,
+		.reset = in->conn->close == FOS_CLOSE_RST || in->conn->close == FOS_CLOSE_PM,
+		.finished = in->conn->close == FOS_CLOSE_FIN,
+		.one_sided = in->c->p->offline,
+	};
+
+	fos_tcp_side_of(in->c, in->flow, &own);
+	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
+	peer.max += edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
+	return fos_tcp_judge(&conn, &own, &peer, &in->seg);
+}
+
+/* ------------------------------------------------------------------ small answers */
+
+static void refuse(struct input *in, uint32_t reason)
+{
+	fos_packet_drop(in->c, in->pkt, reason);
+}
+
+/* Notes the acknowledgement and window; true when they say something new. */
+static bool note_ack(struct input *in)
+{
+	struct fos_flow *f = in->f;
+	bool first = !(f->pass_pos_flags & NOTE_ACKED);
+	bool changed = first || f->last_ack != in->seg.ack || f->last_wnd != in->seg.wnd;
+
+	if (!(in->seg.flags & FOS_TCP_ACK))
+		return false;
+	/* an older one that was overtaken says nothing */
+	if (!first && (int32_t)(in->seg.ack - f->last_ack) < 0)
+		return false;
+	f->pass_pos_flags |= NOTE_ACKED;
+	f->last_ack = in->seg.ack;
+	f->last_wnd = in->seg.wnd;
+	f->last_tsval = in->seg.tsval;
+	return changed;
+}
+
+/* The segment goes on without its payload, translated by egress. */
+static void pass_control(struct input *in)
+{
+	struct fos_classifier *c = in->c;
+	uint64_t pos = (uint64_t)fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
+
+	note_ack(in);
+	fos_emit(c, FOS_DESC_TCP_CTL, in->pkt->part[0].frame, in->pkt->part[0].gen, in->flow, pos,
+		 0, 0);
+	for (uint32_t i = 1; i < in->pkt->nr; i++)
+		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+}
+
+/* The segment's frame stays here or goes home: what it acknowledges is told by itself. */
+static void announce_ack(struct input *in)
+{
+	if (note_ack(in))
+		fos_emit(in->c, FOS_DESC_ACK, FOS_NONE, 0, in->flow,
+			 in->seg.ack | (uint64_t)in->seg.wnd << 32, in->seg.tsval, 0);
+}
+
+/* ------------------------------------------------------------------ handshake and reset */
+
+static void take_syn(struct input *in)
+{
+	struct fos_flow *f = in->f;
+
+	f->isn = in->seg.seq;
+	f->mss = in->seg.mss;
+	f->wscale = in->seg.wscale;
+	f->sack_ok = in->seg.sack_ok;
+	f->ts_ok = in->seg.has_ts;
+	f->ts_recent = in->seg.tsval;
+	if (in->seg.md5)
+		f->pass_pos_flags |= NOTE_MD5;
+	in->s->state |= FOS_FLOW_ST_SYN;
+	pass_control(in);
+}
+
+void fos_tcp_pick_up(struct fos_classifier *c, uint32_t flow, uint32_t seq, uint32_t ack)
+{
+	struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
+
+	c->flows[flow].isn = seq - 1;
+	c->flows[FOS_PEER(flow)].isn = ack - 1;
+	s->flags |= FOS_FLOW_PICKUP;
+	p->flags |= FOS_FLOW_PICKUP;
+	s->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
+	p->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
+	fos_conn_list(c, flow >> 1, FOS_LIST_IDLE);
+}
+
+static void take_reset(struct input *in)
+{
+	struct fos_classifier *c = in->c;
+	const struct fos_part *part = &in->pkt->part[0];
+	uint32_t piece = fos_piece_new(c);
+	struct fos_piece *p = &c->pieces[piece];
+
+	if (piece == FOS_NONE) {
+		refuse(in, FOS_C_drop_no_piece);
+		return;
+	}
+	if (!(in->s->state & FOS_FLOW_ST_SYN))
+		in->f->isn = in->seg.seq - 1;
+	announce_ack(in);
+	p->pos = in->s->app_tail;
+	p->number = in->pkt->meta.number;
+	p->frame = part->frame;
+	p->gen = part->gen;
+	p->off = (uint16_t)(part->off + in->seg.header_len);
+	p->flags = FOS_PIECE_RST;
+	fos_reasm_append(c, in->flow, piece);
+	for (uint32_t i = 1; i < in->pkt->nr; i++)
+		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+	if (!(in->s->state & FOS_FLOW_ST_FIN))
+		in->s->fin_pos = in->s->app_tail;
+	in->s->state |= FOS_FLOW_ST_RESET;
+	fos_save_conn(c, in->flow >> 1);
+	in->conn->close = FOS_CLOSE_RST;
+	fos_expire_publish_closed(c, in->flow >> 1, FOS_CLOSE_RST);
+	fos_expire_touch(c, in->flow, in->pkt->meta.time_ns, FOS_LIST_CLOSING);
+}
+
+/* ------------------------------------------------------------------ data */
+
+static void establish(struct input *in)
+{
+	const uint32_t both = FOS_FLOW_ST_SYN;
+
+	if (in->s->state & FOS_FLOW_ST_ESTABLISHED || !(in->s->state & in->peer->state & both))
+		return;
+	in->s->state |= FOS_FLOW_ST_ESTABLISHED;
+	in->peer->state |= FOS_FLOW_ST_ESTABLISHED;
+	fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_IDLE);
+}
+
+/* Both directions have ended: the box knows all bytes.  The last acknowledgement is still to
+ * come; with it, or when it does not, PMs are told. */
+static void note_fin(struct input *in)
+{
+	if (!(in->s->state & in->peer->state & FOS_FLOW_ST_FIN))
+		return;
+	fos_save_conn(in->c, in->flow >> 1);
+	in->conn->close = FOS_CLOSE_FIN;
+	in->conn->flags |= FOS_CONN_GOODBYE;
+	if (in->flow & 1)
+		in->conn->flags |= FOS_CONN_LAST_R;
+	fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_CLOSING);
+}
+
+static void note_goodbye(struct input *in)
+{
+	bool last_r = in->conn->flags & FOS_CONN_LAST_R;
+
+	if (!(in->conn->flags & FOS_CONN_GOODBYE) || last_r == (in->flow & 1))
+		return;
+	fos_save_conn(in->c, in->flow >> 1);
+	in->conn->flags &= (uint8_t)~FOS_CONN_GOODBYE;
+	fos_expire_publish_closed(in->c, in->flow >> 1, FOS_CLOSE_FIN);
+}
+
+/* Is memory so short that this flow has to wait?  Its peer resends; its acknowledgements count. */
+static bool over_quota(const struct input *in)
+{
+	const struct fos_classifier *c = in->c;
+	uint64_t used = c->cls->nr_pieces - (c->priv->fifo_tail - c->priv->fifo_head);
+	uint64_t held;
+
+	if (c->p->offline || used < c->cls->nr_frames / 2)
+		return false;
+	held = in->s->app_tail - fos_acquire64(&c->box->outs[in->flow].pos[0]);
+	return used >= c->cls->nr_frames / 4 * 3 ||
+	       held > (uint64_t)c->cls->nr_frames / FLOW_SHARE * 1024u;
+}
+
+/* Bytes [pos, pos+len) came before.  The frame, if there is one to give, goes home. */
+static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, bool fin,
+		   bool give_frame)
+{
+	struct fos_classifier *c = in->c;
+	const struct fos_part *part = &in->pkt->part[0];
+
+	fos_cls_count(c, FOS_C_tcp_retransmitted);
+	if (fos_reasm_differs(c, in->flow, in->pkt, pos, off, len))
+		fos_cls_count(c, FOS_C_tcp_overlap_differs);
+	fos_emit(c, FOS_DESC_REXMIT, give_frame ? part->frame : FOS_NONE, part->gen, in->flow, pos,
+		 len, fin ? FOS_PIECE_FIN : 0);
+	if (!give_frame)
+		return;
+	fos_cls_count(c, FOS_C_drop_tcp_duplicate);
+	for (uint32_t i = 1; i < in->pkt->nr; i++)
+		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen,
+			 FOS_C_drop_tcp_duplicate);
+}
+
+/* New bytes at [pos, pos+len), not below the tail; the frame finds its place here. */
+static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bool fin)
+{
+	struct fos_classifier *c = in->c;
+	uint64_t tail = in->s->app_tail;
+	struct fos_reasm_in run = {
+		.pkt = in->pkt,
+		.pos = pos,
+		.off = off,
+		.len = len,
+		.flags = (in->seg.flags & FOS_TCP_PSH && len ? FOS_PIECE_PSH : 0) |
+			 (fin ? FOS_PIECE_FIN : 0),
+		.whole = in->pkt->nr == 1 && off == in->seg.header_len && len == in->seg.len,
+	};
+	bool differs = false;
+	enum fos_reasm_result r = fos_reasm_place(c, in->flow, &run, &differs);
+
+	if (differs)
+		fos_cls_count(c, FOS_C_tcp_overlap_differs);
+	if (r == FOS_REASM_NO_PIECE || r == FOS_REASM_TOO_FAR)
+		refuse(in, r == FOS_REASM_NO_PIECE ? FOS_C_drop_no_piece : FOS_C_drop_ooo_limit);
+	if (r == FOS_REASM_NOTHING) {
+		fos_cls_count(c, FOS_C_tcp_retransmitted);
+		refuse(in, FOS_C_drop_tcp_duplicate);
+	}
+	if (pos > tail && (r == FOS_REASM_TAKEN || r == FOS_REASM_NOTHING)) {
+		fos_cls_count(c, FOS_C_tcp_ooo);
+		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len, 0);
+	}
+	if (in->s->app_tail != tail || in->s->state & FOS_FLOW_ST_FIN)
+		fos_deliver_hint_app(c, in->flow);
+	if (in->s->state & FOS_FLOW_ST_FIN)
+		note_fin(in);
+}
+
+/* After this direction's FIN: only repetitions have a meaning. */
+static void after_fin(struct input *in, int64_t pos)
+{
+	uint64_t fin = in->s->fin_pos;
+	int64_t end = pos + in->seg.len;
+	bool again = in->seg.flags & FOS_TCP_FIN && end == (int64_t)fin;
+	uint32_t skip = pos < 0 ? (uint32_t)-pos : 0;
+
+	if (pos >= (int64_t)fin && in->seg.len > 0) {
+		refuse(in, FOS_C_drop_tcp_after_end);
+		return;
+	}
+	if (end > (int64_t)fin)
+		end = (int64_t)fin;
+	if (end < pos + skip)
+		skip = (uint32_t)(end - pos);
+	if (pos + skip < 0) {
+		refuse(in, FOS_C_drop_tcp_invalid);
+		return;
+	}
+	repeat(in, (uint64_t)(pos + skip), (uint32_t)(end - pos - skip), in->seg.header_len + skip,
+	       again, true);
+}
+
+/* Payload or FIN at position pos, which may lie before the tail and even before the start. */
+static void take_data(struct input *in, int64_t pos)
+{
+	struct fos_classifier *c = in->c;
+	uint64_t tail = in->s->app_tail, pinned = fos_reasm_pinned_fin(c, in->flow);
+	int64_t end = pos + in->seg.len;
+	uint32_t off = in->seg.header_len;
+	bool fin = in->seg.flags & FOS_TCP_FIN;
+
+	if (fin && (end < (int64_t)tail ||
+		    !fos_reasm_fin_fits(c, in->flow, (uint64_t)end, pos <= (int64_t)tail)))
+		fin = false; /* it stands on bytes that were taken as data */
+	if (end > 0 && (uint64_t)end > pinned) {
+		end = (int64_t)pinned;
+		fin = false;
+	}
+	if (end < pos || (end == pos && !fin) || end < 0) {
+		refuse(in, in->seg.len && end <= pos ? FOS_C_drop_tcp_after_end :
+						       FOS_C_drop_tcp_invalid);
+		return;
+	}
+	if (pos < (int64_t)tail) {
+		uint32_t skip = pos < 0 ? (uint32_t)-pos : 0;
+		int64_t stop = end < (int64_t)tail ? end : (int64_t)tail;
+		bool all_old = end <= (int64_t)tail && !fin;
+
+		if (stop > pos + skip || all_old)
+			repeat(in, (uint64_t)(pos + skip),
+			       stop > pos + skip ? (uint32_t)(stop - pos - skip) : 0, off + skip,
+			       false, all_old);
+		if (all_old)
+			return;
+		off += (uint32_t)((int64_t)tail - pos);
+		pos = (int64_t)tail;
+	}
+	place(in, (uint64_t)pos, off, (uint32_t)(end - pos), fin);
+}
+
+/* A probe of an idle connection: one byte before what was sent last, or none there. */
+static bool is_keepalive(const struct input *in, int64_t pos)
+{
+	uint64_t next = in->s->app_tail + (in->s->state & FOS_FLOW_ST_FIN ? 1 : 0);
+
+	return in->seg.len <= 1 && pos == (int64_t)next - 1 && !(in->seg.flags & FOS_TCP_FIN);
+}
+
+static void take_segment(struct input *in)
+{
+	struct fos_classifier *c = in->c;
+	int64_t pos = fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
+	bool bytes = in->seg.len > 0 || in->seg.flags & FOS_TCP_FIN;
+	bool ts = in->f->ts_ok && c->flows[FOS_PEER(in->flow)].ts_ok && in->seg.has_ts;
+
+	if (in->seg.md5) {
+		refuse(in, FOS_C_drop_tcp_invalid);
+		return;
+	}
+	if (ts && bytes && fos_tcp_paws_old(in->f->ts_recent, in->seg.tsval)) {
+		refuse(in, FOS_C_drop_tcp_invalid);
+		return;
+	}
+	establish(in);
+	if (ts && pos <= (int64_t)in->s->app_tail &&
+	    (int32_t)(in->seg.tsval - in->f->ts_recent) > 0)
+		in->f->ts_recent = in->seg.tsval;
+	if (is_keepalive(in, pos)) {
+		pass_control(in);
+	} else if (!bytes) {
+		int64_t away = pos - (int64_t)in->s->app_tail;
+
+		if (away > PURE_ACK_SPAN || away < -PURE_ACK_SPAN)
+			refuse(in, FOS_C_drop_tcp_invalid);
+		else
+			pass_control(in);
+	} else {
+		announce_ack(in);
+		if (in->s->state & FOS_FLOW_ST_FIN)
+			after_fin(in, pos);
+		else if (over_quota(in))
+			refuse(in, FOS_C_drop_no_frame);
+		else
+			take_data(in, pos);
+	}
+	note_goodbye(in);
+}
+
+/* ------------------------------------------------------------------ the way in */
+
+static void midstream(struct input *in)
+{
+	struct fos_classifier *c = in->c;
+
+	if (c->dir->pass_midstream && in->seg.flags & FOS_TCP_ACK &&
+	    !(in->seg.flags & (FOS_TCP_RST | FOS_TCP_SYN))) {
+		fos_tcp_pick_up(c, in->flow, in->seg.seq, in->seg.ack);
+		take_segment(in);
+		return;
+	}
+	fos_cls_count(c, FOS_C_packets_midstream);
+	fos_packet_forward(c, in->pkt, in->flow);
+}
+
+void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+{
+	struct input in = {
+		.c = c,
+		.flow = flow,
+		.pkt = pkt,
+		.f = &c->flows[flow],
+		.s = fos_touch(c, flow),
+		.peer = fos_touch(c, FOS_PEER(flow)),
+		.conn = fos_cls_conn(c, flow),
+	};
+
+	if (!fos_tcp_parse(pkt->head, pkt->head_len, &in.seg)) {
+		refuse(&in, FOS_C_drop_l4_bad);
+		return;
+	}
+	in.seg.len = pkt->l4_len - in.seg.header_len;
+	/* a signature is suspect unless the connection began with one */
+	if (in.f->pass_pos_flags & NOTE_MD5 || in.seg.flags & FOS_TCP_SYN)
+		in.seg.md5 = in.seg.md5 && in.seg.flags & FOS_TCP_SYN;
+	switch (judge(&in)) {
+	case FOS_TCP_DO_START:
+	case FOS_TCP_DO_SYN:
+		take_syn(&in);
+		break;
+	case FOS_TCP_DO_CTL:
+		pass_control(&in);
+		break;
+	case FOS_TCP_DO_DATA:
+		take_segment(&in);
+		break;
+	case FOS_TCP_DO_RESET:
+		take_reset(&in);
+		break;
+	case FOS_TCP_DO_RESTART:
+		fos_admit_restart(c, flow, pkt);
+		break;
+	case FOS_TCP_DO_MIDSTREAM:
+		midstream(&in);
+		break;
+	case FOS_TCP_DO_CHALLENGE:
+		fos_cls_count(c, FOS_C_tcp_challenge);
+		refuse(&in, FOS_C_drop_tcp_invalid);
+		break;
+	case FOS_TCP_DO_CLOSED:
+		refuse(&in, FOS_C_drop_tcp_closed);
+		break;
+	default:
+		refuse(&in, FOS_C_drop_tcp_invalid);
+	}
+}

@@ -1,0 +1,176 @@
+/* classifier/tcp_state.c - what a TCP segment means to a connection, see tcp_state.h */
+#include "classifier/tcp_state.h"
+
+#include <string.h>
+
+enum { OPT_END = 0, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_OK, OPT_TS = 8, OPT_MD5 = 19,
+       OPT_AO = 29 };
+
+#define MIN_WINDOW 65535
+
+static uint32_t be16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return be16(p) << 16 | be16(p + 2);
+}
+
+static void option(const uint8_t *o, uint32_t len, struct fos_tcp_segment *seg)
+{
+	if (o[0] == OPT_MSS && len == 4) {
+		seg->mss = (uint16_t)be16(o + 2);
+	} else if (o[0] == OPT_WSCALE && len == 3) {
+		seg->wscale = o[2] > 14 ? 14 : o[2];
+	} else if (o[0] == OPT_SACK_OK && len == 2) {
+		seg->sack_ok = true;
+	} else if (o[0] == OPT_TS && len == 10) {
+		seg->has_ts = true;
+		seg->tsval = be32(o + 2);
+	} else if (o[0] == OPT_MD5 || o[0] == OPT_AO) {
+		seg->md5 = true;
+	}
+}
+
+bool fos_tcp_parse(const uint8_t *h, uint32_t len, struct fos_tcp_segment *seg)
+{
+	uint32_t at = 20, end;
+
+	memset(seg, 0, sizeof(*seg));
+	seg->wscale = 0xff;
+	if (len < 20)
+		return false;
+	end = (h[12] >> 4) * 4u;
+	if (end < 20 || end > len)
+		return false;
+	seg->seq = be32(h + 4);
+	seg->ack = be32(h + 8);
+	seg->flags = h[13];
+	seg->wnd = (uint16_t)be16(h + 14);
+	seg->header_len = (uint8_t)end;
+	while (at < end && h[at] != OPT_END) {
+		uint32_t n = 1;
+
+		if (h[at] != OPT_NOP) {
+			if (end - at < 2 || h[at + 1] < 2 || h[at + 1] > end - at)
+				break;
+			n = h[at + 1];
+			option(h + at, n, seg);
+		}
+		at += n;
+	}
+	return true;
+}
+
+bool fos_tcp_paws_old(uint32_t ts_recent, uint32_t tsval)
+{
+	return (int32_t)(ts_recent - tsval) > 1;
+}
+
+int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq)
+{
+	return (int64_t)tail + (int32_t)(seq - (isn + 1 + (uint32_t)tail));
+}
+
+static int64_t window(const struct fos_tcp_side *side)
+{
+	return side->wnd > MIN_WINDOW ? side->wnd : MIN_WINDOW;
+}
+
+static enum fos_tcp_action judge_syn(const struct fos_tcp_conn *conn,
+				     const struct fos_tcp_side *own,
+				     const struct fos_tcp_side *peer,
+				     const struct fos_tcp_segment *seg)
+{
+	bool same = own->syn && seg->seq == own->isn;
+
+	if (conn->reset)
+		return FOS_TCP_DO_RESTART;
+	if (conn->finished)
+		return same ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_RESTART;
+	if (!own->syn && !peer->syn)
+		return FOS_TCP_DO_START;
+	if (!own->syn)
+		return conn->established ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_SYN;
+	if (same)
+		return conn->established ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_CTL;
+	return !peer->syn ? FOS_TCP_DO_RESTART : FOS_TCP_DO_CHALLENGE;
+}
+
+static enum fos_tcp_action judge_syn_ack(const struct fos_tcp_conn *conn,
+					 const struct fos_tcp_side *own,
+					 const struct fos_tcp_side *peer,
+					 const struct fos_tcp_segment *seg)
+{
+	if (!own->syn && !peer->syn)
+		return FOS_TCP_DO_MIDSTREAM;
+	if (conn->reset)
+		return FOS_TCP_DO_CLOSED;
+	if (!peer->syn || seg->ack != peer->isn + 1)
+		return own->syn ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_INVALID;
+	if (!own->syn)
+		return FOS_TCP_DO_SYN;
+	return seg->seq == own->isn ? FOS_TCP_DO_CTL : FOS_TCP_DO_CHALLENGE;
+}
+
+static enum fos_tcp_action judge_rst(const struct fos_tcp_conn *conn,
+				     const struct fos_tcp_side *own,
+				     const struct fos_tcp_side *peer,
+				     const struct fos_tcp_segment *seg)
+{
+	int32_t ahead = (int32_t)(seg->seq - own->nxt);
+
+	if (seg->md5)
+		return FOS_TCP_DO_INVALID;
+	if (!own->syn && !peer->syn)
+		return FOS_TCP_DO_MIDSTREAM;
+	if (!own->syn)
+		/* a refusal: valid by what it acknowledges */
+		return seg->flags & FOS_TCP_ACK && seg->ack == peer->isn + 1 && !conn->reset ?
+			       FOS_TCP_DO_RESET :
+			       FOS_TCP_DO_INVALID;
+	if (ahead == 0)
+		return conn->reset || conn->finished ? FOS_TCP_DO_CTL : FOS_TCP_DO_RESET;
+	if (conn->reset)
+		return FOS_TCP_DO_CLOSED;
+	return ahead > 0 && ahead < window(peer) ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_INVALID;
+}
+
+/* Is the acknowledgement one that the other end could have earned? */
+static bool ack_plausible(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
+			  const struct fos_tcp_side *peer, uint32_t ack)
+{
+	if ((int32_t)(ack - peer->max) > 0)
+		return false;
+	if (!conn->established || !own->acked)
+		return (int32_t)(ack - (peer->isn + 1)) >= 0;
+	return (int32_t)(ack - own->last_ack) >= -window(own);
+}
+
+enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
+				  const struct fos_tcp_side *peer,
+				  const struct fos_tcp_segment *seg)
+{
+	uint8_t f = seg->flags;
+
+	if (f & FOS_TCP_SYN && f & (FOS_TCP_FIN | FOS_TCP_RST))
+		return FOS_TCP_DO_INVALID;
+	if (f & FOS_TCP_RST)
+		return judge_rst(conn, own, peer, seg);
+	if (f & FOS_TCP_SYN)
+		return f & FOS_TCP_ACK ? judge_syn_ack(conn, own, peer, seg) :
+					 judge_syn(conn, own, peer, seg);
+	if (!(f & FOS_TCP_ACK))
+		return FOS_TCP_DO_INVALID;
+	if (!own->syn && !peer->syn)
+		return FOS_TCP_DO_MIDSTREAM;
+	if (conn->reset)
+		return FOS_TCP_DO_CLOSED;
+	if (!own->syn || (!peer->syn && !conn->one_sided))
+		return FOS_TCP_DO_INVALID;
+	if (peer->syn && !ack_plausible(conn, own, peer, seg->ack))
+		return FOS_TCP_DO_INVALID;
+	return FOS_TCP_DO_DATA;
+}
