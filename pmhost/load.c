@@ -11,6 +11,11 @@
 
 #include "pmhost/host.h"
 
+/* Modules find the calls of pm.h in the program; one of each file that nothing else refers to
+ * brings them into a program that links this library as an archive. */
+static void (*const volatile calls[])(void) = {
+	(void (*)(void))fos_find, (void (*)(void))fos_flow, (void (*)(void))fos_attribute};
+
 static int differs(const struct fos_instance *pm, const char *path, const char *what)
 {
 	fos_log(FOS_LOG_ERROR,
@@ -47,6 +52,9 @@ int fos_load(struct fos_instance *pm)
 
 	if (pm->module)
 		return 0;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (!calls[i])
+			return -ENOEXEC;
 	rc = fos_pmfile_read(path, &f, err, sizeof(err));
 	if (rc < 0) {
 		fos_log(FOS_LOG_ERROR, "%s: %s", pm->d->name, err);

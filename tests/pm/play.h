@@ -52,6 +52,31 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 	return i;
 }
 
+/* Adds a PM from its shared object. */
+static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *path,
+				    const char *options, size_t options_len)
+{
+	struct fos_pm like = {.size = 0};
+	struct fos_pmfile f;
+	char err[512];
+	uint32_t i;
+
+	if (fos_pmfile_read(path, &f, err, sizeof(err)) < 0) {
+		fprintf(stderr, "play: %s\n", err);
+		abort();
+	}
+	memcpy(like.name, f.name, sizeof(like.name));
+	like.stream = f.stream;
+	like.flags = (f.edits ? FOS_PM_EDITS : 0) | (f.rewrites ? FOS_PM_REWRITES : 0);
+	i = play_pm(p, stage, &like, options, options_len);
+	p->module[i] = NULL;
+	p->w.dir->pm[i].gates = f.gates;
+	p->w.dir->pm[i].ctx_size = f.ctx_size;
+	p->w.dir->pm[i].state_size = f.state_size;
+	p->w.dir->pm[i].file_off = play_options(p, path, strlen(path) + 1);
+	return i;
+}
+
 static inline void play_bind(struct play *p, struct fos_proc *proc, uint32_t self)
 {
 	static const struct fos_proc_hooks none;
@@ -74,7 +99,8 @@ static inline int play_start(struct play *p, uint32_t pm)
 	play_bind(p, proc, fos_proc_find(p->w.dir, FOS_ROLE_PM, 0, pm));
 	proc->hooks = &fos_pmhost_hooks;
 	proc->state = fos_pmhost_new();
-	fos_pmhost_module(proc->state, p->module[pm]);
+	if (p->module[pm])
+		fos_pmhost_module(proc->state, p->module[pm]);
 	return proc->hooks->init(proc);
 }
 
