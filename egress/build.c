@@ -7,6 +7,7 @@
 
 #include "egress/frames.h"
 #include "egress/out.h"
+#include "shm/csum.h"
 
 #define LINK_MAX 24u
 #define MSS_DEFAULT4 536u /* RFC 9293 section 3.7.1 */
@@ -203,6 +204,7 @@ static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uin
 	ip[6] &= 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;
+	fos_csum_ipv4_set(ip, 20);
 }
 
 void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)

@@ -34,8 +34,8 @@ bool fos_direct_room(struct fos_egress *e, const struct fos_desc *d)
 	if (port >= e->p->dir->nr_ports)
 		return true;
 	peer = e->p->dir->port[port].peer;
-	return fos_frames_tx_room(e, port) &&
-	       (peer >= e->p->dir->nr_ports || fos_frames_tx_room(e, peer));
+	return fos_frames_tx_room(e, port, 2) &&
+	       (peer >= e->p->dir->nr_ports || fos_frames_tx_room(e, peer, 2));
 }
 
 static void release(struct fos_egress *e, const struct fos_desc *d)

@@ -165,7 +165,7 @@ static bool begin_control(struct fos_egress *e, uint32_t flow, const uint32_t *s
 			  struct fos_build *b)
 {
 	return e->tcbs[flow].flags & FOS_TCB_ISN &&
-	       fos_frames_tx_room(e, fos_out_port(e, flow)) && fos_build_tcp(e, flow, sack, b);
+	       fos_frames_tx_room(e, fos_out_port(e, flow), 1) && fos_build_tcp(e, flow, sack, b);
 }
 
 bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack)

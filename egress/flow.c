@@ -229,7 +229,7 @@ static bool step(struct run *r)
 	bool piece;
 
 	if (!fos_egress_room(e) || e->pool.free->nr < 4 ||
-	    !fos_frames_tx_room(e, fos_out_port(e, r->flow))) {
+	    !fos_frames_tx_room(e, fos_out_port(e, r->flow), r->b.frame == FOS_NONE ? 1 : 2)) {
 		r->again = true;
 		return false;
 	}
@@ -356,6 +356,11 @@ static void drain(struct fos_egress *e, uint32_t flow)
 	t = fos_out_tcb(e, flow);
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, i ? FOS_POS_MAX : tail + (t->ends ? 1 : 0));
+	if (t->flags & FOS_TCB_TOLD)
+		return;
+	t->flags |= FOS_TCB_TOLD;
+	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);
+	fos_egress_tell(e, flow);
 }
 
 void fos_flow_run(struct fos_egress *e, uint32_t flow)

@@ -130,11 +130,11 @@ void fos_frames_put(struct fos_egress *e, uint32_t frame)
 		go_home(e, frame);
 }
 
-bool fos_frames_tx_room(struct fos_egress *e, uint32_t port)
+bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n)
 {
-	if (port >= e->p->dir->nr_ports || e->st->nr_tx >= FOS_EGR_TX_MAX)
+	if (port >= e->p->dir->nr_ports || e->st->nr_tx + n > FOS_EGR_TX_MAX)
 		return false;
-	if (e->sink->room(e->sink_ctx, port) > e->tx_port[port])
+	if (e->sink->room(e->sink_ctx, port) >= e->tx_port[port] + n)
 		return true;
 	fos_count(e->p->counter, FOS_C_tx_full, 1);
 	e->starved = true;

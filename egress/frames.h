@@ -31,7 +31,8 @@ void fos_frames_put(struct fos_egress *e, uint32_t frame);
 /* Queues the packet in the frame for port; the frame is the sink's until it comes back.  The
  * caller has seen fos_frames_tx_room().  `keep`: stays ours afterwards (retained), else free. */
 void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep);
-bool fos_frames_tx_room(struct fos_egress *e, uint32_t port);
+/* Is there room for n more packets at the port? */
+bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n);
 
 /* Keeps the counters at the head of the private area (once per batch) before they change. */
 void fos_frames_touch(struct fos_egress *e);

@@ -145,6 +145,8 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->rto_at = 0;
 	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
 		fos_timer_start(e, flow);
+	if (g->flags & FOS_TCB_BLOCKED)
+		fos_egress_run_later(e, flow);
 }
 
 static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t edge)
@@ -234,8 +236,8 @@ void fos_out_finish(struct fos_egress *e, uint32_t flow)
 	t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	t->rto_at = 0;
 	fos_edited_unmark(e, flow);
-	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);
-	fos_egress_tell(e, flow);
+	/* published once its pieces' frames have been taken: fos_flow_run() */
+	fos_egress_run_later(e, flow);
 }
 
 /* Has the receiver acknowledged this direction's FIN? */

@@ -67,7 +67,8 @@ uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);
 /* Queues a published position; positions never recede. */
 void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos);
 
-/* Nothing will leave any more: frees what is retained, publishes `done`. */
+/* Nothing will leave any more: frees what is retained.  The flow's next run takes over what is left
+ * of its pieces and publishes `done`. */
 void fos_out_finish(struct fos_egress *e, uint32_t flow);
 
 /* Both ends have everything: finishes the connection's flows when that is so. */

@@ -31,7 +31,7 @@ uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint
 			break;
 		if (fos_retain_end(s) <= lo || s->flags & FOS_SEG_IN_TX || too_soon(e, t, s))
 			continue;
-		if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow)))
+		if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1))
 			break; /* the sender, or our timer, asks again */
 		fos_emit_segment(e, flow, f, true);
 		n++;
@@ -44,7 +44,7 @@ bool fos_resend_first(struct fos_egress *e, uint32_t flow)
 	uint32_t f = e->tcbs[flow].seg_first;
 
 	if (f == FOS_NONE || e->segs[f].flags & FOS_SEG_IN_TX || !fos_egress_room(e) ||
-	    !fos_frames_tx_room(e, fos_out_port(e, flow)))
+	    !fos_frames_tx_room(e, fos_out_port(e, flow), 1))
 		return false;
 	fos_emit_segment(e, flow, f, true);
 	return true;

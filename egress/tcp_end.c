@@ -59,7 +59,7 @@ void fos_tcp_end_fin(struct fos_egress *e, uint32_t flow)
 	uint32_t frame;
 
 	if (!(t->flags & FOS_TCB_FIN_SENT) &&
-	    (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow)))) {
+	    (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1))) {
 		fos_egress_run_later(e, flow);
 		return;
 	}
@@ -107,7 +107,7 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_RESET) || t->flags & FOS_TCB_DONE ||
 	    t->map.in < fos_acquire64(&f->app.tail))
 		return false;
-	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow))) {
+	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1)) {
 		fos_egress_run_later(e, flow);
 		return false;
 	}

@@ -114,7 +114,7 @@ static bool step(struct fos_egress *e, uint32_t flow, struct fos_view *v)
 	bool touched = false;
 	uint32_t len;
 
-	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow))) {
+	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1)) {
 		fos_egress_run_later(e, flow);
 		return false;
 	}
