@@ -275,6 +275,7 @@ void fos_pmhost_free(void *state)
 		fos_edit_pool_detach(pm);
 		fos_files_close(pm);
 	}
+	fos_hosts_free(pm);
 	fos_timers_free(&pm->timers);
 	free(pm->local);
 	free(pm->retry);

@@ -128,6 +128,7 @@ struct fos_instance {
 	struct fos_outbox outbox;
 	struct fos_file file[FOS_HOST_OUTPUTS];
 	uint32_t nr_files;
+	struct fos_hosts *hosts; /* lists that the module has read */
 	struct fos_ring_cons *consumed; /* message being handled: its cursor moves with the commit */
 
 	struct fos_local *local;
@@ -164,6 +165,9 @@ static inline uint8_t *fos_host_ctx_slot(const struct fos_instance *pm, uint32_t
 {
 	return pm->contexts + ((uint64_t)flow * 2 + i) * pm->d->ctx_size;
 }
+
+/* Frees the lists of fos_hosts(). */
+void fos_hosts_free(struct fos_instance *pm);
 
 /* Copy of what this PM has published for a flow; false when it is of another generation (then
  * *pub is that of a new flow). */

@@ -453,7 +453,7 @@ const char *fos_attribute(const char *tag, size_t len, const char *name, size_t 
 
 /* A list of host names, from option values separated by commas or blanks and from a file with one
  * name a line ('#' begins a comment).  Either key may be absent.  Init; NULL with a log line when
- * the file cannot be read.  Never freed. */
+ * the file cannot be read.  Lives as long as the process. */
 struct fos_hosts;
 struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const char *file_option);
 

@@ -73,6 +73,7 @@ const char *fos_attribute(const char *tag, size_t len, const char *name, size_t 
 struct fos_hosts {
 	char **name; /* lower case, sorted */
 	size_t nr, cap;
+	struct fos_hosts *next; /* of the same instance */
 };
 
 static int by_name(const void *a, const void *b)
@@ -127,6 +128,24 @@ static bool add_file(struct fos_instance *pm, struct fos_hosts *h, const char *p
 	return true;
 }
 
+static void free_list(struct fos_hosts *h)
+{
+	for (size_t k = 0; k < h->nr; k++)
+		free(h->name[k]);
+	free(h->name);
+	free(h);
+}
+
+void fos_hosts_free(struct fos_instance *pm)
+{
+	while (pm->hosts) {
+		struct fos_hosts *next = pm->hosts->next;
+
+		free_list(pm->hosts);
+		pm->hosts = next;
+	}
+}
+
 struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const char *file_option)
 {
 	struct fos_hosts *h = calloc(1, sizeof(*h));
@@ -138,15 +157,14 @@ struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const c
 		add_words(h, v);
 	for (unsigned i = 0; file_option && (v = fos_option(pm, file_option, i)) != NULL; i++) {
 		if (!add_file(pm, h, v)) {
-			for (size_t k = 0; k < h->nr; k++)
-				free(h->name[k]);
-			free(h->name);
-			free(h);
+			free_list(h);
 			return NULL;
 		}
 	}
 	if (h->nr)
 		qsort(h->name, h->nr, sizeof(*h->name), by_name);
+	h->next = pm->hosts;
+	pm->hosts = h;
 	return h;
 }
 

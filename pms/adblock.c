@@ -70,4 +70,4 @@ static void on_data(struct fos_window *w)
 }
 
 FOS_PM(.name = "adblock", .stream = FOS_APP, .flags = FOS_PM_EDITS,
-       .ctx_size = sizeof(struct page), .init = init, .on_data = on_data);
+	.ctx_size = sizeof(struct page), .init = init, .on_data = on_data);

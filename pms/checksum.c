@@ -144,5 +144,5 @@ static void fini(struct fos_instance *pm)
 }
 
 FOS_PM(.name = "checksum", .stream = FOS_IP, .ctx_size = sizeof(struct seen),
-       .state_size = sizeof(struct totals), .init = init, .on_data = on_data,
-       .on_close = on_close, .fini = fini);
+	.state_size = sizeof(struct totals), .init = init, .on_data = on_data,
+	.on_close = on_close, .fini = fini);

@@ -74,5 +74,5 @@ static void fini(struct fos_instance *pm)
 }
 
 FOS_PM(.name = "count", .stream = FOS_IP, .ctx_size = sizeof(struct count),
-       .state_size = sizeof(struct totals), .init = init, .on_data = on_data,
-       .on_close = on_close, .fini = fini);
+	.state_size = sizeof(struct totals), .init = init, .on_data = on_data,
+	.on_close = on_close, .fini = fini);

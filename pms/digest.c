@@ -73,4 +73,4 @@ static void on_close(struct fos_window *w, uint32_t why)
 }
 
 FOS_PM(.name = "digest", .stream = FOS_APP, .ctx_size = sizeof(struct sum), .init = init,
-       .on_data = on_data, .on_close = on_close);
+	.on_data = on_data, .on_close = on_close);

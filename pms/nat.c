@@ -320,5 +320,5 @@ static void on_close(struct fos_window *w, uint32_t why)
 }
 
 FOS_PM(.name = "nat", .stream = FOS_IP, .flags = FOS_PM_REWRITES, .ctx_size = sizeof(struct conn),
-       .state_size = sizeof(struct state), .init = init, .on_open = on_open,
-       .on_close = on_close);
+	.state_size = sizeof(struct state), .init = init, .on_open = on_open,
+	.on_close = on_close);

@@ -13,14 +13,15 @@
  */
 #include "pmhost/pm.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_PAIRS 32
-#define MAX_TEXT 4096
+#define MAX_BYTES 65536
 
 static struct fos_text find[MAX_PAIRS], with[MAX_PAIRS];
 static int nr;
+static char bytes[MAX_BYTES]; /* of all of them */
+static size_t used;
 
 static int hex(char c)
 {
@@ -46,9 +47,9 @@ static size_t escape(const char *s, char *to)
 
 static bool unescape(const char *s, struct fos_text *t)
 {
-	char *to = malloc(strlen(s) + 1);
+	char *to = bytes + used;
 
-	if (!to || strlen(s) > MAX_TEXT)
+	if (strlen(s) > MAX_BYTES - used)
 		return false;
 	t->data = to;
 	t->len = 0;
@@ -58,6 +59,7 @@ static bool unescape(const char *s, struct fos_text *t)
 		else
 			to[t->len++] = *s++;
 	}
+	used += t->len;
 	return true;
 }
 
@@ -65,13 +67,14 @@ static int init(struct fos_instance *pm)
 {
 	const char *f, *w;
 
+	used = 0;
 	for (nr = 0; (f = fos_option(pm, "find", (unsigned)nr)) != NULL; nr++) {
 		w = fos_option(pm, "with", (unsigned)nr);
 		if (nr == MAX_PAIRS || !w || !unescape(f, &find[nr]) || !unescape(w, &with[nr]) ||
 		    find[nr].len == 0) {
 			fos_say(pm, "options: `find` and `with` must be lists of the same length, at "
-				    "most %d strings of at most %d bytes, and `find` not empty",
-				MAX_PAIRS, MAX_TEXT);
+				    "most %d strings and %d bytes, and `find` not empty",
+				MAX_PAIRS, MAX_BYTES);
 			return -1;
 		}
 	}
@@ -102,4 +105,4 @@ static void on_data(struct fos_window *w)
 }
 
 FOS_PM(.name = "replace", .stream = FOS_APP, .flags = FOS_PM_EDITS, .init = init,
-       .on_data = on_data);
+	.on_data = on_data);

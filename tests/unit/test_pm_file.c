@@ -55,6 +55,9 @@ static void test_modules(void)
 	ok(fos_pmfile_read(path("../pms/nat.so"), &f, err, sizeof(err)) == 0 && f.gates &&
 		   f.rewrites && !f.edits && f.stream == FOS_STREAM_IP && f.state_size > 16384,
 	   "the constants of nat: it gates, rewrites and has a state");
+	ok(fos_pmfile_read(path("pm/color.so"), &f, err, sizeof(err)) == 0 &&
+		   strcmp(f.name, "color") == 0 && f.edits && f.ctx_size == FOS_PM_HOST_CTX,
+	   "the module of the README");
 	ok(fos_pmfile_read(path("pm/wrong_abi.so"), &f, err, sizeof(err)) == -EPROTO &&
 		   strstr(err, "ABI 4711") && strstr(err, "ABI 1:"),
 	   "another ABI is refused, and both numbers are named: %s", err);
