@@ -213,7 +213,7 @@ void fos_emit(struct fos_classifier *c, enum fos_desc_kind kind, uint32_t frame,
 		fos_disclaim(c, frame);
 }
 
-void fos_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason)
+void fos_cls_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason)
 {
 	fos_cls_count(c, reason);
 	fos_emit(c, FOS_DESC_FREE, frame, gen, FOS_NONE, 0, 0, reason);
@@ -248,7 +248,7 @@ uint32_t fos_purge_work(struct fos_classifier *c)
 
 		h->purge_first = p->next;
 		if (!(p->flags & FOS_PIECE_BORROWED))
-			fos_drop(c, p->frame, p->gen, p->pad0);
+			fos_cls_drop(c, p->frame, p->gen, p->pad0);
 		fos_piece_free(c, i);
 		done++;
 	}

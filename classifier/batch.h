@@ -44,7 +44,7 @@ void fos_emit(struct fos_classifier *c, enum fos_desc_kind kind, uint32_t frame,
 	      uint32_t flow, uint64_t pos, uint32_t len, uint32_t flags);
 
 /* The frame goes home by way of egress, its packet counted as dropped for `reason`. */
-void fos_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason);
+void fos_cls_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason);
 
 /* The frame is no longer ours (egress has taken it out of the stream). */
 void fos_disclaim(struct fos_classifier *c, uint32_t frame);

@@ -260,7 +260,7 @@ static void deliver_datagram(struct fos_classifier *c, uint32_t flow, const stru
 		struct fos_piece *p;
 
 		if (left == 0) { /* beyond the end that the header gives */
-			fos_drop(c, part->frame, part->gen, FOS_C_drop_l4_bad);
+			fos_cls_drop(c, part->frame, part->gen, FOS_C_drop_l4_bad);
 			continue;
 		}
 		left -= n;
@@ -299,8 +299,10 @@ static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *
 		fos_tcp_input(c, flow, pkt);
 		return;
 	}
-	/* an empty datagram has no place in a stream of bytes: it goes on as it is */
-	if (s->flags & FOS_FLOW_UDP && s->flags & FOS_FLOW_APP && pkt->head_len > 8 &&
+	/* an empty datagram has no place in a stream of bytes: it goes on as it is, like one that
+	 * the packet stages held until the stream was closed */
+	if (s->flags & FOS_FLOW_UDP && s->flags & FOS_FLOW_APP &&
+	    !(s->state & FOS_FLOW_ST_CLOSED) && pkt->head_len > 8 &&
 	    ((uint32_t)pkt->head[4] << 8 | pkt->head[5]) > 8) {
 		deliver_datagram(c, flow, pkt);
 		return;
@@ -344,14 +346,15 @@ void fos_deliver_packet(struct fos_classifier *c, uint32_t flow, struct fos_pack
 	struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_cls_conn *k = fos_cls_conn(c, flow);
 	struct fos_flow *f = &c->flows[flow];
+	bool closed = s->state & FOS_FLOW_ST_CLOSED;
 	bool waits = !(k->flags & FOS_CONN_OPEN) || s->pkt_first != FOS_NONE ||
-		     fos_deliver_has_packet_stage(c, flow);
+		     (!closed && fos_deliver_has_packet_stage(c, flow));
 
 	f->packets += pkt->nr;
 	for (uint32_t i = 0; i < pkt->nr; i++)
 		f->bytes += pkt->part[i].l3_len;
 	fos_expire_touch(c, flow, pkt->meta.time_ns, FOS_LIST_NONE);
-	if (waits && !(k->flags & FOS_CONN_REFUSED) && !(s->state & FOS_FLOW_ST_CLOSED))
+	if (waits && !(k->flags & FOS_CONN_REFUSED))
 		enqueue(c, flow, pkt);
 	else
 		deliver(c, flow, pkt);

@@ -72,11 +72,8 @@ static void close_flow(struct fos_classifier *c, uint32_t flow, enum fos_close r
 
 	if (s->state & FOS_FLOW_ST_CLOSED)
 		return;
+	/* what is in the packet stages goes its way: PMs are to see it all */
 	fos_reasm_flush(c, flow, counter);
-	fos_purge_add(c, s->pkt_first, counter);
-	s->pkt_first = FOS_NONE;
-	s->pkt_done = s->pkt_tail;
-	s->pkt_done_l4 = s->pkt_tail_l4;
 	s->close = reason;
 	s->state |= FOS_FLOW_ST_CLOSED;
 	hint_all(c, flow);
@@ -102,9 +99,9 @@ void fos_expire_close(struct fos_classifier *c, uint32_t conn, enum fos_close re
 	if (k->close == FOS_CLOSE_NONE)
 		k->close = (uint8_t)reason;
 	fos_expire_publish_closed(c, conn, k->close);
-	fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn, 0, 0, k->close);
-	if (has_reverse(c, conn))
-		fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn + 1, 0, 0, k->close);
+	/* at the end of a capture PMs are about to release what they hold: it shall still leave */
+	if (reason != FOS_CLOSE_EOF)
+		fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn, 0, 0, k->close);
 	fos_conn_list(c, conn, FOS_LIST_CLOSED);
 	k->list_ns = k->closed_ns = c->now_ns;
 }
@@ -179,7 +176,8 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 	for (uint32_t f = 2 * conn; f <= 2 * conn + 1 && !force; f++) {
 		if (f & 1 && !has_reverse(c, conn))
 			break;
-		if (!egress_done(c, f, gen) || !pms_done(c, f, gen, waited))
+		if (!egress_done(c, f, gen) || !pms_done(c, f, gen, waited) ||
+		    fos_touch(c, f)->pkt_first != FOS_NONE)
 			return false;
 	}
 	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++) {
@@ -187,6 +185,8 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 			return false;
 		if (fos_touch(c, f)->app_first != FOS_NONE)
 			abandon_stream(c, f);
+		fos_purge_add(c, fos_touch(c, f)->pkt_first, FOS_C_drop_flow_closed);
+		fos_touch(c, f)->pkt_first = FOS_NONE;
 	}
 	fos_conn_free(c, conn);
 	return true;

@@ -8,8 +8,8 @@
  * (FOS_LIST_NONE: where it is). */
 void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns, uint32_t list);
 
-/* Says that nothing will be appended any more, to PMs and egress: state CLOSED on both flows.
- * What waits in queues is dropped. */
+/* Says that nothing will be appended to `app` any more, to PMs and egress: state CLOSED on both
+ * flows.  OOSEQ queues are dropped; what is in the packet stages goes its way. */
 void fos_expire_publish_closed(struct fos_classifier *c, uint32_t conn, enum fos_close reason);
 
 /* The connection ends here and now: published as closed if it is not, egress told to let go, and

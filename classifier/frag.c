@@ -269,7 +269,7 @@ void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, ui
 
 	fos_cls_count(c, FOS_C_fragments_in);
 	if (reason) {
-		fos_drop(c, frame, gen, reason);
+		fos_cls_drop(c, frame, gen, reason);
 		return;
 	}
 	make_key(c, m, frame, &key);
@@ -277,20 +277,20 @@ void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, ui
 	if (i == FOS_NONE)
 		i = create(c, &key, m->time_ns);
 	if (c->frags[i].dead) {
-		fos_drop(c, frame, gen, c->frags[i].dead);
+		fos_cls_drop(c, frame, gen, c->frags[i].dead);
 		return;
 	}
 	fit = place(c, &c->frags[i], m, frame, &prev);
 	if (fit != FITS) {
 		if (fit == OVERLAPS)
 			kill_datagram(c, i, FOS_C_drop_fragment_overlap);
-		fos_drop(c, frame, gen, FOS_C_drop_fragment_overlap);
+		fos_cls_drop(c, frame, gen, FOS_C_drop_fragment_overlap);
 		return;
 	}
 	piece = c->frags[i].nr < FOS_MAX_SEGS ? fos_piece_new(c) : FOS_NONE;
 	if (piece == FOS_NONE) {
 		kill_datagram(c, i, FOS_C_drop_fragment_limit);
-		fos_drop(c, frame, gen, FOS_C_drop_fragment_limit);
+		fos_cls_drop(c, frame, gen, FOS_C_drop_fragment_limit);
 		return;
 	}
 	keep(c, touch(c, i), m, frame, gen, prev, piece);

@@ -245,7 +245,7 @@ void fos_packet_forward(struct fos_classifier *c, const struct fos_packet *pkt, 
 void fos_packet_drop(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t reason)
 {
 	for (uint32_t i = 0; i < pkt->nr; i++)
-		fos_drop(c, pkt->part[i].frame, pkt->part[i].gen, reason);
+		fos_cls_drop(c, pkt->part[i].frame, pkt->part[i].gen, reason);
 }
 
 /* ------------------------------------------------------------------ the way in */
@@ -275,7 +275,7 @@ void fos_packet_frame(struct fos_classifier *c, uint32_t frame, uint32_t gen)
 	struct fos_packet pkt = { .nr = 1, .part = c->part };
 
 	if (!fos_packet_meta(c, frame, &pkt.meta)) {
-		fos_drop(c, frame, gen, FOS_C_drop_meta);
+		fos_cls_drop(c, frame, gen, FOS_C_drop_meta);
 		return;
 	}
 	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&

@@ -17,8 +17,7 @@ static void refuse(struct fos_classifier *c, uint32_t conn, bool reset)
 	k->flags |= FOS_CONN_REFUSED | FOS_CONN_OPEN;
 	k->close = FOS_CLOSE_PM;
 	fos_expire_publish_closed(c, conn, FOS_CLOSE_PM);
-	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++)
-		fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, f, 0, reset, FOS_CLOSE_PM);
+	fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn, 0, reset, FOS_CLOSE_PM);
 	if (reset) {
 		fos_cls_count(c, FOS_C_flows_reset);
 		fos_conn_list(c, conn, FOS_LIST_CLOSING);

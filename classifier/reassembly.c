@@ -357,7 +357,7 @@ static enum fos_reasm_result place_queued(struct fos_classifier *c, uint32_t flo
 		c->pieces[pl.owner[0]].flags |= FOS_PIECE_WHOLE;
 	for (uint32_t i = 0; i < in->pkt->nr; i++)
 		if (pl.owner[i] == FOS_NONE)
-			fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen,
+			fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen,
 				 FOS_C_drop_tcp_duplicate);
 	drain(c, flow);
 	return FOS_REASM_TAKEN;

@@ -74,7 +74,7 @@ static enum fos_tcp_action judge(struct input *in)
 	struct fos_tcp_side own, peer;
 	struct fos_tcp_conn conn = {
 		.established = in->s->state & FOS_FLOW_ST_ESTABLISHED,
-		.reset = in->conn->close == FOS_CLOSE_RST || in->conn->close == FOS_CLOSE_PM,
+		.reset = in->conn->close != FOS_CLOSE_NONE && in->conn->close != FOS_CLOSE_FIN,
 		.finished = in->conn->close == FOS_CLOSE_FIN,
 		.one_sided = in->c->p->offline,
 	};
@@ -121,7 +121,7 @@ static void pass_control(struct input *in)
 	fos_emit(c, FOS_DESC_TCP_CTL, in->pkt->part[0].frame, in->pkt->part[0].gen, in->flow, pos,
 		 0, 0);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
-		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
 }
 
 /* The segment's frame stays here or goes home: what it acknowledges is told by itself. */
@@ -163,20 +163,30 @@ void fos_tcp_pick_up(struct fos_classifier *c, uint32_t flow, uint32_t seq, uint
 	fos_conn_list(c, flow >> 1, FOS_LIST_IDLE);
 }
 
-static void take_reset(struct input *in)
+/* A refusal comes from a side that has no stream yet: it goes on as the segment that it is. */
+static bool reset_goes_by_itself(struct input *in)
+{
+	if (in->s->state & FOS_FLOW_ST_SYN)
+		return false;
+	in->f->isn = in->seg.seq - 1;
+	pass_control(in);
+	return true;
+}
+
+/* The reset takes its place after the bytes that came before it. */
+static bool append_reset(struct input *in)
 {
 	struct fos_classifier *c = in->c;
 	const struct fos_part *part = &in->pkt->part[0];
 	uint32_t piece = fos_piece_new(c);
-	struct fos_piece *p = &c->pieces[piece];
+	struct fos_piece *p;
 
 	if (piece == FOS_NONE) {
 		refuse(in, FOS_C_drop_no_piece);
-		return;
+		return false;
 	}
-	if (!(in->s->state & FOS_FLOW_ST_SYN))
-		in->f->isn = in->seg.seq - 1;
 	announce_ack(in);
+	p = &c->pieces[piece];
 	p->pos = in->s->app_tail;
 	p->number = in->pkt->meta.number;
 	p->frame = part->frame;
@@ -185,7 +195,16 @@ static void take_reset(struct input *in)
 	p->flags = FOS_PIECE_RST;
 	fos_reasm_append(c, in->flow, piece);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
-		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+	return true;
+}
+
+static void take_reset(struct input *in)
+{
+	struct fos_classifier *c = in->c;
+
+	if (!reset_goes_by_itself(in) && !append_reset(in))
+		return;
 	if (!(in->s->state & FOS_FLOW_ST_FIN))
 		in->s->fin_pos = in->s->app_tail;
 	in->s->state |= FOS_FLOW_ST_RESET;
@@ -242,7 +261,8 @@ static bool over_quota(const struct input *in)
 
 	if (c->p->offline || used < c->cls->nr_frames / 2)
 		return false;
-	held = in->s->app_tail - fos_acquire64(&c->box->outs[in->flow].pos[0]);
+	held = fos_acquire64(&c->box->outs[in->flow].pos[0]);
+	held = held < in->s->app_tail ? in->s->app_tail - held : 0;
 	return used >= c->cls->nr_frames / 4 * 3 ||
 	       held > (uint64_t)c->cls->nr_frames / FLOW_SHARE * 1024u;
 }
@@ -263,7 +283,7 @@ static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, b
 		return;
 	fos_cls_count(c, FOS_C_drop_tcp_duplicate);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
-		fos_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen,
+		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen,
 			 FOS_C_drop_tcp_duplicate);
 }
 
