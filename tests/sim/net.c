@@ -92,7 +92,8 @@ void net_send(struct net *n, const struct net_impairment *im, enum net_node to,
 		p->to = to;
 		p->len = len;
 		memcpy(p->data, data, len);
-		if (chance(n, im->corrupt))
+		p->corrupted = chance(n, im->corrupt);
+		if (p->corrupted)
 			p->data[14 + world_below(&n->seed, len - 14)] ^=
 				(uint8_t)(1u << world_below(&n->seed, 8));
 		push(n, p);

@@ -22,6 +22,7 @@ struct net_packet {
 	uint64_t at, order;
 	enum net_node to;
 	uint32_t len;
+	bool corrupted; /* an endpoint's checksum catches it; the box gets it as it is */
 	uint8_t data[PEER_PACKET_MAX];
 };
 

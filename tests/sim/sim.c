@@ -197,11 +197,11 @@ static void deliver(struct sim *s)
 	while (net_next(&s->net) <= s->now) {
 		struct net_packet *p = net_take(&s->net);
 
-		if (p->to == NET_CLIENT)
+		if (p->to == NET_CLIENT && !p->corrupted)
 			peer_input(&s->client, p->data, p->len, s->now);
-		else if (p->to == NET_SERVER)
+		else if (p->to == NET_SERVER && !p->corrupted)
 			peer_input(&s->server, p->data, p->len, s->now);
-		else
+		else if (p->to == NET_BOX_LAN || p->to == NET_BOX_WAN)
 			ingress_packet(s, p->to == NET_BOX_WAN, p->data, p->len);
 		free(p);
 	}
