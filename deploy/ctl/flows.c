@@ -95,7 +95,7 @@ static void print_flow(const struct fos_box *box, uint32_t i, const struct fos_f
 	snprintf(from, sizeof(from), "%s:%u", address(f, f->src, a), f->sport);
 	snprintf(to, sizeof(to), "%s:%u", address(f, f->dst, a), f->dport);
 	printf("%-5s %-28s %-28s %-12s %10" PRIu64, protocol(f, proto), from, to, state(f),
-	       f->app.tail);
+	       f->bytes);
 	for (uint32_t pm = 0; pm < box->dir->nr_pms; pm++) {
 		uint64_t head, tail;
 
