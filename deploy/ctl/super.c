@@ -24,6 +24,7 @@
 #define BACKOFF_NS (10 * MS)
 #define BACKOFF_MAX_NS (2000 * MS)
 #define FIRST_FD 3
+#define HOPELESS 20u /* quick deaths in a row that end an offline run */
 
 /* ------------------------------------------------------------------ starting */
 
@@ -157,9 +158,14 @@ static void bury(struct fos_super *s, struct fos_child *c, int status)
 		s->failed = c;
 		return;
 	}
-	say_death(c, pid, status);
 	c->restarts++;
 	c->quick = was_quick ? c->quick + 1 : 0;
+	if (s->give_up && c->quick > HOPELESS) {
+		fprintf(stderr, "flowos: %s dies again and again; giving up\n", c->name);
+		s->failed = c;
+		return;
+	}
+	say_death(c, pid, status);
 	c->again_ns = now;
 	if (c->quick > FREE_RESTARTS) {
 		uint32_t n = c->quick - FREE_RESTARTS;
