@@ -447,8 +447,8 @@ int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)
 /* ---------------------------------------------------------------- text helpers
  * Pure functions over bytes, for modules that read HTML, HTTP and the like. */
 
-/* Value of attribute `name` in a tag "<name attr=value ...>" of len bytes; NULL when it has none.
- * Quotes are taken off; *value_len gets its length. */
+/* Value of attribute `name` in a tag "<name attr=value ...>" of len bytes; NULL when it has none (or
+ * tag is NULL).  Quotes are taken off; *value_len gets its length. */
 const char *fos_attribute(const char *tag, size_t len, const char *name, size_t *value_len);
 
 /* A list of host names, from option values separated by commas or blanks and from a file with one
@@ -457,7 +457,8 @@ const char *fos_attribute(const char *tag, size_t len, const char *name, size_t 
 struct fos_hosts;
 struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const char *file_option);
 
-/* Is the host of this URL ("//host/..", "http://host:80/..") in the list, or below one of it? */
+/* Is the host of this URL ("//host/..", "http://host:80/..") in the list, or below one of it?  False
+ * for NULL. */
 bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
 #endif

@@ -46,6 +46,8 @@ const char *fos_attribute(const char *tag, size_t len, const char *name, size_t 
 {
 	size_t i = 0;
 
+	if (!tag)
+		len = 0;
 	while (i < len && !blank(tag[i]) && tag[i] != '>')
 		i++;
 	while (i < len && tag[i] != '>') {

@@ -33,11 +33,9 @@ static int init(struct fos_instance *pm)
 
 static bool is_ad(struct fos_window *w, uint64_t pos, size_t len)
 {
-	const char *tag = fos_peek(w, pos, len), *src = NULL;
+	const char *src = fos_attribute(fos_peek(w, pos, len), len, "src", &len);
 
-	if (tag)
-		src = fos_attribute(tag, len, "src", &len);
-	return src && fos_hosts_match(hosts, src, len);
+	return fos_hosts_match(hosts, src, len);
 }
 
 /* One step over the window; false: wait for more bytes. */
@@ -47,19 +45,16 @@ static bool step(struct fos_window *w, struct page *page, uint64_t head)
 
 	if (page->inside) {
 		page->inside = !fos_find(w, head, "</script>", FOS_ICASE, &hit);
-		if (page->blank)
-			fos_fill(w, head, ' ', hit.end - head);
-		else
-			fos_delete(w, head, hit.end - head);
+		if ((page->blank ? fos_fill(w, head, ' ', hit.end - head)
+				 : fos_delete(w, head, hit.end - head)) != FOS_OK)
+			return false;
 		return fos_release(w, hit.end) == FOS_OK && !page->inside;
 	}
 	if (!fos_find_any(w, head, marks, page->blank ? 1 : 3, FOS_ICASE, &hit) ||
 	    (hit.which == 0 && !fos_find(w, hit.end, ">", 0, &end)))
 		return fos_release(w, hit.pos) == FOS_OK && false;
-	if (hit.which > 0)
-		page->blank = 1;
-	else
-		page->inside = is_ad(w, hit.pos, end.end - hit.pos);
+	page->blank |= hit.which > 0;
+	page->inside = hit.which == 0 && is_ad(w, hit.pos, end.end - hit.pos);
 	return fos_release(w, page->inside ? hit.pos : hit.which ? hit.end : end.end) == FOS_OK;
 }
 
