@@ -302,6 +302,44 @@ static void test_verdicts(void)
 	play_free(&p);
 }
 
+/* ---------------------------------------------------------------- side by side, one direction */
+
+static void one_by_one(struct fos_window *w)
+{
+	uint64_t head = fos_head(w);
+
+	if (fos_name(fos_pm_of(w))[5] == '0')
+		fos_delete(w, head, 1);
+	fos_release(w, fos_name(fos_pm_of(w))[5] == '0' ? fos_tail(w) : head + 2);
+}
+
+static void test_parallel(void)
+{
+	struct play p;
+
+	memset(&p, 0, sizeof(p));
+	memset(&saw, 0, sizeof(saw));
+	world_plan(&p.w, false);
+	play_pm(&p, 0, &plain, NULL, 0);
+	play_pm(&p, 0, &gated, NULL, 0);
+	p.w.dir->pm[1].direction = FOS_DIR_FORWARD;
+	play_make(&p);
+	play_connection(&p, 0, PLAY_GEN);
+	body = one_by_one;
+	play_append(&p, 0, "abcdef", 6);
+	turn(&p);
+	ok(p.out[0].len == 1 && p.out[0].data[0] == 'b' && pub_of(&p, 0, 0).head == 6,
+	   "side by side: what leaves is behind the slower one, edited by the other");
+	restart(&p, 1);
+	play_append(&p, 1, "uvw", 3);
+	play_hint(&p, 1);
+	play_run(&p);
+	play_egress(&p, 1);
+	ok(p.out[1].len == 2 && p.out[1].data[0] == 'v' && pub_of(&p, 1, 1).gen == 0,
+	   "a PM of the forward direction is not asked about the reverse one");
+	play_free(&p);
+}
+
 /* ---------------------------------------------------------------- timers, messages */
 
 static void set_timer(struct fos_window *w)
@@ -431,6 +469,7 @@ int main(void)
 	test_holds();
 	test_end();
 	test_verdicts();
+	test_parallel();
 	test_timer();
 	test_messages();
 	test_output();
