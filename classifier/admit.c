@@ -18,6 +18,14 @@ static uint8_t tcp_flags(const struct fos_packet *pkt)
 	return pkt->head_len >= 14 ? pkt->head[13] : 0;
 }
 
+/* Offline a connection also begins with a SYN+ACK: the SYN may be missing, or come later. */
+static bool syn_ack(const struct fos_classifier *c, const struct fos_packet *pkt)
+{
+	return c->p->offline && pkt->meta.proto == IPPROTO_TCP && !pkt->damage &&
+	       (tcp_flags(pkt) & (FOS_TCP_SYN | FOS_TCP_ACK | FOS_TCP_RST | FOS_TCP_FIN)) ==
+		       (FOS_TCP_SYN | FOS_TCP_ACK);
+}
+
 static bool bare_syn(const struct fos_packet *pkt)
 {
 	return pkt->meta.proto == IPPROTO_TCP && !pkt->damage &&
@@ -194,7 +202,7 @@ static uint32_t admit_new(struct fos_classifier *c, struct fos_packet *pkt,
 			fos_flow_unhash(c, flow);
 		return open_connection(c, pkt, &a, pipeline, 0);
 	}
-	if (key->proto == IPPROTO_TCP && has_app(pl) && !bare_syn(pkt))
+	if (key->proto == IPPROTO_TCP && has_app(pl) && !bare_syn(pkt) && !syn_ack(c, pkt))
 		return midstream(c, pkt, key, pipeline, number);
 	if (pkt->damage && pl->nr_pkt_stages == 0) {
 		fos_packet_drop(c, pkt, pkt->damage);

@@ -384,12 +384,13 @@ static void take_data(struct input *in, int64_t pos)
 	place(in, (uint64_t)pos, off, (uint32_t)(end - pos), fin);
 }
 
-/* A probe of an idle connection: one byte before what was sent last, or none there. */
+/* A probe of an idle connection: no byte, one before what was sent last.  (With a byte there it
+ * may as well be a retransmission of a byte that a PM holds: egress knows.) */
 static bool is_keepalive(const struct input *in, int64_t pos)
 {
 	uint64_t next = in->s->app_tail + (in->s->state & FOS_FLOW_ST_FIN ? 1 : 0);
 
-	return in->seg.len <= 1 && pos == (int64_t)next - 1 && !(in->seg.flags & FOS_TCP_FIN);
+	return in->seg.len == 0 && pos == (int64_t)next - 1 && !(in->seg.flags & FOS_TCP_FIN);
 }
 
 static void take_segment(struct input *in)

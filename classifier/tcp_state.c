@@ -105,9 +105,11 @@ static enum fos_tcp_action judge_syn_ack(const struct fos_tcp_conn *conn,
 					 const struct fos_tcp_segment *seg)
 {
 	if (!own->syn && !peer->syn)
-		return FOS_TCP_DO_MIDSTREAM;
+		return conn->one_sided ? FOS_TCP_DO_START : FOS_TCP_DO_MIDSTREAM;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
+	if (own->syn && !peer->syn && conn->one_sided && seg->seq == own->isn)
+		return FOS_TCP_DO_CTL;
 	if (!peer->syn || seg->ack != peer->isn + 1)
 		return own->syn ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_INVALID;
 	if (!own->syn)
@@ -142,10 +144,13 @@ static enum fos_tcp_action judge_rst(const struct fos_tcp_conn *conn,
 static bool ack_plausible(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
 			  const struct fos_tcp_side *peer, uint32_t ack)
 {
-	if ((int32_t)(ack - peer->max) > 0)
-		return false;
+	bool beyond = (int32_t)(ack - peer->max) > 0;
+
 	if (!conn->established || !own->acked)
-		return (int32_t)(ack - (peer->isn + 1)) >= 0;
+		return !beyond && (int32_t)(ack - (peer->isn + 1)) >= 0;
+	/* a capture may have missed what is acknowledged; more than was offered it cannot be */
+	if (beyond && !(conn->one_sided && (int64_t)(int32_t)(ack - own->last_ack) <= window(own)))
+		return false;
 	return (int32_t)(ack - own->last_ack) >= -window(own);
 }
 

@@ -50,7 +50,7 @@ struct fos_tcp_conn {
 	bool established;
 	bool reset;    /* ended by a RST */
 	bool finished; /* both FINs taken, or closed by the box */
-	bool one_sided; /* a capture may hold one direction only */
+	bool one_sided; /* offline: packets may be missing, even one whole direction */
 };
 
 enum fos_tcp_action {

@@ -291,6 +291,8 @@ static void again(struct fos_egress *e, const struct fos_desc *d)
 		hi = fos_out_wire(t);
 	if (hi > t->una)
 		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
+	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->map.in)
+		fos_emit_probe(e, d->flow); /* a keep-alive with a byte: the other end answers */
 	else if (!e->p->offline && fos_out_peer(e, d->flow))
 		fos_emit_ack(e, FOS_PEER(d->flow), NULL);
 }
@@ -345,6 +347,20 @@ static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 		fos_out_finish(e, d->flow ^ i);
 		fos_flow_run(e, d->flow ^ i);
 	}
+}
+
+void fos_direct_learn(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_header h;
+	struct fos_tcb *t;
+
+	if (d->kind != FOS_DESC_TCP_CTL || d->frame >= e->p->dir->nr_frames ||
+	    !fos_header_open(&h, fos_box_frame(&e->p->box, d->frame), e->p->dir->frame_size) ||
+	    !h.l4 || !(h.m->flags & FOS_PKT_TCP) || !(h.l4[13] & FOS_TH_SYN))
+		return;
+	t = fos_out_open(e, d->flow, d->flow_gen);
+	if (t)
+		learn(e, d->flow, t, &h);
 }
 
 void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)

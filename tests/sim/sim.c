@@ -11,6 +11,21 @@ static void fail(struct sim *s, const char *what, const char *detail)
 		snprintf(s->error, sizeof(s->error), "%s%s%s", what, detail[0] ? ": " : "", detail);
 }
 
+/* SIM_TRACE=1: every packet as it is handed over, for reading a failing seed. */
+static void trace(const struct sim *s, const char *where, const uint8_t *b, uint32_t len)
+{
+	const uint8_t *tcp = b + 34;
+
+	if (!getenv("SIM_TRACE") || len < 54)
+		return;
+	fprintf(stderr, "%10.6f %-12s %5u>%-5u seq %08x ack %08x fl %02x wnd %5u len %u\n",
+		(double)s->now / 1e9, where, tcp[0] << 8 | tcp[1], tcp[2] << 8 | tcp[3],
+		(uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7],
+		(uint32_t)tcp[8] << 24 | (uint32_t)tcp[9] << 16 | (uint32_t)tcp[10] << 8 | tcp[11],
+		tcp[13], tcp[14] << 8 | tcp[15],
+		((uint32_t)b[16] << 8 | b[17]) - 20 - (uint32_t)(tcp[12] >> 4) * 4);
+}
+
 /* ------------------------------------------------------------------ processes */
 
 /* What egress sends comes out of the simulated NICs. */
@@ -18,6 +33,7 @@ static void from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len
 {
 	struct sim *s = arg;
 
+	trace(s, port == 0 ? "box>client" : "box>server", data, len);
 	net_send(&s->net, port == 0 ? &s->conf.before : &s->conf.after,
 		 port == 0 ? NET_CLIENT : NET_SERVER, data, len, s->now);
 }
@@ -197,6 +213,8 @@ static void deliver(struct sim *s)
 	while (net_next(&s->net) <= s->now) {
 		struct net_packet *p = net_take(&s->net);
 
+		trace(s, p->to == NET_CLIENT ? "client gets" : p->to == NET_SERVER ? "server gets" :
+			 p->to == NET_BOX_LAN ? "client>box" : "server>box", p->data, p->len);
 		if (p->to == NET_CLIENT && !p->corrupted)
 			peer_input(&s->client, p->data, p->len, s->now);
 		else if (p->to == NET_SERVER && !p->corrupted)
@@ -260,6 +278,29 @@ bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *do
 			fail(s, s->client.error[0] ? s->client.error : s->server.error, "");
 	}
 	return !s->error[0];
+}
+
+void sim_report(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->nr_procs; i++)
+		for (uint32_t c = 0; c < FOS_NR_COUNTERS; c++)
+			if (s->procs[i].proc.counter[c])
+				fprintf(stderr, "# %-14s %-24s %llu\n",
+					s->world.dir->proc[s->procs[i].index].name,
+					fos_counter_table[c].name,
+					(unsigned long long)s->procs[i].proc.counter[c]);
+	for (uint32_t f = 0; f < s->world.dir->nr_flows; f++) {
+		const struct fos_flow *flow = &s->world.box.flows[f];
+		const struct fos_out *out = &s->world.box.outs[f];
+
+		if (flow->gen)
+			fprintf(stderr, "# flow %u gen %u flags %x state %x close %u tcp %u tail %llu "
+				"fin %llu ooo %u | out gen %u flags %x pos %llu done %u\n",
+				f, flow->gen, flow->flags, flow->state, flow->close, flow->tcp_state,
+				(unsigned long long)flow->app.tail,
+				(unsigned long long)flow->fin_pos, flow->nr_ooo, out->gen,
+				out->flags, (unsigned long long)out->pos[0], out->done);
+	}
 }
 
 uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul)

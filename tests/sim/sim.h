@@ -64,4 +64,7 @@ uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul);
 bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
 	     uint32_t nr_down);
 
+/* Counters and live flows, to stderr: what a failing run looked like in the end. */
+void sim_report(struct sim *s);
+
 #endif
