@@ -7,6 +7,9 @@
 /* Is there room to carry this descriptor out now (ports, frames, transaction)? */
 bool fos_direct_room(struct fos_egress *e, const struct fos_desc *d);
 
+/* Offline: takes in what a handshake says before the same batch's bytes are made into segments. */
+void fos_direct_learn(struct fos_egress *e, const struct fos_desc *d);
+
 /* Carries one descriptor out; everything in it is checked. */
 void fos_direct_do(struct fos_egress *e, const struct fos_desc *d);
 

@@ -30,7 +30,7 @@ struct run {
 	uint32_t len;
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
-	uint8_t ecn;        /* CWR, ECE of packets whose bytes are being copied */
+	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
 	bool blocked;       /* by the window */
 	bool again;         /* by anything else: look again */
 };
@@ -74,7 +74,7 @@ static void flush(struct run *r, bool last, bool fin)
 	if (r->own) {
 		s->ecn = r->ecn;
 		r->ecn = 0;
-		if (last)
+		if (last && !e->p->offline)
 			s->flags |= FOS_SEG_PSH;
 		fos_build_end(e, &r->b, r->len);
 		fos_count(e->p->counter, FOS_C_segments_built, 1);
@@ -96,8 +96,13 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	struct fos_header_options o;
 	struct fos_header h;
 
-	r->number = fos_box_meta(&e->p->box, pc->frame)->number;
-	r->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
+	/* a stream leaves in its order, also where a packet of it had come early */
+	if (pc->number >= r->t->number) {
+		r->t->number = pc->number;
+		r->t->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
+	}
+	r->number = r->t->number;
+	r->time_ns = r->t->time_ns;
 	if (!copying || r->template_of == pc->frame)
 		return;
 	r->template_of = pc->frame;
@@ -118,6 +123,8 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 		r->t->wnd = fos_header_wnd(&h);
 	}
 	r->ecn |= h.l4[13] & (FOS_TH_CWR | FOS_TH_ECE);
+	if (e->p->offline)
+		r->ecn |= h.l4[13] & FOS_TH_PSH;
 }
 
 static bool is_whole(const struct run *r, const struct fos_span *span, const struct fos_piece *pc)
@@ -196,11 +203,19 @@ static bool silly(const struct run *r, const struct fos_span *span, const struct
 	       pc->flags & FOS_PIECE_WHOLE && r->t->una < fos_out_wire(r->t);
 }
 
+/* Offline, packets keep their borders: each has its place among those of the other direction. */
+static bool next_packet(const struct run *r, const struct fos_piece *pc)
+{
+	return r->e->p->offline && r->len > 0 && r->template_of != pc->frame &&
+	       r->template_of != FOS_NONE;
+}
+
 /* Copies (part of) the next span into an own segment. */
 static bool copy_span(struct run *r, const struct fos_view *before, struct fos_span *span,
 		      const struct fos_piece *pc)
 {
-	if (r->b.frame != FOS_NONE && (!r->own || r->len >= r->b.room))
+	if (r->b.frame != FOS_NONE &&
+	    (!r->own || r->len >= r->b.room || (pc && next_packet(r, pc))))
 		flush(r, false, false);
 	if (pc)
 		learn(r, pc, true);

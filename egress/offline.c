@@ -178,6 +178,11 @@ uint32_t fos_offline_work(struct fos_egress *e)
 	uint32_t n;
 
 	o->nr = 0;
+	for (uint32_t i = 0; i < e->st->nr_stash; i++) {
+		if (!fos_egress_room(e))
+			make_room(e);
+		fos_direct_learn(e, &e->st->stash[i]);
+	}
 	n = run_flows(e);
 	add_stash(e);
 	qsort(o->item, o->nr, sizeof(*o->item), by_number);

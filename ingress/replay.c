@@ -1,7 +1,7 @@
 /* ingress/replay.c - a capture file as input: batches, each followed to its end
  *
- * A batch is at most 64 packets or 100 ms of capture time.  It is sent; when the lane has come to
- * rest the clock moves to the batch's last packet and timers run; when it rests again egress is
+ * A batch is at most 64 packets or 100 ms of capture time.  The clock moves to its first packet;
+ * when all have seen that, the batch is sent; when the lane has come to rest the clock moves to the batch's last packet and timers run; when it rests again egress is
  * told to emit; then the next batch.  So what leaves depends on the capture alone, not on how the
  * processes were scheduled.
  *
@@ -17,7 +17,7 @@
 #define BATCH_PACKETS 64u
 #define BATCH_NS 100000000ull
 
-enum phase { READ = 0, SENT, CLOCK, FLUSH, EOF_SENT, EOF_FLUSH, FINISHED };
+enum phase { READ = 0, SENT, CLOCK, FLUSH, EOF_SENT, EOF_FLUSH, FINISHED, BEGIN, SEND };
 
 int fos_ingress_replay_init(struct fos_ingress *g)
 {
@@ -223,12 +223,13 @@ static uint32_t read_phase(struct fos_ingress *g)
 {
 	struct fos_region_head *h = fos_box_head(&g->proc->box);
 
-	if (send_batch(g) > 0) {
-		g->priv->phase = SENT;
+	if (next_packet(g)) {
+		/* what waits since then counts its time from this batch, not from the last one */
+		if (g->pending.time_ns > h->clock_ns)
+			set_clock(g, g->pending.time_ns);
+		g->priv->phase = BEGIN;
 		return 1;
 	}
-	if (!g->at_end)
-		return 0; /* frames are on their way home */
 	fos_release32(&h->eof, 1);
 	set_clock(g, g->priv->batch_end + 1);
 	g->priv->phase = EOF_SENT;
@@ -244,9 +245,23 @@ uint32_t fos_ingress_replay(struct fos_ingress *g)
 	switch (g->priv->phase) {
 	case READ:
 		return done + read_phase(g);
+	case BEGIN:
+		if (clock_seen(p, clock) && rested(g, SEND))
+			return done + 1;
+		break;
+	case SEND:
+		/* 0: frames are on their way home */
+		if (send_batch(g) > 0) {
+			g->priv->phase = SENT;
+			return done + 1;
+		}
+		if (g->at_end && !g->has_pending)
+			g->priv->phase = READ;
+		break;
 	case SENT:
 		if (rested(g, CLOCK)) {
-			set_clock(g, g->priv->batch_end);
+			if (g->priv->batch_end > clock)
+				set_clock(g, g->priv->batch_end);
 			return done + 1;
 		}
 		break;
