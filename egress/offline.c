@@ -64,6 +64,7 @@ static void add(struct fos_egress *e, struct item it)
 
 void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
+	fos_frames_seg(e, frame)->flags |= FOS_SEG_WAITS;
 	add(e, (struct item){.number = e->number,
 			     .time_ns = e->time_ns,
 			     .flow = flow,
@@ -134,13 +135,14 @@ static void add_stash(struct fos_egress *e)
 
 	for (uint32_t i = 0; i < e->st->nr_stash; i++) {
 		const struct fos_desc *d = &e->st->stash[i];
-		bool last = d->kind == FOS_DESC_CLOSE || d->kind == FOS_DESC_FREE;
+		bool last = d->kind == FOS_DESC_CLOSE || d->kind == FOS_DESC_FREE ||
+			    d->kind == FOS_DESC_ACK;
 
 		if (d->frame < e->p->dir->nr_frames) {
 			number = fos_box_meta(&e->p->box, d->frame)->number;
 			time_ns = fos_box_meta(&e->p->box, d->frame)->time_ns;
 		}
-		/* what ends a flow comes after all of its packets */
+		/* what frees or ends something comes after all packets that leave */
 		add(e, (struct item){.number = last ? UINT64_MAX : number,
 				     .time_ns = time_ns,
 				     .stash = i});
@@ -160,10 +162,12 @@ static void do_item(struct fos_egress *e, const struct item *it)
 		e->time_ns = it->time_ns;
 	}
 	if (it->stash == FOS_NONE) {
-		const struct fos_seg *s = &e->segs[it->frame];
+		struct fos_seg *s = fos_frames_seg(e, it->frame);
 
-		if (s->state == FOS_SEG_RETAINED && s->flow == it->flow)
-			fos_emit_segment(e, it->flow, it->frame, false);
+		if (s->state != FOS_SEG_RETAINED || !(s->flags & FOS_SEG_WAITS))
+			return;
+		s->flags &= (uint8_t)~FOS_SEG_WAITS;
+		fos_emit_segment(e, it->flow, it->frame, false);
 		return;
 	}
 	/* what is to be resent may have left a moment ago: the sink has copied it by now */

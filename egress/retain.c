@@ -21,7 +21,8 @@ static void drop_first(struct fos_egress *e, struct fos_tcb *t)
 /* Offline nobody waits for a resend; what is kept must not starve the input. */
 static void bound(struct fos_egress *e, struct fos_tcb *t)
 {
-	if (e->p->offline && e->st->nr_retained > e->p->dir->nr_frames / 4 && t->nr_seg > 1)
+	if (e->p->offline && e->st->nr_retained > e->p->dir->nr_frames / 4 && t->nr_seg > 1 &&
+	    !(e->segs[t->seg_first].flags & FOS_SEG_WAITS))
 		drop_first(e, t);
 }
 
@@ -53,7 +54,7 @@ bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 	while (t->seg_first != FOS_NONE) {
 		const struct fos_seg *s = &e->segs[t->seg_first];
 
-		if (fos_retain_end(s) > t->una)
+		if (fos_retain_end(s) > t->una || s->flags & FOS_SEG_WAITS)
 			return false;
 		if (n++ == ACK_MAX)
 			return true;
