@@ -70,28 +70,38 @@ bool fos_seqmap_replace(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint
 	return true;
 }
 
-static void drop_first(struct fos_seqmap *m, struct fos_seqmap_pool *pool)
+/* The first nr runs, `last` being the last of them, become free as one chain: however many an
+ * acknowledgement covers, two records are touched. */
+static void drop_through(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint32_t last,
+			 uint32_t nr)
 {
-	uint32_t i = m->first;
-	struct fos_seqmap_node *n = &pool->node[i];
+	struct fos_seqmap_node *n = &pool->node[last];
+	uint32_t first = m->first;
 
 	m->lo_in = n->in + n->len;
 	m->lo_out = n->out + n->len;
 	m->first = n->next;
 	if (m->first == FOS_SEQMAP_NONE)
 		m->last = FOS_SEQMAP_NONE;
-	m->nr--;
+	m->nr -= nr;
 	touch(pool, pool->free, sizeof(*pool->free));
 	touch(pool, n, sizeof(*n));
 	n->next = pool->free->first;
-	pool->free->first = i;
-	pool->free->nr++;
+	pool->free->first = first;
+	pool->free->nr += nr;
 }
 
 void fos_seqmap_prune(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint64_t p)
 {
-	while (m->nr && pool->node[m->first].out + pool->node[m->first].len <= p)
-		drop_first(m, pool);
+	uint32_t i = m->first, last = FOS_SEQMAP_NONE, nr = 0;
+
+	while (nr < m->nr && pool->node[i].out + pool->node[i].len <= p) {
+		last = i;
+		i = pool->node[i].next;
+		nr++;
+	}
+	if (nr)
+		drop_through(m, pool, last, nr);
 	if (!m->nr && p >= m->open_out) {
 		m->lo_in = m->open_in;
 		m->lo_out = m->open_out;
@@ -100,8 +110,8 @@ void fos_seqmap_prune(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint64
 
 void fos_seqmap_clear(struct fos_seqmap *m, struct fos_seqmap_pool *pool)
 {
-	while (m->nr)
-		drop_first(m, pool);
+	if (m->nr)
+		drop_through(m, pool, m->last, m->nr);
 }
 
 /* below everything kept: the difference that held at the left edge goes on */
