@@ -138,7 +138,8 @@ static void routing_header(struct fos_parse *c, uint32_t off, uint32_t len)
 {
 	uint32_t type = c->frame[off + 2], left = c->frame[off + 3];
 
-	if (type == 0 || left)
+	/* used up, a header of any type is to be ignored (RFC 8200 4.4, RFC 5095 3) */
+	if (left)
 		c->m->flags |= FOS_PKT_SOURCE_ROUTE;
 	if (!left)
 		return;
