@@ -275,6 +275,9 @@ static void again(struct fos_egress *e, const struct fos_desc *d)
 
 	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
 		return;
+	/* a recorded packet that also brought new bytes stands for itself */
+	if (e->p->offline && d->frame == FOS_NONE)
+		return;
 	learn_again(e, t, d->frame);
 	f = &e->p->box.flows[d->flow];
 	if (d->pos > t->map.in || (d->pos == t->map.in && !(t->flags & FOS_TCB_FIN_SENT))) {

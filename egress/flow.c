@@ -31,6 +31,7 @@ struct run {
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
 	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
+	bool fin_here;      /* the newest piece in it brought the FIN */
 	bool blocked;       /* by the window */
 	bool again;         /* by anything else: look again */
 };
@@ -103,6 +104,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	}
 	r->number = r->t->number;
 	r->time_ns = r->t->time_ns;
+	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	if (!copying || r->template_of == pc->frame)
 		return;
 	r->template_of = pc->frame;
@@ -323,7 +325,8 @@ static void finish_run(struct run *r)
 	if (!fos_flow_skip(e, r->flow, fos_view_base(&r->view)))
 		r->again = true;
 	fin = !r->again && !r->blocked && fos_tcp_end_due(e, r->flow);
-	if (fin && r->b.frame != FOS_NONE) {
+	/* offline a FIN that came alone has its own place among the frames */
+	if (fin && r->b.frame != FOS_NONE && (!e->p->offline || r->fin_here)) {
 		flush(r, true, true);
 		r->t->flags |= FOS_TCB_FIN_SENT;
 	} else {
@@ -348,6 +351,8 @@ static void run_tcp(struct run *r)
 	uint64_t in = r->t->map.in, out = r->t->map.out;
 	uint32_t n = 0;
 
+	r->number = r->t->number;
+	r->time_ns = r->t->time_ns;
 	while (n < SPANS_PER_RUN && step(r))
 		n++;
 	if (n == SPANS_PER_RUN)

@@ -31,6 +31,9 @@ uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint
 			break;
 		if (fos_retain_end(s) <= lo || s->flags & FOS_SEG_IN_TX || too_soon(e, t, s))
 			continue;
+		/* in a capture a byte alone would read as a keep-alive */
+		if (e->p->offline && fos_retain_end(s) - s->pos <= 1)
+			continue;
 		if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1))
 			break; /* the sender, or our timer, asks again */
 		fos_emit_segment(e, flow, f, true);

@@ -26,10 +26,17 @@ static bool reusable(struct fos_egress *e, uint32_t frame, uint8_t flag, struct 
 	       (uint32_t)(h->m->payload_off - h->m->data_off) <= FOS_FRAME_SAVED_MAX - 24;
 }
 
-static void place(struct fos_egress *e, const struct fos_frame_meta *m)
+/* Offline: the place among the frames, never before what the flow has sent. */
+static void place(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
-	e->number = m->number;
-	e->time_ns = m->time_ns;
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	e->number = t->number;
+	e->time_ns = t->time_ns;
+	if (frame == FOS_NONE || fos_box_meta(&e->p->box, frame)->number < t->number)
+		return;
+	e->number = fos_box_meta(&e->p->box, frame)->number;
+	e->time_ns = fos_box_meta(&e->p->box, frame)->time_ns;
 }
 
 /* Frame for a FIN of its own: the packet that brought it, or a new one. */
@@ -38,14 +45,11 @@ static uint32_t fin_frame(struct fos_egress *e, uint32_t flow, uint32_t frame)
 	struct fos_header h;
 	struct fos_build b;
 
-	if (frame != FOS_NONE && reusable(e, frame, FOS_TH_FIN, &h)) {
-		place(e, h.m);
+	place(e, flow, frame);
+	if (frame != FOS_NONE && reusable(e, frame, FOS_TH_FIN, &h))
 		return frame;
-	}
-	if (frame != FOS_NONE) {
-		place(e, fos_box_meta(&e->p->box, frame));
+	if (frame != FOS_NONE)
 		fos_frames_put(e, frame);
-	}
 	if (!fos_build_tcp(e, flow, NULL, &b))
 		return FOS_NONE;
 	fos_build_end(e, &b, 0);
@@ -116,7 +120,7 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	if (frame == FOS_NONE)
 		return false; /* the reset is the other direction's */
 	t->flags |= FOS_TCB_RESET;
-	place(e, fos_box_meta(&e->p->box, frame));
+	place(e, flow, frame);
 	if (reusable(e, frame, FOS_TH_RST, &h)) {
 		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)));
 	} else {
