@@ -190,9 +190,10 @@ static bool end_hold(struct fos_window *w, uint64_t old_head)
 	struct fos_local *l = &pm->local[w->flow];
 	uint64_t *since = &pm->flows[w->flow].hold_since_ns;
 	uint64_t now = pm->p->now_ns, held = w->open_tail - w->head;
-	bool ended = w->fin && !w->again;
+	bool ended = w->fin;
 
-	if (w->pub.head >= FOS_POS_MAX || held == 0) {
+	/* what waits for room downstream, or for edit records, is not held by the PM */
+	if (w->pub.head >= FOS_POS_MAX || held == 0 || w->again) {
 		*since = 0;
 		return false;
 	}
