@@ -3,10 +3,12 @@
  * One per lane, sole writer of the classifier region: flow table, input TCBs, pieces.  A pass of
  * work() is one transaction: ring heads, positions and the ring to egress move together.
  *
- *	packet.c      a frame becomes a packet; which flow, or none
+ *	packet.c      a frame becomes a packet
+ *	admit.c       which flow it belongs to, and when a new one begins
  *	frag.c        IP fragments become a packet
- *	deliver.c     packet streams, the gate, and what follows the packet stages
- *	tcp_in.c      sequence numbers become stream positions (tcp_state.c: what a segment means)
+ *	deliver.c     packet streams, and what follows the packet stages (gate.c: what comes first)
+ *	tcp_in.c      sequence numbers become stream positions (tcp_state.c: what a segment means,
+ *	              tcp_side.c: what is known of one direction)
  *	reassembly.c  the OOSEQ queue
  *	progress.c    hints from PMs and egress: gate, packet stages, verdicts, reclaiming
  *	expire.c      time, closing, freeing

@@ -8,14 +8,9 @@
 #include "classifier/expire.h"
 #include "classifier/packet.h"
 #include "classifier/reassembly.h"
-#include "classifier/tcp_state.h"
-
-/* fos_flow.pass_pos_flags: notes on one direction, the classifier's own */
-#define NOTE_ACKED (1u << 0) /* last_ack is valid */
-#define NOTE_MD5 (1u << 1)   /* its SYN carried a signature */
+#include "classifier/tcp_side.h"
 
 #define PURE_ACK_SPAN (1 << 26) /* sequence numbers that a segment without bytes may be off */
-#define FLOW_SHARE 16u		/* of the packet region, for one flow while memory is short */
 
 struct input {
 	struct fos_classifier *c;
@@ -28,46 +23,7 @@ struct input {
 	struct fos_cls_conn *conn;
 };
 
-/* ------------------------------------------------------------------ the tables as numbers */
-
-void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side)
-{
-	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
-	const struct fos_shadow *s = fos_touch(c, flow);
-	uint32_t shift = f->wscale != 0xff && p->wscale != 0xff ? f->wscale : 0;
-
-	memset(side, 0, sizeof(*side));
-	side->syn = s->state & FOS_FLOW_ST_SYN;
-	side->fin = s->state & FOS_FLOW_ST_FIN;
-	side->acked = f->pass_pos_flags & NOTE_ACKED;
-	side->isn = f->isn;
-	side->nxt = f->isn + 1 + (uint32_t)s->app_tail + side->fin;
-	side->max = f->isn + 1 + (uint32_t)fos_reasm_end(c, flow) + 1;
-	side->last_ack = f->last_ack;
-	side->wnd = (uint32_t)f->last_wnd << shift;
-}
-
-/* How far the receiver's numbers lie from the sender's, by what editors have added and taken out:
- * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
-static uint32_t edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
-{
-	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
-	uint64_t shift = 0;
-
-	if (c->p->offline || pl->nr_editors == 0)
-		return 0;
-	for (uint32_t k = pl->nr_pkt_stages; k < pl->nr_stages; k++) {
-		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
-			struct fos_pm_pub pub;
-			uint32_t pm = pl->stage[k].pm[i];
-
-			if (c->dir->pm[pm].edits && fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
-			    fos_box_pub(c->box, pm, flow, gen, &pub))
-				shift += pub.out_head - pub.head;
-		}
-	}
-	return (uint32_t)shift;
-}
+/* ------------------------------------------------------------------ judging */
 
 static enum fos_tcp_action judge(struct input *in)
 {
@@ -81,7 +37,7 @@ static enum fos_tcp_action judge(struct input *in)
 
 	fos_tcp_side_of(in->c, in->flow, &own);
 	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
-	peer.max += edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
+	peer.max += fos_tcp_edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
 	return fos_tcp_judge(&conn, &own, &peer, &in->seg);
 }
 
@@ -96,7 +52,7 @@ static void refuse(struct input *in, uint32_t reason)
 static bool note_ack(struct input *in)
 {
 	struct fos_flow *f = in->f;
-	bool first = !(f->pass_pos_flags & NOTE_ACKED);
+	bool first = !(f->pass_pos_flags & FOS_NOTE_ACKED);
 	bool changed = first || f->last_ack != in->seg.ack || f->last_wnd != in->seg.wnd;
 
 	if (!(in->seg.flags & FOS_TCP_ACK))
@@ -104,7 +60,7 @@ static bool note_ack(struct input *in)
 	/* an older one that was overtaken says nothing */
 	if (!first && (int32_t)(in->seg.ack - f->last_ack) < 0)
 		return false;
-	f->pass_pos_flags |= NOTE_ACKED;
+	f->pass_pos_flags |= FOS_NOTE_ACKED;
 	f->last_ack = in->seg.ack;
 	f->last_wnd = in->seg.wnd;
 	f->last_tsval = in->seg.tsval;
@@ -145,7 +101,7 @@ static void take_syn(struct input *in)
 	f->ts_ok = in->seg.has_ts;
 	f->ts_recent = in->seg.tsval;
 	if (in->seg.md5)
-		f->pass_pos_flags |= NOTE_MD5;
+		f->pass_pos_flags |= FOS_NOTE_MD5;
 	in->s->state |= FOS_FLOW_ST_SYN;
 	pass_control(in);
 }
@@ -250,21 +206,6 @@ static void note_goodbye(struct input *in)
 	fos_save_conn(in->c, in->flow >> 1);
 	in->conn->flags &= (uint8_t)~FOS_CONN_GOODBYE;
 	fos_expire_publish_closed(in->c, in->flow >> 1, FOS_CLOSE_FIN);
-}
-
-/* Is memory so short that this flow has to wait?  Its peer resends; its acknowledgements count. */
-static bool over_quota(const struct input *in)
-{
-	const struct fos_classifier *c = in->c;
-	uint64_t used = c->cls->nr_pieces - (c->priv->fifo_tail - c->priv->fifo_head);
-	uint64_t held;
-
-	if (c->p->offline || used < c->cls->nr_frames / 2)
-		return false;
-	held = fos_acquire64(&c->box->outs[in->flow].pos[0]);
-	held = held < in->s->app_tail ? in->s->app_tail - held : 0;
-	return used >= c->cls->nr_frames / 4 * 3 ||
-	       held > (uint64_t)c->cls->nr_frames / FLOW_SHARE * 1024u;
 }
 
 /* Bytes [pos, pos+len) came before.  The frame, if there is one to give, goes home. */
@@ -425,7 +366,7 @@ static void take_segment(struct input *in)
 		announce_ack(in);
 		if (in->s->state & FOS_FLOW_ST_FIN)
 			after_fin(in, pos);
-		else if (over_quota(in))
+		else if (fos_tcp_over_quota(c, in->flow))
 			refuse(in, FOS_C_drop_no_frame);
 		else
 			take_data(in, pos);
@@ -467,7 +408,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	}
 	in.seg.len = pkt->l4_len - in.seg.header_len;
 	/* a signature is suspect unless the connection began with one */
-	if (in.f->pass_pos_flags & NOTE_MD5 || in.seg.flags & FOS_TCP_SYN)
+	if (in.f->pass_pos_flags & FOS_NOTE_MD5 || in.seg.flags & FOS_TCP_SYN)
 		in.seg.md5 = in.seg.md5 && in.seg.flags & FOS_TCP_SYN;
 	switch (judge(&in)) {
 	case FOS_TCP_DO_START:

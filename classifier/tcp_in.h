@@ -13,10 +13,6 @@
  * stages. */
 void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt);
 
-/* What the tables say of one direction. */
-struct fos_tcp_side;
-void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);
-
 /* Sets a connection up whose handshake was not seen, from one of its segments. */
 void fos_tcp_pick_up(struct fos_classifier *c, uint32_t flow, uint32_t seq, uint32_t ack);
 

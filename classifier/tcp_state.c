@@ -3,8 +3,16 @@
 
 #include <string.h>
 
-enum { OPT_END = 0, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_OK, OPT_TS = 8, OPT_MD5 = 19,
-       OPT_AO = 29 };
+enum tcp_option {
+	OPT_END = 0,
+	OPT_NOP,
+	OPT_MSS,
+	OPT_WSCALE,
+	OPT_SACK_OK,
+	OPT_TS = 8,
+	OPT_MD5 = 19,
+	OPT_AO = 29
+};
 
 #define MIN_WINDOW 65535
 

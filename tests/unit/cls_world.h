@@ -7,11 +7,9 @@
 #ifndef TESTS_UNIT_CLS_WORLD_H
 #define TESTS_UNIT_CLS_WORLD_H
 
-#include <netinet/in.h>
-
 #include "classifier/classifier.h"
 #include "ingress/parse.h"
-#include "shm/csum.h"
+#include "tests/unit/cls_craft.h"
 #include "tests/world.h"
 
 #define CW_DESCS 4096u
@@ -341,137 +339,6 @@ static inline bool cw_send(struct cls_world *t, const void *packet, uint32_t len
 	return true;
 }
 
-/* struct cw_ip - a packet to be crafted */
-struct cw_ip {
-	uint8_t src; /* last byte of 10.0.0.x / fd00::x */
-	uint8_t dst;
-	uint16_t sport;
-	uint16_t dport;
-	uint8_t proto;
-	bool v6;
-	uint16_t vlan; /* 0 = untagged */
-	/* TCP */
-	uint32_t seq;
-	uint32_t ack;
-	uint8_t flags;
-	uint16_t wnd;
-	/* fragments: offset and more */
-	uint32_t frag_off;
-	bool more;
-	uint32_t id;
-	bool bad_csum;
-};
-
-enum { CW_FIN = 1, CW_SYN = 2, CW_RST = 4, CW_PSH = 8, CW_ACK = 16 };
-
-static inline void cw_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void cw_be32(uint8_t *p, uint32_t v)
-{
-	cw_be16(p, v >> 16);
-	cw_be16(p + 2, v);
-}
-
-/* Transport header and payload with checksum; returns the length. */
-static inline uint32_t cw_l4(const struct cw_ip *ip, const void *data, uint32_t len, uint8_t *to)
-{
-	uint8_t a[32] = { 0 };
-	uint32_t head = ip->proto == IPPROTO_TCP ? 20 : 8, n;
-	uint64_t pseudo;
-
-	memset(to, 0, head);
-	cw_be16(to, ip->sport);
-	cw_be16(to + 2, ip->dport);
-	if (ip->proto == IPPROTO_TCP) {
-		cw_be32(to + 4, ip->seq);
-		cw_be32(to + 8, ip->ack);
-		to[12] = 5 << 4;
-		to[13] = ip->flags;
-		cw_be16(to + 14, ip->wnd ? ip->wnd : 65535);
-	} else if (ip->proto == IPPROTO_UDP) {
-		cw_be16(to + 4, head + len);
-	} else {
-		to[0] = 8; /* echo request */
-		to[1] = 0;
-		cw_be16(to + 4, ip->sport);
-	}
-	if (len)
-		memcpy(to + head, data, len);
-	n = head + len;
-	if (ip->v6) {
-		a[0] = a[16] = 0xfd;
-		a[15] = ip->src;
-		a[31] = ip->dst;
-		pseudo = fos_csum_pseudo6(a, a + 16, ip->proto, n);
-	} else {
-		a[0] = a[16] = 10;
-		a[3] = ip->src;
-		a[19] = ip->dst;
-		pseudo = ip->proto == IPPROTO_ICMP ?
-				 0 :
-				 fos_csum_pseudo4(a, a + 16, ip->proto, (uint16_t)n);
-	}
-	fos_csum_transport_set(pseudo, ip->proto, to, n);
-	if (ip->bad_csum)
-		to[n - 1] ^= 0x5a;
-	return n;
-}
-
-/* Link and IP header around bytes of IP payload; returns the length of the packet. */
-static inline uint32_t cw_wrap(const struct cw_ip *ip, const void *l4, uint32_t len, uint8_t *to)
-{
-	bool frag = ip->frag_off || ip->more;
-	uint8_t *p = to + 14;
-
-	memset(to, 0, 14);
-	to[5] = ip->dst;
-	to[11] = ip->src;
-	if (ip->vlan) {
-		cw_be16(to + 12, 0x8100);
-		cw_be16(to + 14, ip->vlan);
-		p += 4;
-	}
-	cw_be16(p - 2, ip->v6 ? 0x86dd : 0x0800);
-	if (ip->v6) {
-		uint32_t ext = frag ? 8 : 0;
-
-		memset(p, 0, 48);
-		p[0] = 0x60;
-		cw_be16(p + 4, len + ext);
-		p[6] = frag ? IPPROTO_FRAGMENT : ip->proto;
-		p[7] = 64;
-		p[8] = p[24] = 0xfd;
-		p[23] = ip->src;
-		p[39] = ip->dst;
-		p += 40;
-		if (frag) {
-			p[0] = ip->proto;
-			cw_be16(p + 2, ip->frag_off | ip->more);
-			cw_be32(p + 4, ip->id);
-			p += 8;
-		}
-	} else {
-		memset(p, 0, 20);
-		p[0] = 0x45;
-		cw_be16(p + 2, 20 + len);
-		cw_be16(p + 4, ip->id);
-		cw_be16(p + 6, ip->frag_off / 8 | (ip->more ? 0x2000 : 0));
-		p[8] = 64;
-		p[9] = ip->proto;
-		p[12] = p[16] = 10;
-		p[15] = ip->src;
-		p[19] = ip->dst;
-		fos_csum_ipv4_set(p, 20);
-		p += 20;
-	}
-	memcpy(p, l4, len);
-	return (uint32_t)(p - to) + len;
-}
-
 /* A whole packet from host `src` (1 is on port 0, all others on port 1). */
 static inline bool cw_packet(struct cls_world *t, const struct cw_ip *ip, const void *data,
 			     uint32_t len)
@@ -481,6 +348,23 @@ static inline bool cw_packet(struct cls_world *t, const struct cw_ip *ip, const 
 
 	n = cw_wrap(ip, l4, n, packet);
 	return cw_send(t, packet, n, ip->src == 1 ? 0 : 1);
+}
+
+/* PM `pm` publishes for a flow, and tells the classifier. */
+static inline void cw_pm_says(struct cls_world *t, uint32_t pm, uint32_t flow, uint64_t head,
+			      uint32_t flags, uint8_t verdict)
+{
+	struct fos_pm_flow *f = world_pm_flow(&t->w, pm, flow);
+	struct fos_pm_pub *p = &f->pub[(f->ver + 1) & 1u];
+
+	*p = f->pub[f->ver & 1u];
+	p->gen = t->w.box.flows[flow].gen;
+	p->head = p->out_head = head;
+	p->flags |= (uint16_t)flags;
+	p->verdict = verdict;
+	f->ver++;
+	cw_post(&t->pm_hint[pm], flow, p->gen);
+	cw_run(t);
 }
 
 /* ------------------------------------------------------------------ a TCP conversation */
@@ -523,11 +407,6 @@ static inline const char *cw_text(struct cls_world *t, uint32_t flow)
 		return "";
 	s->bytes[s->len] = 0;
 	return (const char *)s->bytes;
-}
-
-static inline uint64_t cw_frames_home(const struct cls_world *t)
-{
-	return t->nr_away;
 }
 
 #endif

@@ -1,0 +1,58 @@
+/* classifier/tcp_side.c - what the tables say of one direction, see tcp_side.h */
+#include "classifier/tcp_side.h"
+
+#include <string.h>
+
+#include "classifier/reassembly.h"
+
+#define FLOW_SHARE 16u /* of the packet region, for one flow while memory is short */
+
+void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side)
+{
+	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
+	const struct fos_shadow *s = fos_touch(c, flow);
+	uint32_t shift = f->wscale != 0xff && p->wscale != 0xff ? f->wscale : 0;
+
+	memset(side, 0, sizeof(*side));
+	side->syn = s->state & FOS_FLOW_ST_SYN;
+	side->fin = s->state & FOS_FLOW_ST_FIN;
+	side->acked = f->pass_pos_flags & FOS_NOTE_ACKED;
+	side->isn = f->isn;
+	side->nxt = f->isn + 1 + (uint32_t)s->app_tail + side->fin;
+	side->max = f->isn + 1 + (uint32_t)fos_reasm_end(c, flow) + 1;
+	side->last_ack = f->last_ack;
+	side->wnd = (uint32_t)f->last_wnd << shift;
+}
+
+uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	uint64_t shift = 0;
+
+	if (c->p->offline || pl->nr_editors == 0)
+		return 0;
+	for (uint32_t k = pl->nr_pkt_stages; k < pl->nr_stages; k++) {
+		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
+			struct fos_pm_pub pub;
+			uint32_t pm = pl->stage[k].pm[i];
+
+			if (c->dir->pm[pm].edits && fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
+			    fos_box_pub(c->box, pm, flow, gen, &pub))
+				shift += pub.out_head - pub.head;
+		}
+	}
+	return (uint32_t)shift;
+}
+
+bool fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow)
+{
+	uint64_t used = c->cls->nr_pieces - (c->priv->fifo_tail - c->priv->fifo_head);
+	uint64_t held, tail = fos_touch(c, flow)->app_tail;
+
+	if (c->p->offline || used < c->cls->nr_frames / 2)
+		return false;
+	held = fos_acquire64(&c->box->outs[flow].pos[0]);
+	held = held < tail ? tail - held : 0;
+	return used >= c->cls->nr_frames / 4 * 3 ||
+	       held > (uint64_t)c->cls->nr_frames / FLOW_SHARE * 1024u;
+}

@@ -1,0 +1,23 @@
+/* classifier/tcp_side.h - what the tables say of one direction of a TCP connection */
+#ifndef FOS_CLASSIFIER_TCP_SIDE_H
+#define FOS_CLASSIFIER_TCP_SIDE_H
+
+#include "classifier/batch.h"
+#include "classifier/tcp_state.h"
+
+/* fos_flow.pass_pos_flags: notes on one direction, the classifier's own */
+#define FOS_NOTE_ACKED (1u << 0) /* last_ack is valid */
+#define FOS_NOTE_MD5 (1u << 1)   /* its SYN carried a signature */
+
+/* One direction in numbers, for fos_tcp_judge(). */
+void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);
+
+/* How far the receiver's numbers lie from the sender's, by what editors have added and taken out:
+ * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
+uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
+
+/* Is memory so short that this flow's bytes have to wait?  Its peer resends; its acknowledgements
+ * count all the same. */
+bool fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow);
+
+#endif
