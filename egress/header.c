@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "shm/atomic.h"
 #include "shm/csum.h"
 
 #define TCP_MIN 20u
@@ -116,9 +117,9 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen)
 		s->number = h->m->number;
 		s->len = len;
 		/* the mark counts only with the copy behind it (a successor reads it) */
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		fos_barrier_compiler();
 		s->gen = gen;
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		fos_barrier_compiler();
 	}
 	if (h->csum)
 		memcpy(&h->sum, h->csum, 2);

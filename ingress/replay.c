@@ -1,9 +1,9 @@
 /* ingress/replay.c - a capture file as input: batches, each followed to its end
  *
  * A batch is at most 64 packets or 100 ms of capture time.  The clock moves to its first packet;
- * when all have seen that, the batch is sent; when the lane has come to rest the clock moves to the batch's last packet and timers run; when it rests again egress is
- * told to emit; then the next batch.  So what leaves depends on the capture alone, not on how the
- * processes were scheduled.
+ * when all have seen that, the batch is sent; when the lane has come to rest the clock moves to the
+ * batch's last packet and timers run; when it rests again egress is told to emit; then the next
+ * batch.  So what leaves depends on the capture alone, not on how the processes were scheduled.
  *
  * "At rest": every ring is empty.  Consumers move a head only after what the entry caused is
  * visible, and tails only grow, so if all tails read in a second pass equal the heads read in a

@@ -56,21 +56,21 @@ static struct egress_world W;
 
 /* ------------------------------------------------------------------ the sink */
 
-static int mem_open(void *ctx, struct fos_proc *p)
+static inline int mem_open(void *ctx, struct fos_proc *p)
 {
 	(void)ctx;
 	(void)p;
 	return 0;
 }
 
-static uint32_t mem_room(void *ctx, uint32_t port)
+static inline uint32_t mem_room(void *ctx, uint32_t port)
 {
 	(void)ctx;
 	(void)port;
 	return W.room;
 }
 
-static void mem_parse(struct out_packet *o)
+static inline void mem_parse(struct out_packet *o)
 {
 	/* parsed in place of a frame: metadata need a frame's head before the packet */
 	static uint8_t frame[FOS_FRAME_DATA_OFF + 2048];
@@ -95,7 +95,7 @@ static void mem_parse(struct out_packet *o)
 	o->wnd = ntohs(o->wnd);
 }
 
-static void mem_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t n)
+static inline void mem_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t n)
 {
 	(void)ctx;
 	for (uint32_t i = 0; i < n; i++) {
@@ -112,13 +112,13 @@ static void mem_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t
 	W.sent[port] += n;
 }
 
-static bool mem_kick(void *ctx)
+static inline bool mem_kick(void *ctx)
 {
 	(void)ctx;
 	return false;
 }
 
-static uint32_t mem_reap(void *ctx, uint32_t *frames, uint32_t max)
+static inline uint32_t mem_reap(void *ctx, uint32_t *frames, uint32_t max)
 {
 	uint32_t n = 0;
 
@@ -128,12 +128,12 @@ static uint32_t mem_reap(void *ctx, uint32_t *frames, uint32_t max)
 	return n;
 }
 
-static void mem_nothing(void *ctx)
+static inline void mem_nothing(void *ctx)
 {
 	(void)ctx;
 }
 
-static uint64_t mem_mark(void *ctx, uint32_t port)
+static inline uint64_t mem_mark(void *ctx, uint32_t port)
 {
 	(void)ctx;
 	return W.sent[port];
@@ -153,7 +153,7 @@ static const struct fos_sink_ops mem_ops = {
 
 /* ------------------------------------------------------------------ processes */
 
-static void attach_ring(const struct fos_dir_ring *r)
+static inline void attach_ring(const struct fos_dir_ring *r)
 {
 	const struct fos_dir *dir = W.w.dir;
 	uint8_t *src = W.w.box.region[dir->proc[r->producer].region].base;
@@ -177,7 +177,7 @@ static void attach_ring(const struct fos_dir_ring *r)
 }
 
 /* Starts egress, or starts it again over what a killed one left. */
-static void start_egress(void)
+static inline void start_egress(void)
 {
 	char err[256];
 
@@ -195,13 +195,13 @@ static void start_egress(void)
 	}
 }
 
-static void kill_egress(void)
+static inline void kill_egress(void)
 {
 	fos_proc_unbind(&W.p);
 	fos_egress_free(W.e);
 }
 
-static void init_flow(uint32_t i, bool v6)
+static inline void init_flow(uint32_t i, bool v6)
 {
 	struct fos_flow *f = world_flow(&W.w, i);
 	uint8_t a[16] = { 0 }, b[16] = { 0 };
@@ -226,7 +226,7 @@ static void init_flow(uint32_t i, bool v6)
 static uint32_t first_frame;
 
 /* `editor`: a PM that edits, at stage 0, publishing what the test says; else no PM at all. */
-static void world_start(bool editor, bool offline, bool v6)
+static inline void world_start(bool editor, bool offline, bool v6)
 {
 	uint32_t count;
 
@@ -248,13 +248,13 @@ static void world_start(bool editor, bool offline, bool v6)
 	start_egress();
 }
 
-static void world_stop(void)
+static inline void world_stop(void)
 {
 	kill_egress();
 	world_free(&W.w);
 }
 
-static void run(void)
+static inline void run(void)
 {
 	for (int i = 0; i < 8; i++) {
 		W.p.now_ns = W.now;
@@ -263,12 +263,12 @@ static void run(void)
 }
 
 /* Next packet that left, NULL: none. */
-static struct out_packet *next_out(void)
+static inline struct out_packet *next_out(void)
 {
 	return W.taken < W.nr_out ? &W.out[W.taken++ % MAX_OUT] : NULL;
 }
 
-static uint32_t frames_home(void)
+static inline uint32_t frames_home(void)
 {
 	for (int i = 0; i < 2; i++) {
 		uint64_t n = W.home[i].ring ? fos_ring_peek(&W.home[i]) : 0;
@@ -279,256 +279,6 @@ static uint32_t frames_home(void)
 		W.lost_home += (uint32_t)n;
 	}
 	return W.lost_home;
-}
-
-/* ------------------------------------------------------------------ classifier, PM, packets */
-
-static void put_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put_be32(uint8_t *p, uint32_t v)
-{
-	put_be16(p, v >> 16);
-	put_be16(p + 2, v & 0xffff);
-}
-
-/* A TCP packet of direction dir in a fresh frame, as ingress would hand it over. */
-static uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
-			    const void *payload, uint32_t len)
-{
-	static const uint64_t key[2] = { 1, 2 };
-	const struct fos_flow *f = &W.w.box.flows[dir];
-	uint32_t frame = W.next_frame++, at = 12, l3, opts = W.ts[dir] ? 12 : 0;
-	uint8_t *base = fos_box_frame(&W.w.box, frame), *k = base + FOS_FRAME_DATA_OFF, *t;
-	struct fos_frame_meta *m = fos_box_meta(&W.w.box, frame);
-	uint64_t pseudo;
-
-	memset(base, 0, FOS_FRAME_DATA_OFF + 128);
-	k[5] = (uint8_t)(dir ? 1 : 2);
-	k[11] = (uint8_t)(dir ? 2 : 1);
-	if (W.vlan) {
-		put_be16(k + at, 0x8100);
-		put_be16(k + at + 2, 5);
-		at += 4;
-	}
-	put_be16(k + at, W.v6 ? 0x86dd : 0x0800);
-	l3 = at + 2;
-	t = k + l3 + (W.v6 ? 40 : 20);
-	if (flags & SYN)
-		opts += 4;
-	if (W.v6) {
-		k[l3] = 0x60;
-		put_be16(k + l3 + 4, 20 + opts + len);
-		k[l3 + 6] = 6;
-		k[l3 + 7] = 61;
-		memcpy(k + l3 + 8, f->src, 16);
-		memcpy(k + l3 + 24, f->dst, 16);
-		pseudo = fos_csum_pseudo6(f->src, f->dst, 6, 20 + opts + len);
-	} else {
-		k[l3] = 0x45;
-		put_be16(k + l3 + 2, 40 + opts + len);
-		put_be16(k + l3 + 4, frame);
-		k[l3 + 6] = 0x40;
-		k[l3 + 8] = 61;
-		k[l3 + 9] = 6;
-		memcpy(k + l3 + 12, f->src + 12, 4);
-		memcpy(k + l3 + 16, f->dst + 12, 4);
-		fos_csum_ipv4_set(k + l3, 20);
-		pseudo = fos_csum_pseudo4(f->src + 12, f->dst + 12, 6, (uint16_t)(20 + opts + len));
-	}
-	put_be16(t, f->sport);
-	put_be16(t + 2, f->dport);
-	put_be32(t + 4, seq);
-	put_be32(t + 8, ack);
-	t[12] = (uint8_t)((20 + opts) / 4 << 4);
-	t[13] = flags;
-	put_be16(t + 14, wnd);
-	at = 20;
-	if (flags & SYN) {
-		memcpy(t + at, "\x02\x04\x03\xe8", 4); /* MSS 1000 */
-		at += 4;
-	}
-	if (W.ts[dir]) {
-		memcpy(t + at, "\x01\x01\x08\x0a", 4);
-		put_be32(t + at + 4, W.ts[dir]++);
-		put_be32(t + at + 8, W.ts[1 - dir]);
-	}
-	if (len)
-		memcpy(t + 20 + opts, payload, len);
-	if (W.partial) {
-		uint16_t c = fos_csum_fold(pseudo);
-
-		memcpy(t + 16, &c, 2);
-	} else {
-		fos_csum_transport_set(pseudo, 6, t, 20 + opts + len);
-	}
-	m->data_off = FOS_FRAME_DATA_OFF;
-	m->len = m->orig_len = (uint16_t)(t + 20 + opts + len - k);
-	m->link = FOS_LINK_ETHERNET;
-	m->port = (uint8_t)dir;
-	m->time_ns = W.now;
-	m->number = W.w.dir->offline ? frame - first_frame + 1 : 0;
-	m->next_frame = FOS_NONE;
-	fos_parse(base, m, key);
-	return frame;
-}
-
-static void send_desc(uint32_t kind, uint32_t dir, uint32_t frame, uint64_t pos, uint32_t len)
-{
-	struct fos_desc *d = fos_ring_slot(&W.descs, 0);
-
-	*d = (struct fos_desc){ .frame = frame,
-				.gen = ++W.gen,
-				.flow = dir,
-				.flow_gen = GEN,
-				.pos = pos,
-				.len = len,
-				.kind = (uint16_t)kind };
-	fos_ring_advance(&W.descs, 1);
-	fos_ring_commit(&W.descs);
-}
-
-static void hint(uint32_t dir)
-{
-	struct fos_hint *h = fos_ring_slot(&W.hints, 0);
-
-	*h = (struct fos_hint){ .flow = dir, .flow_gen = GEN };
-	fos_ring_advance(&W.hints, 1);
-	fos_ring_commit(&W.hints);
-}
-
-static uint32_t isn(uint32_t dir)
-{
-	return dir ? ISN1 : ISN0;
-}
-
-/* A segment without payload; positions count as seq - isn - 1. */
-static uint32_t control(uint32_t dir, uint8_t flags, uint64_t pos, uint64_t ack_pos, uint16_t wnd)
-{
-	uint32_t frame = make_packet(dir, flags, isn(dir) + 1 + (uint32_t)pos,
-				     isn(1 - dir) + 1 + (uint32_t)ack_pos, wnd, NULL, 0);
-
-	send_desc(FOS_DESC_TCP_CTL, dir, frame, 0, 0);
-	return frame;
-}
-
-static void append_piece(uint32_t dir, uint32_t frame, uint32_t len, uint16_t flags)
-{
-	struct fos_flow *f = world_flow(&W.w, dir);
-	uint32_t i = W.next_piece++;
-	struct fos_piece *p = world_piece(&W.w, i);
-
-	*p = (struct fos_piece){ .pos = f->app.tail,
-				 .frame = frame,
-				 .gen = ++W.gen,
-				 .off = fos_box_meta(&W.w.box, frame)->payload_off,
-				 .len = (uint16_t)len,
-				 .flow = dir,
-				 .flow_gen = GEN,
-				 .next = FOS_NONE,
-				 .number = fos_box_meta(&W.w.box, frame)->number,
-				 .flags = flags };
-	if (W.last_piece[dir] == FOS_NONE)
-		f->app.first = i;
-	else
-		world_piece(&W.w, W.last_piece[dir])->next = i;
-	W.last_piece[dir] = i;
-	f->app.tail += len;
-}
-
-/* A data segment in order. */
-static uint32_t data(uint32_t dir, const void *bytes, uint32_t len, uint64_t ack_pos)
-{
-	struct fos_flow *f = world_flow(&W.w, dir);
-	uint32_t frame = make_packet(dir, ACK | PSH, isn(dir) + 1 + (uint32_t)f->app.tail,
-				     isn(1 - dir) + 1 + (uint32_t)ack_pos, 5000, bytes, len);
-
-	append_piece(dir, frame, len, FOS_PIECE_WHOLE | FOS_PIECE_FIRST | FOS_PIECE_LAST);
-	hint(dir);
-	return frame;
-}
-
-static void fin(uint32_t dir, uint64_t ack_pos)
-{
-	struct fos_flow *f = world_flow(&W.w, dir);
-	uint32_t frame = make_packet(dir, ACK | FIN, isn(dir) + 1 + (uint32_t)f->app.tail,
-				     isn(1 - dir) + 1 + (uint32_t)ack_pos, 5000, NULL, 0);
-
-	append_piece(dir, frame, 0, FOS_PIECE_FIN);
-	f->fin_pos = f->app.tail;
-	f->state |= FOS_FLOW_ST_FIN;
-	hint(dir);
-}
-
-/* The PM's view of a flow: the edits so far, then everything up to `head` released. */
-static struct fos_pm_pub pubs[2];
-
-static void edit(uint32_t dir, uint64_t pos, uint64_t del, const char *ins)
-{
-	struct fos_pm_pub *pub = &pubs[dir];
-	uint32_t i = W.next_edit++;
-	uint32_t n = (uint32_t)strlen(ins);
-
-	*world_edit(&W.w, 0, i) = (struct fos_edit){
-		.pos = pos,
-		.out_pos = pub->out_head + (pos - pub->head),
-		.del = del,
-		.ins = n,
-		.flow = dir,
-		.flow_gen = GEN,
-		.nr = pub->edits + 1,
-		.next = FOS_NONE,
-	};
-	memcpy(world_insert(&W.w, 0, i), ins, n);
-	if (pub->edits)
-		world_edit(&W.w, 0, pub->edit_last)->next = i;
-	else
-		pub->edit_first = i;
-	pub->edit_last = i;
-	pub->edits++;
-	pub->out_head += pos - pub->head + n;
-	pub->head = pos + del;
-}
-
-static void release_to(uint32_t dir, uint64_t head)
-{
-	struct fos_pm_flow *f = world_pm_flow(&W.w, 0, dir);
-	struct fos_pm_pub *pub = &pubs[dir];
-
-	pub->out_head += head - pub->head;
-	pub->head = head;
-	pub->gen = GEN;
-	f->pub[(f->ver + 1) & 1] = *pub;
-	f->ver++;
-	hint(dir);
-}
-
-static void acked(uint32_t dir, uint64_t ack_pos, uint16_t wnd)
-{
-	send_desc(FOS_DESC_ACK, dir, FOS_NONE,
-		  (uint64_t)wnd << 32 | (uint32_t)(isn(1 - dir) + 1 + (uint32_t)ack_pos), 0);
-}
-
-/* SYN, SYN+ACK, ACK; what leaves is taken away. */
-static void handshake(void)
-{
-	uint32_t frame;
-
-	memset(pubs, 0, sizeof(pubs));
-	frame = make_packet(0, SYN, ISN0, 0, 60000, NULL, 0);
-	world_flow(&W.w, 0)->state = FOS_FLOW_ST_SYN;
-	send_desc(FOS_DESC_TCP_CTL, 0, frame, 0, 0);
-	run();
-	frame = make_packet(1, SYN | ACK, ISN1, ISN0 + 1, 60000, NULL, 0);
-	world_flow(&W.w, 1)->state = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
-	world_flow(&W.w, 0)->state |= FOS_FLOW_ST_ESTABLISHED;
-	send_desc(FOS_DESC_TCP_CTL, 1, frame, 0, 0);
-	run();
-	control(0, ACK, 0, 0, 60000);
-	run();
 }
 
 #endif

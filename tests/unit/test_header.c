@@ -1,0 +1,223 @@
+/* Headers of packets that are sent on: each field translated, options in place, checksums right
+ * whatever the packet looked like; doing it again gives the same bytes. */
+#include "tests/tap.h"
+#include "tests/unit/packet.h"
+
+#include "egress/header.h"
+
+struct shape {
+	bool v6, vlan, partial;
+	uint32_t opt; /* bytes of TCP options */
+	const char *name;
+};
+
+static uint8_t options[40];
+
+static uint64_t tcp_pseudo(bool v6, uint32_t n)
+{
+	return v6 ? fos_csum_pseudo6(src6, dst6, TCP, n) :
+		    fos_csum_pseudo4(src4, dst4, TCP, (uint16_t)n);
+}
+
+/* Ethernet, perhaps a tag, IP, TCP with options, `n` bytes of payload; parsed. */
+static void packet(const struct shape *s, const char *payload, uint32_t n)
+{
+	uint32_t total = 20 + s->opt + n;
+	uint16_t c;
+
+	start();
+	zeros(12);
+	if (s->vlan) {
+		put16(0x8100);
+		put16(5);
+	}
+	put16(s->v6 ? 0x86dd : 0x0800);
+	l3 = len;
+	if (s->v6) {
+		put("\x60\0\0\0", 4);
+		put16(total);
+		put8(TCP);
+		put8(64);
+		put(src6, 16);
+		put(dst6, 16);
+	} else {
+		put("\x45\0", 2);
+		put16(20 + total);
+		put("\x12\x34\x40\0\x40\x06\0\0", 8);
+		put(src4, 4);
+		put(dst4, 4);
+		fos_csum_ipv4_set(frame + AT + l3, 20);
+	}
+	l4 = len;
+	put16(1000);
+	put16(80);
+	put("\0\0\0\1\0\0\0\2", 8);
+	put8((20 + s->opt) / 4 << 4);
+	put8(FOS_TH_ACK | FOS_TH_PSH);
+	put16(500);
+	zeros(4);
+	put(options, s->opt);
+	put(payload, n);
+	if (s->partial) {
+		c = fos_csum_fold(tcp_pseudo(s->v6, total));
+		memcpy(frame + AT + l4 + 16, &c, 2);
+	} else {
+		fos_csum_transport_set(tcp_pseudo(s->v6, total), TCP, frame + AT + l4, total);
+	}
+	memset(&m, 0, sizeof(m));
+	m.data_off = AT;
+	m.len = m.orig_len = (uint16_t)len;
+	m.link = FOS_LINK_ETHERNET;
+	m.time_ns = 17;
+	fos_parse(frame, &m, key);
+	memcpy(frame, &m, sizeof(m));
+}
+
+static bool sound(void)
+{
+	struct fos_frame_meta again = { .data_off = AT, .len = (uint16_t)len,
+					.orig_len = (uint16_t)len, .link = FOS_LINK_ETHERNET };
+
+	fos_parse(frame, &again, key);
+	return again.csum == FOS_CSUM_VALID && !(again.flags & (FOS_PKT_IP_BAD | FOS_PKT_L4_BAD));
+}
+
+static bool shift_sack(void *ctx, uint32_t *left, uint32_t *right)
+{
+	if (*left == 666)
+		return false;
+	*left += *(uint32_t *)ctx;
+	*right += *(uint32_t *)ctx;
+	return true;
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void translate(const struct fos_header_tcp *w, const struct fos_rewrite *rw)
+{
+	struct fos_header h;
+
+	if (!fos_header_open(&h, frame, sizeof(frame)) || !fos_header_restore(&h, 3)) {
+		ok(false, "the header opens");
+		return;
+	}
+	fos_header_tcp(&h, w);
+	if (rw)
+		fos_header_rewrite(&h, rw);
+	fos_header_finish(&h);
+}
+
+static void test_shape(const struct shape *s)
+{
+	struct fos_header_tcp w = { .seq = 0xfffffff0, .ack = 0x80000001, .wnd = 77,
+				    .set = FOS_TH_FIN, .clear = FOS_TH_PSH };
+	struct fos_rewrite rw = { .src = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 9 },
+				  .dst = { 0xfd, [15] = 99 }, .sport = 4242, .dport = 8080,
+				  .ttl = 9, .dscp = 46,
+				  .mask = FOS_RW_SRC_ADDR | FOS_RW_DST_ADDR | FOS_RW_SRC_PORT |
+					  FOS_RW_DST_PORT | FOS_RW_TTL | FOS_RW_DSCP };
+	uint8_t once[256];
+	uint8_t *t = frame + AT;
+
+	packet(s, "odd", 3);
+	t += l4;
+	translate(&w, NULL);
+	ok(be32(t + 4) == 0xfffffff0 && be32(t + 8) == 0x80000001 && t[15] == 77 &&
+		   t[13] == (FOS_TH_ACK | FOS_TH_FIN),
+	   "%s: sequence, acknowledgement, window and flags are set", s->name);
+	ok(sound(), "%s: the checksum is right", s->name);
+	ok(memcmp(t + 20 + s->opt, "odd", 3) == 0, "%s: the payload is untouched", s->name);
+	memcpy(once, frame + AT, len);
+	w.seq = 1234;
+	translate(&w, &rw);
+	ok(sound(), "%s: with addresses and ports rewritten too", s->name);
+	ok(t[0] == 4242 >> 8 && t[1] == (4242 & 255), "%s: and they are", s->name);
+	w.seq = 0xfffffff0;
+	translate(&w, NULL);
+	ok(memcmp(once, frame + AT, len) == 0,
+	   "%s: from the kept headers again, the first result comes out", s->name);
+}
+
+static void test_options(void)
+{
+	static const struct shape s = { .opt = 32, .name = "options" };
+	uint32_t by = 1000;
+	struct fos_header_tcp w = { .with_ts = true, .tsval = 7777, .sack = shift_sack, .ctx = &by };
+	struct fos_header_options o;
+	struct fos_header h;
+	const uint8_t *p;
+
+	/* timestamps, then two SACK blocks of which one goes: NOP NOP TS, NOP NOP SACK */
+	memset(options, 0, sizeof(options));
+	memcpy(options, "\1\1\10\12\0\0\0\5\0\0\0\6\1\1\5\22", 16);
+	options[18] = 2; /* 666 = 0x29a */
+	options[19] = 0x9a;
+	options[27] = 50;
+	options[31] = 60;
+	packet(&s, "x", 1);
+	translate(&w, NULL);
+	p = frame + AT + l4 + 20;
+	ok(be32(p + 4) == 7777 && be32(p + 8) == 6, "TSval is replaced, TSecr stays");
+	ok(p[15] == 10 && be32(p + 16) == 1050 && be32(p + 20) == 1060,
+	   "a block is translated, another left out");
+	ok(memcmp(p + 24, "\1\1\1\1\1\1\1\1", 8) == 0, "and its place filled with NOPs");
+	ok(sound(), "with a right checksum");
+	fos_header_open(&h, frame, sizeof(frame));
+	fos_header_options(&h, &o);
+	ok(o.has_ts && o.tsval == 7777 && o.has_sack && !o.sack_ok && o.mss == 0,
+	   "the options read back");
+	memcpy(options, "\2\4\5\264\3\3\7\4\2\1\1\0", 12);
+	packet(&(struct shape){ .opt = 12 }, "", 0);
+	fos_header_open(&h, frame, sizeof(frame));
+	fos_header_options(&h, &o);
+	ok(o.mss == 1460 && o.wscale == 7 && o.sack_ok && !o.has_ts, "those of a SYN too");
+	memset(options, 0, sizeof(options));
+}
+
+static void test_refusals(void)
+{
+	static const struct shape s = { .name = "refusals" };
+	struct fos_frame_meta bad;
+	struct fos_header h;
+
+	packet(&s, "abc", 3);
+	memcpy(&bad, frame, sizeof(bad));
+	bad.len = 4000;
+	memcpy(frame, &bad, sizeof(bad));
+	ok(!fos_header_open(&h, frame, sizeof(frame)), "a length beyond the frame is refused");
+	bad = m;
+	bad.payload_len = 900;
+	memcpy(frame, &bad, sizeof(bad));
+	ok(!fos_header_open(&h, frame, sizeof(frame)), "payload beyond the packet is refused");
+	bad = m;
+	bad.l4_off = (uint16_t)(bad.l3_off + 4);
+	memcpy(frame, &bad, sizeof(bad));
+	ok(!fos_header_open(&h, frame, sizeof(frame)), "a TCP header inside the IP header is refused");
+	bad = m;
+	bad.data_off = 100;
+	memcpy(frame, &bad, sizeof(bad));
+	ok(!fos_header_open(&h, frame, sizeof(frame)), "a packet over the frame's head is refused");
+}
+
+int main(void)
+{
+	static const struct shape shapes[] = {
+		{ .name = "IPv4" },
+		{ .v6 = true, .name = "IPv6" },
+		{ .vlan = true, .name = "IPv4, VLAN" },
+		{ .v6 = true, .vlan = true, .opt = 12, .name = "IPv6, VLAN, options" },
+		{ .partial = true, .name = "IPv4, partial checksum" },
+		{ .v6 = true, .partial = true, .opt = 40, .name = "IPv6, partial, 40 bytes of options" },
+	};
+
+	tap_plan(0);
+	memset(options, 1, sizeof(options));
+	for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		test_shape(&shapes[i]);
+	test_options();
+	test_refusals();
+	return done();
+}
