@@ -192,6 +192,7 @@ static void learn_socket(struct fos_keeper *k)
 int fos_keeper_adopt(struct fos_keeper *k)
 {
 	struct shelf s = {0};
+	bool over;
 	int dir;
 
 	s.nr = fos_notify_kept(&s.fd);
@@ -211,16 +212,22 @@ int fos_keeper_adopt(struct fos_keeper *k)
 		visit(take, &s, &k->port[i].promisc, "promisc.%u", i, 0);
 		s.missing = missing; /* not every port has one */
 	}
-	if (s.missing == 0 && reopen_regions(k) == 0) {
+	/* one that was told to stop is over: the manager restarts the whole box */
+	over = fos_relaxed32(&k->dir->stopping) != 0;
+	if (!over && s.missing == 0 && reopen_regions(k) == 0) {
 		clear(&s, false);
 		share_maps(k);
 		learn_socket(k);
 		return 1;
 	}
-	fos_log(FOS_LOG_WARN, "%u descriptors of the last box are missing: starting anew",
-		s.missing);
+	if (!over)
+		fos_log(FOS_LOG_WARN, "%u descriptors of the last box are missing: starting anew",
+			s.missing);
+	for (uint32_t i = 0; i < k->dir->nr_ports; i++)
+		visit(give_up, NULL, &k->port[i].promisc, "promisc.%u", i, 0);
 	visit_all(k, give_up, NULL);
 	clear(&s, true);
+	fos_notify_barrier(); /* the last of the old program and sockets are the manager's */
 	k->dir = NULL;
 	return 0;
 }

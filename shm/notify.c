@@ -1,8 +1,10 @@
 /* shm/notify.c - see notify.h */
+#define _GNU_SOURCE
 #include "shm/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -92,6 +94,23 @@ int fos_notify_keep(const char *name, int fd)
 int fos_notify_forget(const char *name)
 {
 	return fos_notify("FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+/* The manager closes what comes with the message when it has read it; then our end hangs up. */
+void fos_notify_barrier(void)
+{
+	static const char text[] = "BARRIER=1";
+	struct pollfd p;
+	int end[2], rc;
+
+	if (pipe2(end, O_CLOEXEC) < 0)
+		return;
+	rc = send_text(text, sizeof(text) - 1, end[1]);
+	close(end[1]);
+	p = (struct pollfd){.fd = end[0]};
+	if (rc > 0)
+		poll(&p, 1, 5000);
+	close(end[0]);
 }
 
 static void copy_name(struct fos_notify_fd *f, const char **names)

@@ -19,6 +19,9 @@ int fos_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fos_notify_keep(const char *name, int fd);
 int fos_notify_forget(const char *name);
 
+/* Waits (at most 5 s) until the manager has acted on all that was sent before. */
+void fos_notify_barrier(void);
+
 /* Descriptors that the manager handed back at the start. */
 struct fos_notify_fd {
 	int fd;
