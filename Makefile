@@ -248,6 +248,7 @@ install: all
 	install -m 644 pmhost/pm.h $(D)/include/flowos
 	ln -sf ../pm.h $(D)/include/flowos/pmhost/pm.h
 	install -m 644 $(wildcard README.md LICENSE) $(DOC)
+	install -m 644 deploy/systemd/README.md $(DOC)/systemd.md
 	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples
 	install -m 644 deploy/systemd/flowos.sysusers $(D)/lib/sysusers.d/flowos.conf
 	@for f in $(UNITS); do echo "$(D)/lib/systemd/system/$${f##*/}"; \

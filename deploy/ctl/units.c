@@ -138,18 +138,26 @@ static void list_enabled(const char *root, struct list *l)
 		closedir(d);
 }
 
-/* systemctl VERB [--root ROOT] UNIT...; nothing to do without units. */
+/* systemctl VERB [--root ROOT] UNIT...; nothing to do without units.  A running instance that is no
+ * longer needed is stopped as well: restarting the target would start it again. */
 static int systemctl(const char *verb, const char *root, const struct list *l)
 {
 	extern char **environ;
-	const char *argv[FOS_MAX_PROCS + 6] = {"systemctl", "--quiet", "--root", root, verb};
-	uint32_t n = 5;
+	const char *argv[FOS_MAX_PROCS + 6] = {"systemctl", "--quiet", verb};
+	bool running = !strcmp(root, "/") && access("/run/systemd/system", F_OK) == 0;
 	char *copy[FOS_MAX_PROCS + 6];
+	uint32_t n = 3;
 	pid_t pid;
 	int status = 0, rc;
 
 	if (l->nr == 0)
 		return 0;
+	if (!running) {
+		argv[n++] = "--root";
+		argv[n++] = root;
+	} else if (!strcmp(verb, "disable")) {
+		argv[n++] = "--now";
+	}
 	for (uint32_t i = 0; i < l->nr; i++)
 		argv[n++] = l->name[i];
 	/* posix_spawnp() does not write through its argument, for all that its type says */

@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Installed and run by a real systemd in a container: traffic flows, every unit is killed under
+# load, a hung PM is killed by its watchdog, and stopping leaves nothing.
+. "$(dirname "$0")/lib.sh"
+. tests/net/systemd/container.sh
+trap 'sd_stop; net_cleanup' EXIT
+why=$(sd_lacks)
+[ -z "$why" ] || skip_all "$why"
+need_topo
+D=$NET_TMP
+INST=$D/inst
+
+# ---- installing ------------------------------------------------------------------------------
+
+need "make install" make -s B="$B" install DESTDIR="$INST"
+# A slow reader makes the server stop anywhere, also inside a needle: the PM is to await the rest.
+pipeline web '"tcp port 80"' '{ pm: web, file: /usr/lib/flowos/pm/replace.so, hold: { time: 60s },
+          options: { find: "needle", with: "haystack" } }' \
+	'{ pm: digest, options: { file: streams.tsv } }' | box_config "$D/box.yaml"
+sed 's,run_dir: .*,run_dir: /run/flowos,' "$D/box.yaml" >"$INST/etc/flowos/flowos.yaml"
+cp "$INST/etc/flowos/flowos.yaml" "$D/before"
+check "once more" make -s B="$B" install DESTDIR="$INST"
+check "the configuration is left alone" cmp "$D/before" "$INST/etc/flowos/flowos.yaml"
+for f in "$INST"/usr/lib/systemd/system/flowos-*.service; do
+	check "${f##*/} is exposed less than 3.0" \
+		systemd-analyze security --offline=true --threshold=30 --no-pager "$f"
+done
+if ! sd_boot "$INST"; then
+	tail -n 5 "$D/systemd.log" | sed 's/^/# /'
+	skip_all 'no systemd container boots on this machine, see above'
+fi
+UNITS=$(in_sd flowosctl units)
+is "$(echo "$UNITS" | tr '\n' ' ')" "flowos-ingress@ingress.lan.0.service $(
+	)flowos-ingress@ingress.wan.0.service flowos-classifier@classifier.0.service $(
+	)flowos-pm@pm.web.0.service flowos-pm@pm.digest.0.service $(
+	)flowos-egress@egress.0.service " "flowosctl units names one unit per process"
+need "flowosctl enable" in_sd flowosctl enable
+check "daemon-reload" in_sd systemctl daemon-reload
+is "$(in_sd systemctl show -P Wants flowos.target | tr ' ' '\n' | sort | tr '\n' ' ')" \
+	"$(printf '%s\n' "$UNITS" flowos-keeper.service flowos-traffic.service | sort | tr '\n' ' ')" \
+	"flowos.target wants them"
+# shellcheck disable=SC2086 # names
+is "$(in_sd systemd-analyze verify --man=no flowos.target $UNITS 2>&1)" "" \
+	"systemd-analyze verify has nothing to say"
+
+# ---- running ---------------------------------------------------------------------------------
+
+mkdir "$D/www"
+seq -f 'line %.0f has a needle in it' 300000 >"$D/www/text"
+sed 's/needle/haystack/' "$D/www/text" >"$D/want"
+start_nginx "$D/www" || skip_all "nginx does not start"
+# shellcheck disable=SC2317,SC2329 # called by need
+start_target() { in_sd timeout 60 systemctl start flowos.target; }
+# shellcheck disable=SC2086,SC2317,SC2329 # names; called by check
+all_are() { # state
+	local states
+	states=$(in_sd systemctl is-active flowos-keeper flowos-traffic $UNITS | sort | uniq -c | xargs)
+	[ "$states" = "8 $1" ] || { echo "$states"; return 1; }
+}
+say_journal() { in_sd journalctl -q --no-pager -o cat -n 40 -u 'flowos*' | sed 's/^/# /'; }
+before=$NR_FAILED
+check "systemctl start flowos.target" start_target
+check "eight units are active, packets are taken" all_are active
+if [ "$NR_FAILED" != "$before" ]; then
+	say_journal
+	finish
+fi
+
+fetch_right() { # sentence
+	rm -f "$D/got"
+	FETCH_S=20 fetch "http://$SERVER/open/text" "$D/got"
+	same_file "$D/got" "$D/want" "$1"
+}
+fetch_right "the edited bytes are right"
+status() { # name: of the main process of a unit
+	in_sd grep "^$2:" "/proc/$(in_sd systemctl show -P MainPID "$1")/status" |
+		cut -f 2- | tr '\t' ' '
+}
+PM=flowos-pm@pm.web.0.service
+for u in $UNITS; do
+	is "$(status "$u" CapPrm) $(status "$u" NoNewPrivs) $(status "$u" Seccomp)" \
+		"0000000000000000 1 2" "$u has no capability, can gain none, is filtered"
+done
+is "$(for u in flowos-keeper $UNITS; do status "$u" Uid | cut -d' ' -f1; done | sort -u | wc -l)" \
+	5 "keeper, ingress, classifier, PMs and egress are five users"
+is "$(in_sd sh -c "nsenter -t $(in_sd systemctl show -P MainPID "$PM") -n ip -br link" | wc -l)" 1 \
+	"a PM sees no network but its own loopback"
+
+# ---- killing ---------------------------------------------------------------------------------
+
+restarts() { in_sd systemctl show -P NRestarts "$1"; }
+back() { # unit, restarts before
+	[ "$(restarts "$1")" -gt "$2" ] && [ "$(in_sd systemctl is-active "$1")" = active ]
+}
+kill_one() { # unit, signal
+	local n
+	n=$(restarts "$1")
+	in_sd systemctl kill -s "$2" --kill-who=main "$1"
+	wait_for 200 back "$1" "$n"
+}
+
+# There is always a transfer under way; slowly, so that one lasts for several kills.
+transfers=0 broken=0
+transfer() {
+	in_client curl -s -S --max-time 60 --limit-rate 2M -o "$D/slow" "http://$SERVER/open/text" &
+	curl=$!
+}
+settle() {
+	wait $curl && cmp -s "$D/slow" "$D/want" || broken=$((broken + 1))
+	transfers=$((transfers + 1))
+}
+disturb() { # sentence, command...
+	kill -0 $curl 2>/dev/null || { settle; transfer; }
+	check "$@"
+}
+transfer
+for u in flowos-keeper.service $UNITS; do
+	disturb "killed, $u comes back" kill_one "$u" KILL
+done
+disturb "systemctl restart of the keeper" in_sd systemctl restart flowos-keeper
+disturb "systemctl restart of a PM" in_sd systemctl restart "$PM"
+disturb "a PM that hangs is killed by its watchdog" kill_one "$PM" STOP
+settle
+is "$broken" 0 "the transfers meanwhile ended well, with the right bytes"
+echo "# $transfers transfers"
+check "eight units are active" all_are active
+fetch_right "after all of that the edited bytes are right"
+status_json() { in_sd flowosctl status -o json | "$PYTHON" -c "import json,sys
+s = json.load(sys.stdin)
+print($1)"; }
+is "$(status_json "s['counters'].get('pm_rules_broken')")" 0 "no value of a PM was refused"
+at_least "$(in_sd cat /var/lib/flowos/pm.digest.0/streams.tsv | wc -l)" 2 \
+	"a PM wrote to its own directory"
+
+# ---- stopping --------------------------------------------------------------------------------
+
+# The target goes first, its parts follow: systemctl does not wait for them.
+# shellcheck disable=SC2317,SC2329 # called by check
+stop_target() {
+	in_sd systemctl stop flowos.target && wait_for 300 all_are inactive
+}
+check "systemctl stop flowos.target" stop_target
+check "eight units are inactive, none has failed" all_are inactive
+is "$(in_sd ps -eo comm= | grep -c '^flowos')" 0 "no process is left"
+check "nor the run directory" in_sd test ! -e /run/flowos
+is "$(in_box ip -d link show lan | grep -c xdp)" 0 "nor the XDP program"
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/www/text" "the bridge carries the bytes as they are"
+check "it starts again" start_target
+fetch_right "and edits again"
+
+# ---- another configuration -------------------------------------------------------------------
+
+grep -v digest "$D/before" >"$SD_ROOT/etc/flowos/flowos.yaml"
+check "without digest, enable again" in_sd flowosctl enable
+check "daemon-reload, again" in_sd systemctl daemon-reload
+check "systemctl restart flowos.target" in_sd timeout 60 systemctl restart flowos.target
+is "$(status_json "' '.join(sorted(p['name'] for p in s['processes'] if p['pid']))" | xargs)" \
+	"classifier.0 egress.0 ingress.lan.0 ingress.wan.0 keeper web" \
+	"the new box has one PM"
+is "$(in_sd systemctl is-active flowos-pm@pm.digest.0.service)" inactive "digest's unit has stopped"
+fetch_right "and the bytes are right"
+check "and stops again" stop_target
+[ "$NR_FAILED" = 0 ] || say_journal
+finish
