@@ -66,8 +66,8 @@ sd_boot() { # installed tree
 		exec systemd-nspawn --quiet --directory="$SD_ROOT" --machine="$NET-systemd" \
 			--overlay-ro="$1/usr:/usr:/usr" --register=no $opt \
 			--network-namespace-path="/run/netns/$NET-box" \
-			--capability=$cap --system-call-filter=bpf --resolv-conf=off --timezone=off --console=pipe \
-			--boot
+			--capability=$cap --system-call-filter=bpf \
+			--resolv-conf=off --timezone=off --console=pipe --boot
 	) >"$NET_TMP/systemd.log" 2>&1 </dev/null &
 	SD_PID=$!
 	wait_for 300 sd_up_or_dead
