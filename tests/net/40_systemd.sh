@@ -3,9 +3,9 @@
 # load, a hung PM is killed by its watchdog, and stopping leaves nothing.
 . "$(dirname "$0")/lib.sh"
 . tests/net/systemd/container.sh
-trap 'sd_stop; net_cleanup' EXIT
 why=$(sd_lacks)
 [ -z "$why" ] || skip_all "$why"
+trap 'sd_stop; net_cleanup' EXIT
 need_topo
 D=$NET_TMP
 INST=$D/inst
