@@ -7,12 +7,14 @@
  *   options:
  *     file: count.tsv      default: standard output
  *
- * One line per flow when it ends, tab-separated: src sport dst dport protocol packets bytes.
+ * One line per flow when it ends, tab-separated: src sport dst dport protocol packets bytes; the
+ * protocol is tcp, udp, icmp, icmp6 or a number.
  * "total" lines at an orderly stop: flows, packets and bytes.
  */
 #include "pmhost/pm.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 struct count {
 	uint64_t packets;
@@ -45,13 +47,30 @@ static void on_data(struct fos_window *w)
 	fos_release_all(w);
 }
 
+static const char *proto_text(uint8_t proto, char number[4])
+{
+	switch (proto) {
+	case 1:
+		return "icmp";
+	case 6:
+		return "tcp";
+	case 17:
+		return "udp";
+	case 58:
+		return "icmp6";
+	default:
+		snprintf(number, 4, "%u", proto);
+		return number;
+	}
+}
+
 static void on_close(struct fos_window *w, uint32_t why)
 {
 	struct fos_instance *pm = fos_pm_of(w);
 	const struct fos_flow_info *f = fos_flow(w);
 	const struct count *c = fos_ctx(w);
 	struct totals *t;
-	char src[FOS_ADDRESS_TEXT], dst[FOS_ADDRESS_TEXT];
+	char src[FOS_ADDRESS_TEXT], dst[FOS_ADDRESS_TEXT], number[4];
 
 	(void)why;
 	if (c->packets == 0)
@@ -60,9 +79,9 @@ static void on_close(struct fos_window *w, uint32_t why)
 	t->flows++;
 	t->packets += c->packets;
 	t->bytes += c->bytes;
-	fos_printf(pm, out, "%s\t%u\t%s\t%u\t%u\t%" PRIu64 "\t%" PRIu64 "\n",
+	fos_printf(pm, out, "%s\t%u\t%s\t%u\t%s\t%" PRIu64 "\t%" PRIu64 "\n",
 		   fos_address_text(f->src, src), f->sport, fos_address_text(f->dst, dst), f->dport,
-		   f->proto, c->packets, c->bytes);
+		   proto_text(f->proto, number), c->packets, c->bytes);
 }
 
 static void fini(struct fos_instance *pm)

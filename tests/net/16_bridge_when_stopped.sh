@@ -28,8 +28,11 @@ for round in first second; do
 done
 need_box "$NET_TMP/box.yaml"
 kill -KILL "$BOX_PID"
-wait_for 100 test -z "$(ip netns pids "$NET-box")"
+wait "$BOX_PID" 2>/dev/null
 BOX_PID=''
-sleep 1
-without_box "after its supervisor was killed"
+fetch "http://$SERVER/open/page" "$NET_TMP/got"
+same_file "$NET_TMP/got" "$NET_TMP/want" "its supervisor killed, the box goes on editing"
+check "flowosctl stop ends what the supervisor left" \
+	in_box "$B/bin/flowosctl" stop "$NET_TMP/box.yaml"
+without_box "after the stop"
 finish

@@ -12,9 +12,9 @@ sed 's/noodle/soup/g' "$D/first" >"$D/both"
 	pipeline parallel '"tcp port 9002"' "parallel:
           - $(pm_replace edit needle noodle)
           - $(pm_to_file digest "$D/digest.tsv")"
-	pipeline mixed '"tcp port 9003"' "$(pm_replace three needle noodle)" "parallel:
+	pipeline mixed '"tcp port 9003"' "parallel:
           - $(pm_to_file count "$D/count.tsv")
-          - $(pm_replace four noodle soup)"
+          - $(pm_replace three needle noodle)" "$(pm_replace four noodle soup)"
 } | box_config "$D/box.yaml"
 need_box "$D/box.yaml"
 
@@ -30,7 +30,7 @@ through() { # port, expected file, sentence
 
 through 9001 "$D/both" "in sequence"
 through 9002 "$D/first" "side by side"
-through 9003 "$D/both" "sequence, then side by side"
+through 9003 "$D/both" "side by side, then in sequence"
 stop_box
 is "$(awk -F'\t' -v s="$(sha "$D/file")" '$7 == s' "$D/digest.tsv" | wc -l)" 2 \
 	"the PM beside the editor saw its stage's input, both ways"

@@ -194,7 +194,7 @@ static void test_modules(void)
 	char got[512];
 
 	run_module("count", got, sizeof(got));
-	is_str(got, "10.0.0.1\t40000\t10.0.0.2\t80\t6\t6\t1263\ntotal\t1\t6\t1263\n",
+	is_str(got, "10.0.0.1\t40000\t10.0.0.2\t80\ttcp\t6\t1263\ntotal\t1\t6\t1263\n",
 	       "count: each packet once, across the death of its host");
 	run_module("checksum", got, sizeof(got));
 	is_str(got, "packets 6 good 3 partial 1 bad 2 absent 0 fragments 0 cut 0\n",
