@@ -131,7 +131,10 @@ def cuts(sock, find, replacement, writes, tell):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for data in writes:
             sock.sendall(data)
-            time.sleep(0.01)  # for a segment of its own, not for correctness
+            # A segment of its own; but a pattern must not last longer than the sender's
+            # loss probe (a few round trips), which halves how much it may have in flight:
+            # with one byte a segment that is less than a held pattern.
+            time.sleep(0.0002)
         sock.shutdown(socket.SHUT_WR)
 
     sender = threading.Thread(target=send)
