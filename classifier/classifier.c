@@ -8,6 +8,7 @@
 
 #include "classifier/batch.h"
 #include "classifier/expire.h"
+#include "classifier/neighbour.h"
 #include "classifier/packet.h"
 #include "classifier/progress.h"
 
@@ -242,8 +243,12 @@ static uint32_t take_rings(struct fos_classifier *c)
 	return done;
 }
 
+/* No more packets will come: the capture is through, or the box is about to stop. */
 static bool input_ended(const struct fos_classifier *c)
 {
+	/* pairs with the keeper's release: from now on packets go past the box */
+	if (!c->p->offline)
+		return fos_acquire32(&c->dir->stopping);
 	for (uint32_t i = 0; i < c->dir->nr_procs; i++) {
 		const struct fos_dir_proc *q = &c->dir->proc[i];
 		const uint8_t *base = c->box->region[q->region].base;
@@ -271,11 +276,12 @@ static uint32_t classifier_work(struct fos_proc *p)
 	uint32_t done;
 
 	c->now_ns = p->now_ns;
+	fos_neighbour_publish(c);
 	fos_batch_begin(c);
 	done = take_rings(c);
 	done += fos_progress_walk(c);
 	done += fos_expire_work(c);
-	if (p->offline && !c->eof_done && input_ended(c) && input_empty(c)) {
+	if (!c->eof_done && input_ended(c) && input_empty(c)) {
 		uint32_t closed = fos_expire_eof(c);
 
 		c->eof_done = closed == 0;

@@ -106,6 +106,7 @@ struct fos_classifier {
 	struct fos_part queued[FOS_MAX_SEGS];
 	/* all live flows are to be looked at from here on (hints were lost, or a restart) */
 	uint32_t walk;
+	uint32_t owned_told[FOS_MAX_PMS]; /* addresses that the XDP program knows of, by PM */
 	uint64_t scan_ns; /* closed connections are looked at again then */
 	bool eof_done;
 };

@@ -5,21 +5,58 @@
 #include <string.h>
 
 #include "shm/csum.h"
+#include "shm/proc.h"
+#include "shm/steer.h"
 
+enum { OWNED_MAX = sizeof(((struct fos_pm_region *)0)->owned) / 16 };
 enum { ARP_LEN = 28, NS_LEN = 24, OPT_LEN = 8, TYPE_NS = 135, TYPE_NA = 136, OPT_TARGET = 2 };
+
+static uint32_t nr_owned(const struct fos_classifier *c, uint32_t pm)
+{
+	const struct fos_pm_region *r = c->box->pm[pm];
+	uint32_t nr;
+
+	if (!r)
+		return 0;
+	/* pairs with the PM's release of nr_owned: that many entries are filled */
+	nr = fos_acquire32(&r->nr_owned);
+	return nr < OWNED_MAX ? nr : OWNED_MAX;
+}
+
+static bool is_v4(const uint8_t addr[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(addr, prefix, sizeof(prefix)) == 0;
+}
+
+void fos_neighbour_publish(struct fos_classifier *c)
+{
+	/* offline and in the simulation there is no map */
+	if (!c->p->loop || c->p->offline || c->p->fds.owned_map < 0)
+		return;
+	for (uint32_t pm = 0; pm < c->dir->nr_pms; pm++) {
+		uint32_t nr = nr_owned(c, pm);
+
+		for (; c->owned_told[pm] < nr; c->owned_told[pm]++) {
+			const uint8_t *a = c->box->pm[pm]->owned[c->owned_told[pm]];
+			int rc = fos_steer_own(c->p->fds.owned_map, is_v4(a) ? 4 : 6,
+					       is_v4(a) ? a + 12 : a);
+
+			if (rc < 0)
+				fos_log(FOS_LOG_WARN, "an address of %s is not answered for: the "
+					"XDP program's map refuses it: %s", c->dir->pm[pm].name,
+					strerror(-rc));
+		}
+	}
+}
 
 static bool owned(const struct fos_classifier *c, const uint8_t addr[16])
 {
 	for (uint32_t pm = 0; pm < c->dir->nr_pms; pm++) {
 		const struct fos_pm_region *r = c->box->pm[pm];
-		uint32_t nr;
+		uint32_t nr = nr_owned(c, pm);
 
-		if (!r)
-			continue;
-		/* pairs with the PM's release of nr_owned: that many entries are filled */
-		nr = fos_acquire32(&r->nr_owned);
-		if (nr > 64)
-			nr = 64;
 		for (uint32_t i = 0; i < nr; i++)
 			if (memcmp(r->owned[i], addr, 16) == 0)
 				return true;

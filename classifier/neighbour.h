@@ -11,6 +11,11 @@
 
 #include "classifier/batch.h"
 
+/* Tells the XDP program of addresses that PMs have published since (all of them, after a restart):
+ * what it does not know of stays with the bridge.  Once per pass; a look per PM when nothing is
+ * new. */
+void fos_neighbour_publish(struct fos_classifier *c);
+
 /* True: the packet was a question for an owned address, and its frame is on its way back as the
  * answer (FOS_DESC_REPLY: len = port, pos = bytes of the packet). */
 bool fos_neighbour_answer(struct fos_classifier *c, const struct fos_frame_meta *m,

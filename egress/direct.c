@@ -333,6 +333,20 @@ static void reset_both(struct fos_egress *e, uint32_t flow)
 	}
 }
 
+void fos_direct_stop(struct fos_egress *e)
+{
+	for (uint32_t flow = 0; flow + 1 < e->p->dir->nr_flows; flow += 2) {
+		uint32_t gen = fos_acquire32(&e->p->box.flows[flow].gen);
+		uint32_t either = e->tcbs[flow].flags | e->tcbs[FOS_PEER(flow)].flags;
+
+		if (!gen || e->tcbs[flow].gen != gen || !(either & FOS_TCB_EDITED))
+			continue;
+		if (!fos_egress_room(e))
+			fos_egress_commit(e);
+		reset_both(e, flow);
+	}
+}
+
 static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 {
 	uint32_t gen = d->flow_gen;

@@ -13,4 +13,8 @@ void fos_direct_learn(struct fos_egress *e, const struct fos_desc *d);
 /* Carries one descriptor out; everything in it is checked. */
 void fos_direct_do(struct fos_egress *e, const struct fos_desc *d);
 
+/* The box is about to stop: connections whose bytes were edited are reset at both ends, for the ends
+ * do not agree on their numbers without us.  Everything else lives on past the box. */
+void fos_direct_stop(struct fos_egress *e);
+
 #endif

@@ -385,6 +385,9 @@ static void fini(struct fos_proc *p)
 {
 	struct fos_egress *e = p->state;
 
+	/* pairs with the keeper's release: not a restart of this process alone */
+	if (!p->offline && fos_acquire32(&p->dir->stopping))
+		fos_direct_stop(e);
 	fos_egress_commit(e);
 	e->sink->kick(e->sink_ctx);
 	e->sink->flush(e->sink_ctx);
