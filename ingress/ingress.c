@@ -84,6 +84,8 @@ static int ingress_init(struct fos_proc *p)
 	if (!again)
 		claim_initial(g);
 	rebuild_stack(g);
+	if (again)
+		fos_count(p->counter, FOS_C_frames_swept, g->nr_stack);
 	return p->offline ? fos_ingress_replay_init(g) : fos_ingress_live_init(g);
 }
 

@@ -25,6 +25,8 @@ static uint32_t refill(struct fos_ingress *g)
 {
 	uint32_t room = fos_xsk_fill_room(&g->xsk), done = 0;
 
+	if (room == g->xsk.fill.size)
+		fos_count(g->proc->counter, FOS_C_rx_fill_empty, 1);
 	while (room > 0 && g->nr_stack > 0) {
 		uint64_t addr[FILL_BATCH];
 		uint32_t n = 0;

@@ -35,9 +35,10 @@ static int make_work(struct work *w)
 	f = fopen(w->config, "we");
 	if (!f)
 		return fos_ctl_fail("cannot write %s: %s", w->config, strerror(errno));
-	/* frames of 4 KiB: captures hold what offloading NICs put together */
 	fprintf(f, "version: 1\n"
-		   "memory: { frames: 32K, frame_size: 4096, flows: 64K, edits: 256 }\n"
+		   "memory: { frames: 4K, flows: 64K, edits: 256 }\n"
+		   /* what a capture shows belongs together however long it pauses */
+		   "limits: { idle: 24h, handshake: 1h, closing: 1h }\n"
 		   "pipelines:\n"
 		   "  - name: all\n"
 		   "    match: \"ip or ip6 or vlan\"\n"

@@ -13,14 +13,15 @@ nothing_left() { # sentence
 	is "$(find "$D/run" -type s 2>/dev/null | wc -l)" 0 "$1: no socket is left"
 }
 
-# The command fails within 10 s, and prints exactly one line, which the extended regex matches.
+# The command fails within 10 s, and prints exactly one line, which the extended regex matches (and,
+# for a fault in the configuration, that line of the file with a caret, both indented).
 fails() { # sentence, regex, command...
 	local sentence=$1 regex=$2 status
 	shift 2
 	in_box timeout 10 "$@" >"$D/out" 2>&1
 	status=$?
 	ok $((status == 0 || status >= 124)) "$sentence: fails (exit status $status)"
-	is "$(grep -c . "$D/out")" 1 "$sentence: one line" || sed 's/^/# /' "$D/out"
+	is "$(grep -cE '^[^ ]' "$D/out")" 1 "$sentence: one line" || sed 's/^/# /' "$D/out"
 	check "$sentence: names it and what to do" grep -qE "$regex" "$D/out" ||
 		sed 's/^/# /' "$D/out"
 }
