@@ -341,6 +341,14 @@ bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)
 	return true;
 }
 
+/* Is there a packet PM that still looks at packets of this flow?  (One that has stopped watching has
+ * passed all that can come; a packet needs no way round by it.) */
+static bool watched(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	return fos_deliver_has_packet_stage(c, flow) &&
+	       !passed(c, flow, gen, FOS_POS_MAX, FOS_POS_MAX);
+}
+
 void fos_deliver_packet(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
 	struct fos_shadow *s = fos_touch(c, flow);
@@ -348,7 +356,7 @@ void fos_deliver_packet(struct fos_classifier *c, uint32_t flow, struct fos_pack
 	struct fos_flow *f = &c->flows[flow];
 	bool closed = s->state & FOS_FLOW_ST_CLOSED;
 	bool waits = !(k->flags & FOS_CONN_OPEN) || s->pkt_first != FOS_NONE ||
-		     (!closed && fos_deliver_has_packet_stage(c, flow));
+		     (!closed && watched(c, flow, s->gen));
 
 	f->packets += pkt->nr;
 	for (uint32_t i = 0; i < pkt->nr; i++)

@@ -41,7 +41,8 @@ host_up() { # namespace, address, IPv6 address
 		$run sysctl -q -w net.ipv4.tcp_congestion_control=reno
 	$run sysctl -q -w net.ipv4.tcp_no_metrics_save=1 net.ipv6.conf.eth0.accept_dad=0 \
 		net.ipv6.conf.eth0.accept_ra=0 net.ipv6.conf.eth0.router_solicitations=0
-	$run ethtool -K eth0 txvlan off >/dev/null
+	# An XDP program sees the frame, not the tags that a device keeps beside it.
+	$run ethtool -K eth0 txvlan off tx-vlan-stag-hw-insert off >/dev/null
 	if [ "$NET_OFFLOADS" = off ]; then
 		$run ethtool -K eth0 tso off gso off gro off >/dev/null
 	fi

@@ -270,8 +270,13 @@ static bool data(struct fos_window *w)
 	struct fos_instance *pm = w->pm;
 	uint32_t ver = pm->flows[w->flow].ver;
 
-	if (stopped(w))
+	if (stopped(w)) {
+		/* whoever appended knows only us: the next stage hears of it from here.  (Looking at
+		 * our head would not do: we may have stopped while the hint was on its way.) */
+		w->moved = w->pub.head >= FOS_POS_MAX;
+		hint(pm);
 		return false;
+	}
 	if (!pm->module->on_data) {
 		/* never in the data's way */
 		fos_window_open(w);

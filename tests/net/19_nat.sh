@@ -41,6 +41,7 @@ seen=$(in_server "$PYTHON" tests/net/peer.py who-client $OUTSIDE 8080 2>/dev/nul
 is "${seen% *}" $SERVER "a static rule lets a connection in, its source unchanged"
 check "the box answers ARP for its address" \
 	bash -c "ip -n $NET-server neigh show $OUTSIDE | grep -q lladdr"
+who $SERVER6 9004 >/dev/null
 check "and ND" bash -c "ip -n $NET-server -6 neigh show $OUTSIDE6 | grep -q lladdr"
 at_least "$(counter arp_answered)" 2 "and counts the answers"
 stop_box

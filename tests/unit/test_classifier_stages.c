@@ -85,6 +85,27 @@ static void test_packet_stage(void)
 	finish(&t, "packet stage");
 }
 
+static void test_packet_bypass(void)
+{
+	struct cls_world t;
+	struct cw_ip ip = {.src = 1, .dst = 2, .sport = 1, .dport = 2, .proto = IPPROTO_UDP};
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "meter", 0, FOS_STREAM_IP, false);
+	cw_make(&t);
+	cw_packet(&t, &ip, "a", 1);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 0, "a packet waits for its stage");
+	cw_pm_says(&t, 0, 0, FOS_POS_MAX, 0, FOS_VERDICT_BYPASS);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 1, "that stops watching");
+	cw_packet(&t, &ip, "b", 1);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 2, "the next packet waits for nobody");
+	is_u64(t.nr_away, 0, "all frames are home");
+	finish(&t, "bypass");
+}
+
 static void test_gate(void)
 {
 	struct cls_world t;
@@ -175,6 +196,7 @@ int main(void)
 	tap_plan(0);
 	test_aggregate();
 	test_packet_stage();
+	test_packet_bypass();
 	test_gate();
 	test_verdicts();
 	test_neighbour();

@@ -273,8 +273,16 @@ static void cut_off(struct fos_window *w)
 	fos_reset(w);
 }
 
+/* Hints of PM 0 to egress so far. */
+static uint64_t hints(struct play *p)
+{
+	return fos_proc_prod(&p->host[0], FOS_RING_READY,
+			     fos_proc_find(p->w.dir, FOS_ROLE_EGRESS, 0, 0))->ring->tail;
+}
+
 static void test_verdicts(void)
 {
+	uint64_t told;
 	struct play p;
 
 	begin(&p, &plain, NULL);
@@ -287,6 +295,10 @@ static void test_verdicts(void)
 	turn(&p);
 	ok(p.out[0].len == 11 && memcmp(p.out[0].data, "123bcdefghi", 11) == 0 && saw.data == 1,
 	   "bypass: edits so far stand, the rest passes unseen");
+	told = hints(&p);
+	play_append(&p, 0, "jkl", 3);
+	turn(&p);
+	ok(hints(&p) > told, "and who comes next hears of it all the same");
 	play_free(&p);
 	begin(&p, &plain, NULL);
 	body = cut_off;
