@@ -158,12 +158,11 @@ static void run_stages(struct sim *s)
 
 	for (uint32_t i = 0; i < STEP_BATCHES && quiet < s->nr_procs; i++) {
 		struct sim_proc *sp = &s->procs[world_below(&s->seed, s->nr_procs)];
-		bool pm = s->world.dir->proc[sp->index].role == FOS_ROLE_PM;
 		uint32_t did;
 
 		sp->proc.now_ns = s->now;
 		did = fos_proc_work(&sp->proc);
-		if (pm && did && world_below(&s->seed, 1000) < s->conf.kill_per_mille) {
+		if (did && world_below(&s->seed, 1000) < s->conf.kill_per_mille) {
 			s->nr_kills++;
 			proc_stop(sp);
 			proc_start(s, sp);
@@ -277,6 +276,30 @@ bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *do
 		if (s->client.error[0] || s->server.error[0])
 			fail(s, s->client.error[0] ? s->client.error : s->server.error, "");
 	}
+	return !s->error[0];
+}
+
+bool sim_settle(struct sim *s)
+{
+	uint32_t live = 0, frames = 0;
+
+	for (uint32_t i = 0; i < 60 && !s->error[0]; i++) {
+		s->now += s->world.dir->idle_ns / 30;
+		deliver(s);
+		run_stages(s);
+	}
+	ingress_collect(s);
+	for (uint32_t i = 0; i < s->nr_procs; i++)
+		if (s->procs[i].stage == &sim_egress)
+			frames = s->nr_frames + sim_egress_frames(s->procs[i].proc.state);
+	for (uint32_t i = 0; i < s->world.dir->nr_flows / 128u; i++)
+		live += ((const uint64_t *)(const void *)((const uint8_t *)s->world.box.cls +
+							  s->world.box.cls->live_off))[i] != 0;
+	if (live)
+		fail(s, "a flow is still live long after its end", "");
+	if (frames != s->initial_frames + s->world.dir->egress_frames && !s->error[0])
+		snprintf(s->error, sizeof(s->error), "%u frames are free, %u were", frames,
+			 s->initial_frames + s->world.dir->egress_frames);
 	return !s->error[0];
 }
 

@@ -19,7 +19,7 @@
 struct sim_config {
 	uint64_t seed;
 	struct net_impairment before, after; /* client..box, box..server; both ways */
-	uint32_t kill_per_mille; /* chance that a PM is killed after a batch of its */
+	uint32_t kill_per_mille; /* chance that a stage is killed after a batch of its */
 	uint32_t window;
 	uint16_t mss;
 	bool timestamps, window_scale;
@@ -63,6 +63,10 @@ uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul);
  * and frees them (peer_fini). */
 bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
 	     uint32_t nr_down);
+
+/* Lets twice the idle limit pass after the connection's end, then checks that the box is as it
+ * was: no flow is live, every frame is free.  False with s->error. */
+bool sim_settle(struct sim *s);
 
 /* Counters and live flows, to stderr: what a failing run looked like in the end. */
 void sim_report(struct sim *s);

@@ -24,6 +24,9 @@ struct sim_nic {
 	uint64_t sent[FOS_MAX_PORTS];
 };
 
+/* Free frames that egress keeps for segments it builds. */
+uint32_t sim_egress_frames(const void *state);
+
 extern const struct sim_stage sim_classifier, sim_pmhost, sim_egress;
 
 #endif

@@ -86,4 +86,11 @@ static void drop(void *state)
 	fos_egress_free(state);
 }
 
+uint32_t sim_egress_frames(const void *state)
+{
+	const struct fos_egress *e = state;
+
+	return (uint32_t)(e->st->free_tail - e->st->free_head);
+}
+
 const struct sim_stage sim_egress = {&fos_egress_hooks, make, drop};

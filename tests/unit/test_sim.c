@@ -175,7 +175,7 @@ static bool one(uint64_t seed, struct outcome *o)
 	sim_init(&s, &conf);
 	good = sim_run(&s, up, nr_up, down, nr_down) &&
 	       received(&s, &s.client, down, nr_down, e, "client") &&
-	       received(&s, &s.server, up, nr_up, e, "server");
+	       received(&s, &s.server, up, nr_up, e, "server") && sim_settle(&s);
 	if (!good) {
 		diag("seed %llu: %s (find %s with %s, %u up %u down)", (unsigned long long)seed,
 		     s.error, e->find, e->with, nr_up, nr_down);
