@@ -172,9 +172,14 @@ int fos_proc_bind(struct fos_proc *p, const struct fos_proc_hooks *hooks, char *
 	} else {
 		rc = attach_all(p, err, err_size);
 	}
-	if (rc < 0)
+	if (rc < 0) {
 		fos_proc_unbind(p);
-	return rc;
+		return rc;
+	}
+	/* a predecessor may have died between a commit and its hints: let all readers walk once */
+	for (uint32_t i = 0; i < p->nr_prod; i++)
+		missed(p)[i] = p->dir->ring[p->prod[i].id].kind == FOS_RING_READY;
+	return 0;
 }
 
 void fos_proc_unbind(struct fos_proc *p)

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/killpoint.h"
+
+void (*fos_killpoint_hook)(const char *name);
+
 /* one saved run in the undo log: header, then `len` bytes, padded to 8, then the entry's total
  * size again so that the log can be walked backwards */
 struct undo_head {
@@ -29,6 +33,7 @@ static void apply_redo(struct fos_txn *t)
 			fos_release32((uint32_t *)(void *)p, (uint32_t)s->value);
 		else
 			fos_release64((uint64_t *)(void *)p, s->value);
+		fos_killpoint("txn.apply");
 	}
 }
 
@@ -65,9 +70,11 @@ static bool redo_plausible(const struct fos_txn *t)
 
 static void finish(struct fos_txn *t)
 {
+	fos_killpoint("txn.applied");
 	fos_barrier_compiler();
 	t->log->undo_bytes = 0;
 	fos_barrier_compiler();
+	fos_killpoint("txn.undo_forgotten");
 	t->log->nr_redo = 0;
 	fos_release64(&t->log->applied, t->log->committed);
 	/* later plain stores (the next shadow slot) stay behind the versions just published; pairs
@@ -114,10 +121,12 @@ void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
 	memcpy(t->log->undo + at, &h, sizeof(h));
 	memcpy(t->log->undo + at + sizeof(h), p, n);
 	memcpy(t->log->undo + at + total - 8, &total, 8);
+	fos_killpoint("txn.save");
 	/* the entry is whole before it counts, and counts before the caller changes the words */
 	fos_barrier_compiler();
 	t->log->undo_bytes = at + (uint32_t)total;
 	fos_barrier_compiler();
+	fos_killpoint("txn.saved");
 }
 
 static void publish(struct fos_txn *t, uint64_t off, uint64_t v)
@@ -130,6 +139,7 @@ static void publish(struct fos_txn *t, uint64_t off, uint64_t v)
 	s->off = off;
 	s->value = v;
 	t->log->nr_redo++;
+	fos_killpoint("txn.publish");
 }
 
 void fos_txn_publish64(struct fos_txn *t, uint64_t *p, uint64_t v)
@@ -148,7 +158,9 @@ void fos_txn_commit(struct fos_txn *t)
 		return;
 	/* THE commit.  Everything the batch prepared is in place before it (same process, same
 	 * memory: program order is what a successor sees), nothing is visible before it. */
+	fos_killpoint("txn.commit");
 	fos_release64(&t->log->committed, t->log->applied + 1);
+	fos_killpoint("txn.committed");
 	apply_redo(t);
 	finish(t);
 }

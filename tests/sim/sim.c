@@ -1,7 +1,10 @@
 /* tests/sim/sim.c - a whole box in one process, see sim.h */
 #include "tests/sim/sim.h"
 
+#include <setjmp.h>
+
 #include "ingress/parse.h"
+#include "shm/killpoint.h"
 
 #define STEP_BATCHES 100000u
 
@@ -149,6 +152,43 @@ static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, ui
 	fos_ring_commit(r);
 }
 
+/* ------------------------------------------------------------------ kills */
+
+/* the one run under way: the hook has no argument to find it by */
+static struct sim *killing;
+static jmp_buf killed;
+
+static void maybe_kill(const char *name)
+{
+	(void)name;
+	if (world_below(&killing->seed, 1000000) < killing->conf.kill_inside_ppm) {
+		fos_killpoint_hook = NULL;
+		longjmp(killed, 1);
+	}
+}
+
+/* One batch of a stage, perhaps killed inside it or after it; what it said it did. */
+static uint32_t batch(struct sim *s, struct sim_proc *sp)
+{
+	volatile uint32_t did = 1;
+
+	sp->proc.now_ns = s->now;
+	killing = s;
+	if (setjmp(killed) == 0) {
+		fos_killpoint_hook = s->conf.kill_inside_ppm ? maybe_kill : NULL;
+		did = fos_proc_work(&sp->proc);
+		fos_killpoint_hook = NULL;
+		if (!did || world_below(&s->seed, 1000) >= s->conf.kill_per_mille)
+			return did;
+	} else {
+		s->nr_kills_inside++;
+	}
+	s->nr_kills++;
+	proc_stop(sp);
+	proc_start(s, sp);
+	return 1;
+}
+
 /* ------------------------------------------------------------------ time */
 
 /* Runs stages in random order until none has anything to do. */
@@ -160,22 +200,13 @@ static void run_stages(struct sim *s)
 		struct sim_proc *sp = &s->procs[world_below(&s->seed, s->nr_procs)];
 		uint32_t did;
 
-		sp->proc.now_ns = s->now;
-		did = fos_proc_work(&sp->proc);
-		if (did && world_below(&s->seed, 1000) < s->conf.kill_per_mille) {
-			s->nr_kills++;
-			proc_stop(sp);
-			proc_start(s, sp);
-			did = 1;
-		}
+		did = batch(s, sp);
 		quiet = did ? 0 : quiet + 1;
 		if (quiet == s->nr_procs) {
 			/* each once more, so that chance has passed nobody by */
-			for (uint32_t k = 0; k < s->nr_procs; k++) {
-				s->procs[k].proc.now_ns = s->now;
-				if (fos_proc_work(&s->procs[k].proc))
+			for (uint32_t k = 0; k < s->nr_procs; k++)
+				if (batch(s, &s->procs[k]))
 					quiet = 0;
-			}
 		}
 	}
 	if (quiet < s->nr_procs)

@@ -4,7 +4,8 @@
  *
  * The stages' own hooks run over one memory; the simulation plays ingress and the NICs.  One seed
  * decides everything: the network's faults, the order in which stages run, when a stage is
- * killed (its process state is dropped between two of its batches and made anew).
+ * killed (after a batch or at a kill point inside it: its process state is dropped, its region
+ * stays, and a successor attaches).
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
@@ -20,6 +21,7 @@ struct sim_config {
 	uint64_t seed;
 	struct net_impairment before, after; /* client..box, box..server; both ways */
 	uint32_t kill_per_mille; /* chance that a stage is killed after a batch of its */
+	uint32_t kill_inside_ppm; /* chance, per kill point passed, that it happens there */
 	uint32_t window;
 	uint16_t mss;
 	bool timestamps, window_scale;
@@ -42,7 +44,7 @@ struct sim {
 	struct sim_nic nic;
 	struct peer client, server;
 	uint64_t now, seed;
-	uint64_t nr_kills;
+	uint64_t nr_kills, nr_kills_inside;
 	/* the simulated ingress of each port */
 	struct fos_ring_prod to_classifier[2];
 	struct fos_ring_cons from_egress[2];

@@ -20,7 +20,7 @@ struct sim_nic {
 	void *arg;
 	const struct fos_box *box;
 	uint32_t done[8192]; /* frames given back by reap */
-	uint32_t nr_done;
+	uint32_t nr_done, nr_shown;
 	uint64_t sent[FOS_MAX_PORTS];
 };
 

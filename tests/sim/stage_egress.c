@@ -1,4 +1,6 @@
 /* tests/sim/stage_egress.c - egress with a NIC of the simulation, see stage.h */
+#include <string.h>
+
 #include "egress/egress.h"
 #include "egress/sink.h"
 #include "tests/sim/stage.h"
@@ -10,6 +12,7 @@ static int nic_open(void *ctx, struct fos_proc *p)
 	struct sim_nic *nic = ctx;
 
 	nic->box = &p->box;
+	nic->nr_shown = 0; /* what a predecessor had not acknowledged is shown again */
 	return 0;
 }
 
@@ -45,13 +48,18 @@ static uint32_t nic_reap(void *ctx, uint32_t *frames, uint32_t max)
 	uint32_t n = nic->nr_done < max ? nic->nr_done : max;
 
 	for (uint32_t i = 0; i < n; i++)
-		frames[i] = nic->done[--nic->nr_done];
+		frames[i] = nic->done[i];
+	nic->nr_shown = n;
 	return n;
 }
 
 static void nic_reap_done(void *ctx)
 {
-	(void)ctx;
+	struct sim_nic *nic = ctx;
+
+	nic->nr_done -= nic->nr_shown;
+	memmove(nic->done, nic->done + nic->nr_shown, nic->nr_done * sizeof(nic->done[0]));
+	nic->nr_shown = 0;
 }
 
 static uint64_t nic_mark(void *ctx, uint32_t port)

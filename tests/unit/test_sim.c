@@ -77,7 +77,7 @@ static void add_pm(struct sim *s, const char *name, uint32_t stage, const struct
 }
 
 struct outcome {
-	uint64_t kills, lost, expired;
+	uint64_t kills, inside, lost, expired;
 };
 
 /* Is `out` the input with each occurrence either replaced or left?  A module that waits for the
@@ -146,6 +146,7 @@ static void random_config(struct sim_config *c, uint64_t seed)
 		c->before.corrupt = (uint32_t)world_below(&r, 10);
 	}
 	c->kill_per_mille = world_below(&r, 2) ? (uint32_t)world_below(&r, 100) : 0;
+	c->kill_inside_ppm = world_below(&r, 2) ? (uint32_t)world_below(&r, 3000) : 0;
 	c->timestamps = world_below(&r, 2);
 	c->window_scale = world_below(&r, 2);
 	c->window = 8000 + (uint32_t)world_below(&r, 50000);
@@ -182,6 +183,7 @@ static bool one(uint64_t seed, struct outcome *o)
 		sim_report(&s);
 	}
 	o->kills += s.nr_kills;
+	o->inside += s.nr_kills_inside;
 	o->lost += s.net.nr_lost;
 	o->expired += holds_expired(&s);
 	peer_fini(&s.client);
@@ -201,7 +203,8 @@ int main(int argc, char **argv)
 		bad += !one(seed, &o);
 	ok(bad == 0, "%llu connections: both ends receive the edited stream and close",
 	   (unsigned long long)count);
-	diag("%llu packets lost, %llu kills, %llu holds cut short", (unsigned long long)o.lost,
-	     (unsigned long long)o.kills, (unsigned long long)o.expired);
+	diag("%llu packets lost, %llu kills (%llu inside a batch), %llu holds cut short",
+	     (unsigned long long)o.lost, (unsigned long long)o.kills,
+	     (unsigned long long)o.inside, (unsigned long long)o.expired);
 	return done();
 }
