@@ -229,6 +229,16 @@ void fos_expire_make_room(struct fos_classifier *c)
 
 /* ------------------------------------------------------------------ timers */
 
+/* Both ends have said goodbye, but egress has bytes that the receiver has not acknowledged: their
+ * sender may ask for them for minutes (its timer backs off), and nobody else has them. */
+static bool still_sending(const struct fos_classifier *c, uint32_t conn)
+{
+	uint32_t gen = c->conns[conn].gen;
+
+	return !egress_done(c, 2 * conn, gen) ||
+	       (has_reverse(c, conn) && !egress_done(c, 2 * conn + 1, gen));
+}
+
 static uint32_t expire_list(struct fos_classifier *c, uint32_t list)
 {
 	uint64_t limit = timeout_of(c, list);
@@ -241,7 +251,11 @@ static uint32_t expire_list(struct fos_classifier *c, uint32_t list)
 		if (conn == FOS_NONE || !past(c->now_ns, c->conns[conn].list_ns, limit))
 			break;
 		last = last_time(c, conn);
-		if (past(c->now_ns, last, limit)) {
+		if (list == FOS_LIST_CLOSING && still_sending(c, conn) &&
+		    !past(c->now_ns, last, c->dir->idle_ns)) {
+			fos_conn_list(c, conn, list);
+			c->conns[conn].list_ns = c->now_ns;
+		} else if (past(c->now_ns, last, limit)) {
 			fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
 		} else {
 			fos_conn_list(c, conn, list);

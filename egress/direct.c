@@ -347,6 +347,17 @@ void fos_direct_stop(struct fos_egress *e)
 	}
 }
 
+/* A connection is given up whose ends do not agree on their numbers without us: what they may still
+ * send would pass untranslated. */
+static bool abandons_edits(const struct fos_egress *e, const struct fos_desc *d)
+{
+	const struct fos_tcb *a = &e->tcbs[d->flow], *b = fos_out_peer(e, d->flow);
+	uint32_t either = a->flags | (b ? b->flags : 0), both = a->flags & (b ? b->flags : 0);
+
+	return !e->p->offline && (d->flags == FOS_CLOSE_TIMEOUT || d->flags == FOS_CLOSE_EVICTED) &&
+	       either & FOS_TCB_EDITED && !(both & FOS_TCB_DONE);
+}
+
 static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 {
 	uint32_t gen = d->flow_gen;
@@ -356,7 +367,7 @@ static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 	if (FOS_PEER(d->flow) < e->p->dir->nr_flows)
 		fos_out_open(e, FOS_PEER(d->flow),
 			     fos_acquire32(&e->p->box.flows[FOS_PEER(d->flow)].gen));
-	if (d->len == 1 && e->p->box.flows[d->flow].flags & FOS_FLOW_TCP)
+	if ((d->len == 1 || abandons_edits(e, d)) && e->p->box.flows[d->flow].flags & FOS_FLOW_TCP)
 		reset_both(e, d->flow);
 	for (uint32_t i = 0; i < 2; i++) {
 		if (i && !fos_out_peer(e, d->flow))

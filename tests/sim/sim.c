@@ -160,9 +160,10 @@ static jmp_buf killed;
 
 static void maybe_kill(const char *name)
 {
-	(void)name;
 	if (world_below(&killing->seed, 1000000) < killing->conf.kill_inside_ppm) {
 		fos_killpoint_hook = NULL;
+		if (getenv("SIM_TRACE"))
+			fprintf(stderr, "%10.6f killed at %s\n", (double)killing->now / 1e9, name);
 		longjmp(killed, 1);
 	}
 }
@@ -184,6 +185,9 @@ static uint32_t batch(struct sim *s, struct sim_proc *sp)
 		s->nr_kills_inside++;
 	}
 	s->nr_kills++;
+	if (getenv("SIM_TRACE"))
+		fprintf(stderr, "%10.6f %s is made anew\n", (double)s->now / 1e9,
+			s->world.dir->proc[sp->index].name);
 	proc_stop(sp);
 	proc_start(s, sp);
 	return 1;
