@@ -242,13 +242,25 @@ static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct f
 	if (!same && pkt->meta.time_ns > f->last_time_ns &&
 	    pkt->meta.time_ns - f->last_time_ns > c->dir->idle_ns)
 		return true;
+	/* refused before anything went through: a SYN that comes again asks again */
 	if (k->flags & FOS_CONN_REFUSED)
-		return !same;
+		return !same || !(k->flags & FOS_CONN_DELIVERED);
 	if (k->flags & FOS_CONN_LIGHT)
 		return k->list == FOS_LIST_CLOSING || k->list == FOS_LIST_CLOSED;
 	if (k->close == FOS_CLOSE_FIN)
 		return !same;
 	return s->state & FOS_FLOW_ST_CLOSED;
+}
+
+/* Refused at its first packet, some time ago?  Its PMs are asked again: what they lacked then may
+ * be there now.  (TCP asks by its SYN.) */
+static bool asks_again(const struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
+{
+	const struct fos_cls_conn *k = &c->conns[flow >> 1];
+
+	return k->flags & FOS_CONN_REFUSED && !(k->flags & FOS_CONN_DELIVERED) &&
+	       !(c->flows[flow].flags & FOS_FLOW_TCP) && pkt->meta.time_ns > k->closed_ns &&
+	       pkt->meta.time_ns - k->closed_ns >= c->dir->closing_ns;
 }
 
 /* A flow was found; is the packet of its connection, or does it come too late for that? */
@@ -260,6 +272,8 @@ static uint32_t admit_known(struct fos_classifier *c, uint32_t flow, struct fos_
 
 	if (s->flags & FOS_FLOW_TCP && bare_syn(pkt))
 		return syn_restarts(c, flow, pkt) ? replace(c, flow, pkt, key) : flow;
+	if (asks_again(c, flow, pkt))
+		return replace(c, flow, pkt, key);
 	if (!(s->state & FOS_FLOW_ST_CLOSED) || k->flags & FOS_CONN_REFUSED)
 		return flow;
 	/* closed: what still belongs to a finished TCP connection is judged there */

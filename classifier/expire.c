@@ -235,6 +235,8 @@ static bool still_sending(const struct fos_classifier *c, uint32_t conn)
 {
 	uint32_t gen = c->conns[conn].gen;
 
+	if (c->conns[conn].flags & FOS_CONN_LIGHT)
+		return false; /* its packets only pass */
 	return !egress_done(c, 2 * conn, gen) ||
 	       (has_reverse(c, conn) && !egress_done(c, 2 * conn + 1, gen));
 }

@@ -16,6 +16,7 @@ static void refuse(struct fos_classifier *c, uint32_t conn, bool reset)
 	fos_save_conn(c, conn);
 	k->flags |= FOS_CONN_REFUSED | FOS_CONN_OPEN;
 	k->close = FOS_CLOSE_PM;
+	k->closed_ns = c->now_ns;
 	fos_expire_publish_closed(c, conn, FOS_CLOSE_PM);
 	fos_emit(c, FOS_DESC_CLOSE, FOS_NONE, 0, 2 * conn, 0, reset, FOS_CLOSE_PM);
 	if (reset) {

@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "egress/icmp.h"
 #include "shm/atomic.h"
 #include "shm/csum.h"
 
 #define TCP_MIN 20u
 #define OPT_MAX 40u
+#define ICMP_KEPT 8u /* all of an ICMP packet counts as payload */
 
 /* at FOS_FRAME_SAVED_OFF; `time_ns`, `number` and `gen` say which use of the frame it is of */
 struct saved {
@@ -47,10 +49,10 @@ static uint8_t *csum_field(const struct fos_header *h)
 		off = 16;
 	else if (h->m->proto == IPPROTO_UDP)
 		off = 6;
-	else if (h->m->proto == IPPROTO_ICMPV6)
+	else if (h->m->flags & FOS_PKT_ICMP)
 		off = 2;
 	else
-		return NULL; /* ICMP over IPv4 does not cover the addresses */
+		return NULL;
 	if ((uint32_t)(h->l4 - h->frame) + off + 2 > (uint32_t)h->m->data_off + h->m->len)
 		return NULL;
 	return h->l4 + off;
@@ -104,6 +106,8 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen)
 	struct saved *s = (struct saved *)(void *)(h->frame + FOS_FRAME_SAVED_OFF);
 	uint32_t len = h->l4 ? (uint32_t)(h->m->payload_off - h->m->data_off) : h->m->len;
 
+	if (h->l4 && h->csum && h->m->flags & FOS_PKT_ICMP)
+		len = (uint32_t)(h->m->l4_off - h->m->data_off) + ICMP_KEPT;
 	if (!h->l4 && len > sizeof(s->data))
 		len = sizeof(s->data); /* only link and IP header fields are touched then */
 	if (len > sizeof(s->data))
@@ -227,7 +231,10 @@ static void rewrite_addr(struct fos_header *h, uint32_t off4, uint32_t off6, con
 	bool v6 = h->m->flags & FOS_PKT_IPV6;
 	uint8_t *field = h->l3 + (v6 ? off6 : off4);
 
-	patch(h, field, v6 ? addr : addr + 12, v6 ? 16 : 4);
+	if (!v6 && h->m->flags & FOS_PKT_ICMP)
+		memcpy(field, addr + 12, 4); /* its checksum does not cover the addresses */
+	else
+		patch(h, field, v6 ? addr : addr + 12, v6 ? 16 : 4);
 	h->ip_dirty = true;
 }
 
@@ -264,6 +271,7 @@ void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw)
 		patch16(h, h->l4, rw->sport);
 	if (rw->mask & FOS_RW_DST_PORT && ports)
 		patch16(h, h->l4 + 2, rw->dport);
+	fos_icmp_rewrite(h, rw);
 	if (rw->mask & FOS_RW_DSCP)
 		rewrite_dscp(h, rw->dscp);
 	if (rw->mask & FOS_RW_TTL) {
@@ -282,6 +290,8 @@ static void compute_full(struct fos_header *h)
 		return;
 	if (m->flags & FOS_PKT_IPV6)
 		pseudo = fos_csum_pseudo6(h->l3 + 8, h->l3 + 24, m->proto, len);
+	else if (m->flags & FOS_PKT_ICMP)
+		pseudo = 0;
 	else
 		pseudo = fos_csum_pseudo4(h->l3 + 12, h->l3 + 16, m->proto, (uint16_t)len);
 	fos_csum_transport_set(pseudo, m->proto, h->l4, len);

@@ -16,8 +16,12 @@
  *                                   "@02:00:00:00:00:05" at the end the server's Ethernet address,
  *                                   else it is learnt from the server's own connections
  *
- * TCP and UDP get a port; ICMP echoes keep their identifier, other protocols only change address.
- * What comes from outside to a pool address and matches no dnat entry is dropped.
+ * TCP and UDP get a port; an ICMP echo's identifier is translated like a port (and taken from the
+ * same pool), so pings of several hosts do not meet; ICMP errors about a translated packet find their
+ * way and show it as its sender knows it.  Other protocols only change address.  What comes from
+ * outside to a pool address and matches no dnat entry is dropped, pings of it too.  A connection
+ * for which there is no port, or whose server's Ethernet address is not known, is dropped; its
+ * next SYN (another first packet: after limits.closing) asks again.  The pool belongs to one lane.
  */
 #include "pmhost/pm.h"
 
@@ -27,7 +31,7 @@
 
 #define MAX_DNAT 32
 
-enum { TCP = 6, UDP = 17 };
+enum { ICMP = 1, TCP = 6, UDP = 17, ICMP6 = 58 };
 
 struct end {
 	uint8_t addr[16];
@@ -207,6 +211,12 @@ static bool has_ports(const struct fos_flow_info *f)
 	return f->proto == TCP || f->proto == UDP;
 }
 
+/* The identifier of an echo request stands as its source port; 0 is what other ICMP has there. */
+static bool is_echo(const struct fos_flow_info *f)
+{
+	return f->proto == (f->ip_version == 6 ? ICMP6 : ICMP) && f->sport;
+}
+
 /* Link-local and multicast traffic (neighbour discovery, DHCP) is nobody's to translate. */
 static bool local(const uint8_t a[16], bool v6)
 {
@@ -234,7 +244,7 @@ static void snat(struct fos_window *w, const struct fos_flow_info *f, int v6)
 	struct fos_headers go = {.set = FOS_SET_SRC_ADDR}, back = {.set = FOS_SET_DST_ADDR};
 	struct conn *c = fos_ctx(w);
 
-	if (has_ports(f)) {
+	if (has_ports(f) || is_echo(f)) {
 		c->v6 = (uint8_t)v6;
 		c->port = take_port(fos_state(pm), v6, f->sport);
 		if (c->port == 0) {
@@ -259,14 +269,24 @@ static void snat(struct fos_window *w, const struct fos_flow_info *f, int v6)
 static void to_server(struct fos_window *w, const struct fos_flow_info *f, unsigned i)
 {
 	const struct state *s = fos_state(fos_pm_of(w));
+	bool known = dnat[i].has_mac || s->learnt[i];
 	struct fos_headers go = {.set = FOS_SET_DST_ADDR | FOS_SET_DST_PORT};
 	struct fos_headers back = {.set = FOS_SET_SRC_ADDR | FOS_SET_SRC_PORT};
+	char text[FOS_ADDRESS_TEXT];
 
+	if (!known && memcmp(f->dst_mac, f->in_mac, 6) == 0) {
+		/* it is addressed to us, and we do not know where to send it on to */
+		fos_say(fos_pm_of(w), "a connection was refused: the Ethernet address of the dnat "
+			"server at %s is not known yet; give it as \"@02:00:00:00:00:05\"",
+			fos_address_text(dnat[i].inner.addr, text));
+		fos_drop(w);
+		return;
+	}
 	memcpy(go.dst, dnat[i].inner.addr, 16);
 	go.dport = dnat[i].inner.port;
 	memcpy(back.src, f->dst, 16);
 	back.sport = f->dport;
-	if (dnat[i].has_mac || s->learnt[i])
+	if (known)
 		set_mac(go.dst_mac, dnat[i].has_mac ? dnat[i].mac : s->mac[i], &go.set,
 			FOS_SET_DST_MAC);
 	set_mac(back.src_mac, f->in_mac, &back.set, FOS_SET_SRC_MAC);
