@@ -158,6 +158,27 @@ static void test_verdicts(void)
 	finish(&t, "verdict");
 }
 
+static void test_refused_asks_again(void)
+{
+	struct cls_world t;
+	uint32_t first;
+
+	plan_app(&t);
+	t.w.dir->pm[0].gates = 1;
+	cw_make(&t);
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_run(&t);
+	first = t.w.box.flows[0].gen;
+	cw_pm_says(&t, 0, 0, 0, FOS_PM_OPENED, FOS_VERDICT_DROP);
+	is_u64(cw_counter(&t, FOS_C_drop_pm), 1, "a SYN is refused at the gate");
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_run(&t);
+	ok(t.w.box.flows[2].gen && t.w.box.flows[2].flags & FOS_FLOW_OFFERED && first,
+	   "the same SYN again is a new connection that is offered");
+	is_u64(cw_nr_desc(&t, FOS_DESC_TCP_CTL), 0, "and waits");
+	finish(&t, "asks again");
+}
+
 /* ------------------------------------------------------------------ ARP and ND */
 
 static void test_neighbour(void)
@@ -199,6 +220,7 @@ int main(void)
 	test_packet_bypass();
 	test_gate();
 	test_verdicts();
+	test_refused_asks_again();
 	test_neighbour();
 	return done();
 }

@@ -177,6 +177,115 @@ static void test_options(void)
 	memset(options, 0, sizeof(options));
 }
 
+/* ---- ICMP: identifiers and quoted packets ---- */
+
+/* An ICMP message of `n` bytes behind its 8-byte header, with a right checksum; parsed. */
+static void icmp(bool v6, uint8_t type, uint16_t id, const void *body, uint32_t n)
+{
+	uint64_t sum = v6 ? fos_csum_pseudo6(src6, dst6, ICMP6, 8 + n) : 0;
+
+	ether(v6 ? 0x86dd : 0x0800);
+	if (v6)
+		ipv6(ICMP6);
+	else
+		ipv4(ICMP, 0, 0);
+	set16(l3 + (v6 ? 4 : 2), (v6 ? 0 : 20) + 8 + n);
+	if (!v6)
+		fos_csum_ipv4_set(frame + AT + l3, 20);
+	l4 = len;
+	put8(type);
+	zeros(3);
+	put16(id);
+	put16(1);
+	put(body, n);
+	fos_csum_transport_set(sum, v6 ? ICMP6 : ICMP, frame + AT + l4, 8 + n);
+	memset(&m, 0, sizeof(m));
+	m.data_off = AT;
+	m.len = m.orig_len = (uint16_t)len;
+	m.link = FOS_LINK_ETHERNET;
+	m.time_ns = 18;
+	fos_parse(frame, &m, key);
+	memcpy(frame, &m, sizeof(m));
+}
+
+static void rewrite(const struct fos_rewrite *rw)
+{
+	struct fos_header h;
+
+	if (!fos_header_open(&h, frame, sizeof(frame)) || !fos_header_restore(&h, 5)) {
+		ok(false, "the header opens");
+		return;
+	}
+	fos_header_rewrite(&h, rw);
+	fos_header_finish(&h);
+}
+
+static uint32_t be16_at(uint32_t at)
+{
+	return (uint32_t)frame[AT + at] << 8 | frame[AT + at + 1];
+}
+
+static void test_echo(bool v6)
+{
+	const struct fos_rewrite go = {.src = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 9},
+				       .sport = 40007, .mask = FOS_RW_SRC_ADDR | FOS_RW_SRC_PORT};
+	const struct fos_rewrite back = {.dst = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 77},
+					 .dport = 17, .mask = FOS_RW_DST_ADDR | FOS_RW_DST_PORT};
+	const char *v = v6 ? "ICMPv6" : "ICMP";
+	uint8_t once[128];
+
+	icmp(v6, v6 ? 128 : 8, 17, "payload", 7);
+	rewrite(&go);
+	memcpy(once, frame + AT, len);
+	ok(sound() && be16_at(l4 + 4) == 40007, "%s: the identifier of an echo is translated", v);
+	rewrite(&go);
+	ok(memcmp(once, frame + AT, len) == 0, "%s: a second time, the same comes out", v);
+	rewrite(&back);
+	ok(sound() && be16_at(l4 + 4) == 17, "%s: a question has no answer's port", v);
+	icmp(v6, v6 ? 129 : 0, 40007, "payload", 7);
+	rewrite(&back);
+	ok(sound() && be16_at(l4 + 4) == 17, "%s: and translated back in the answer", v);
+}
+
+/* An error about a datagram src:40001 -> dst:53 that was sent as one from 10.0.0.77:1000. */
+static void test_quote(bool v6)
+{
+	const struct fos_rewrite back = {.dst = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 77},
+					 .dport = 1000, .mask = FOS_RW_DST_ADDR | FOS_RW_DST_PORT};
+	uint32_t hlen = v6 ? 40 : 20, q;
+	const char *v = v6 ? "ICMPv6" : "ICMP";
+	uint8_t quote[64] = {v6 ? 0x60 : 0x45}, once[160], *udp_at = quote + hlen;
+	uint64_t sum;
+
+	quote[v6 ? 5 : 3] = (uint8_t)(v6 ? 8 : 28);
+	quote[v6 ? 6 : 9] = UDP;
+	memcpy(quote + (v6 ? 8 : 12), v6 ? src6 : src4, v6 ? 16 : 4);
+	memcpy(quote + (v6 ? 24 : 16), v6 ? dst6 : dst4, v6 ? 16 : 4);
+	if (!v6)
+		fos_csum_ipv4_set(quote, 20);
+	memcpy(udp_at, "\x9c\x41\0\x35\0\x08\0\0", 8);
+	sum = v6 ? fos_csum_pseudo6(src6, dst6, UDP, 8) : fos_csum_pseudo4(src4, dst4, UDP, 8);
+	fos_csum_transport_set(sum, UDP, udp_at, 8);
+	icmp(v6, v6 ? 1 : 3, 0, quote, hlen + 8);
+	rewrite(&back);
+	q = l4 + 8;
+	ok(sound(), "%s error: the checksum is right", v);
+	ok(memcmp(frame + AT + q + (v6 ? 8 : 12), v6 ? back.dst : back.dst + 12, v6 ? 16 : 4) == 0 &&
+		   be16_at(q + hlen) == 1000 && be16_at(q + hlen + 2) == 53,
+	   "%s error: quotes the packet as its sender knows it", v);
+	ok(v6 || fos_csum_ipv4_ok(frame + AT + q, 20), "%s error: with its IP checksum", v);
+	sum = v6 ? fos_csum_pseudo6(back.dst, dst6, UDP, 8) :
+		   fos_csum_pseudo4(back.dst + 12, dst4, UDP, 8);
+	is_u64(fos_csum_finish(sum, frame + AT + q + hlen, 8), 0, "%s error: and its UDP checksum", v);
+	memcpy(once, frame + AT, len);
+	rewrite(&back);
+	ok(memcmp(once, frame + AT, len) == 0, "%s error: a second time, the same comes out", v);
+	icmp(v6, v6 ? 1 : 3, 0, quote, hlen + 4);
+	rewrite(&back);
+	ok(memcmp(frame + AT + l4 + 8, quote, hlen + 4) == 0 && sound(),
+	   "%s error: a quotation cut short stays as it is", v);
+}
+
 static void test_refusals(void)
 {
 	static const struct shape s = { .name = "refusals" };
@@ -218,6 +327,10 @@ int main(void)
 	for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		test_shape(&shapes[i]);
 	test_options();
+	for (int v6 = 0; v6 < 2; v6++) {
+		test_echo(v6);
+		test_quote(v6);
+	}
 	test_refusals();
 	return done();
 }

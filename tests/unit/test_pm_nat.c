@@ -108,6 +108,32 @@ static void test_source(struct play *p)
 		address_is(go->src, "2001:db8::10", "and its own pool address");
 }
 
+/* Both ports of the pool are taken by then, and given back first. */
+static void test_echo(struct play *p)
+{
+	const struct fos_rewrite *go, *back;
+	struct fos_flow *f;
+
+	close_one(p, 1);
+	close_one(p, 3);
+	play_connection(p, 13, PLAY_GEN + 13);
+	f = world_flow(&p->w, 26);
+	fos_address_parse("10.0.0.9", f->src);
+	fos_address_parse("198.51.100.1", f->dst);
+	f->sport = 777;
+	f->dport = 0;
+	f->proto = 1;
+	f->flags |= FOS_FLOW_OFFERED;
+	play_hint(p, 26);
+	play_run(p);
+	go = rewrite(p, 26);
+	back = rewrite(p, 27);
+	ok(go && back && go->mask & FOS_RW_SRC_PORT && go->sport >= 40000 && go->sport <= 40001 &&
+		   back->mask & FOS_RW_DST_PORT && back->dport == 777,
+	   "an echo's identifier is one of the pool, the answer's the asker's own");
+	close_one(p, 13);
+}
+
 static void test_destination(struct play *p)
 {
 	const struct fos_rewrite *go, *back;
@@ -146,6 +172,7 @@ static void test_nat(void)
 	play_pm_file(&p, 0, module("nat"), options, sizeof(options));
 	play_make(&p);
 	test_source(&p);
+	test_echo(&p);
 	test_destination(&p);
 	play_free(&p);
 }
