@@ -21,7 +21,8 @@
  * way and show it as its sender knows it.  Other protocols only change address.  What comes from
  * outside to a pool address and matches no dnat entry is dropped, pings of it too.  A connection
  * for which there is no port, or whose server's Ethernet address is not known, is dropped; its
- * next SYN (another first packet: after limits.closing) asks again.  The pool belongs to one lane.
+ * next SYN (another first packet: after limits.closing) asks again.  A box with one lane only: answers
+ * come from other addresses than questions, so with several they would meet another lane's pool.
  */
 #include "pmhost/pm.h"
 
@@ -188,6 +189,10 @@ static int init(struct fos_instance *pm)
 {
 	const char *value = fos_option(pm, "ports", 0);
 
+	if (fos_lane(pm) > 0) {
+		fos_say(pm, "address translation works in a box with one lane: set box.lanes to 1");
+		return -1;
+	}
 	inside = fos_option(pm, "inside", 0);
 	if (value && (sscanf(value, "%u-%u", &port_lo, &port_hi) != 2 || port_lo < 1 ||
 		      port_lo > port_hi || port_hi > 65535))
