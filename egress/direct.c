@@ -231,7 +231,7 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 	if (!t) {
 		why = FOS_C_drop_tcp_closed;
 	} else if (fos_header_open(&h, fos_box_frame(&e->p->box, d->frame),
-				   e->p->dir->frame_size) &&
+				   e->p->dir->frame_size, e->claims[d->frame]) &&
 		   h.l4 && h.m->flags & FOS_PKT_TCP) {
 		learn(e, d->flow, t, &h);
 		if (!take_ack(e, d->flow, t, &h, &advanced))
@@ -259,7 +259,7 @@ static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 	struct fos_header h;
 
 	if (frame >= e->p->dir->nr_frames ||
-	    !fos_header_open(&h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size) ||
+	    !fos_header_open(&h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size, 0) ||
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
 		return;
 	fos_header_options(&h, &o);
@@ -383,7 +383,8 @@ void fos_direct_learn(struct fos_egress *e, const struct fos_desc *d)
 	struct fos_tcb *t;
 
 	if (d->kind != FOS_DESC_TCP_CTL || d->frame >= e->p->dir->nr_frames ||
-	    !fos_header_open(&h, fos_box_frame(&e->p->box, d->frame), e->p->dir->frame_size) ||
+	    !fos_header_open(&h, fos_box_frame(&e->p->box, d->frame), e->p->dir->frame_size,
+			     fos_frames_gen(d->gen)) ||
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP) || !(h.l4[13] & FOS_TH_SYN))
 		return;
 	t = fos_out_open(e, d->flow, d->flow_gen);

@@ -11,7 +11,8 @@
 
 static bool open_header(struct fos_egress *e, uint32_t frame, struct fos_header *h)
 {
-	return fos_header_open(h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size);
+	return fos_header_open(h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size,
+			       e->claims[frame]);
 }
 
 static void drop(struct fos_egress *e, uint32_t frame, enum fos_counter_id why)

@@ -108,7 +108,8 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	if (!copying || r->template_of == pc->frame)
 		return;
 	r->template_of = pc->frame;
-	if (!fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size) ||
+	if (!fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size,
+			     fos_frames_gen(pc->gen)) ||
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
 		return;
 	fos_build_learn(e, r->flow, &h);

@@ -55,7 +55,7 @@ bool fos_frames_claim(struct fos_egress *e, uint32_t frame, uint32_t gen)
 	}
 	s = fos_frames_seg(e, frame);
 	*s = (struct fos_seg){.state = FOS_SEG_HELD, .flow = FOS_NONE, .next = FOS_NONE};
-	set_claim(e, frame, gen + 1 ? gen + 1 : 1);
+	set_claim(e, frame, fos_frames_gen(gen));
 	return true;
 }
 

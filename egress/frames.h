@@ -17,6 +17,12 @@ void fos_frames_init(struct fos_egress *e);
 /* A frame's record, to be changed (kept in the undo log). */
 struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame);
 
+/* The claim that taking over a frame of generation `gen` makes. */
+static inline uint32_t fos_frames_gen(uint32_t gen)
+{
+	return gen + 1 ? gen + 1 : 1;
+}
+
 /* Takes a frame over from another process.  False: index out of range, or ours already (counted
  * as drop_meta). */
 bool fos_frames_claim(struct fos_egress *e, uint32_t frame, uint32_t gen);

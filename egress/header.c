@@ -76,15 +76,26 @@ static bool offsets_ok(const struct fos_frame_meta *m, uint32_t frame_size)
 	return m->payload_off >= m->l4_off && (uint32_t)m->payload_off + m->payload_len <= end;
 }
 
-bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size)
+/* Are the headers kept in the frame those of this use of it? */
+static bool kept(const struct saved *s, const struct fos_frame_meta *m, uint32_t gen)
+{
+	return s->gen == gen && s->time_ns == m->time_ns && s->number == m->number &&
+	       s->len <= sizeof(s->data);
+}
+
+bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, uint32_t gen)
 {
 	struct fos_frame_meta *m = (struct fos_frame_meta *)(void *)frame;
+	const struct saved *s = (const struct saved *)(const void *)(frame + FOS_FRAME_SAVED_OFF);
 
 	memset(h, 0, sizeof(*h));
 	h->frame = frame;
 	h->m = m;
 	if (!offsets_ok(m, frame_size))
 		return false;
+	/* a batch that was undone may have changed them already: read them as they came */
+	if (kept(s, m, gen) && (uint32_t)m->data_off + s->len <= frame_size)
+		memcpy(frame + m->data_off, s->data, s->len);
 	if (m->flags & FOS_PKT_IP_BAD)
 		return true;
 	if (m->l3_off && m->flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6))
@@ -112,8 +123,7 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen)
 		len = sizeof(s->data); /* only link and IP header fields are touched then */
 	if (len > sizeof(s->data))
 		return false;
-	if (s->gen == gen && s->len == len && s->time_ns == h->m->time_ns &&
-	    s->number == h->m->number) {
+	if (kept(s, h->m, gen) && s->len == len) {
 		memcpy(h->frame + h->m->data_off, s->data, len);
 	} else {
 		memcpy(s->data, h->frame + h->m->data_off, len);

@@ -60,8 +60,9 @@ struct fos_header_options {
 	uint32_t tsecr;
 };
 
-/* Checks the metadata against the frame and fills *h.  False: not a packet that can be sent. */
-bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size);
+/* Checks the metadata against the frame and fills *h.  Headers that this use of the frame (`gen`: the
+ * claim) has kept are brought back first.  False: not a packet that can be sent. */
+bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, uint32_t gen);
 
 /* First use: keeps the headers; later uses: brings the kept ones back.  `gen` tells this use of the
  * frame from earlier ones.  False: headers too long to keep. */

@@ -20,7 +20,8 @@ bool fos_tcp_end_due(const struct fos_egress *e, uint32_t flow)
 /* May a frame leave as the FIN or RST that it is? */
 static bool reusable(struct fos_egress *e, uint32_t frame, uint8_t flag, struct fos_header *h)
 {
-	return fos_header_open(h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size) &&
+	return fos_header_open(h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size,
+			       e->claims[frame]) &&
 	       h->l4 && h->m->flags & FOS_PKT_TCP && h->m->payload_len == 0 &&
 	       (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) == flag &&
 	       (uint32_t)(h->m->payload_off - h->m->data_off) <= FOS_FRAME_SAVED_MAX - 24;

@@ -89,7 +89,7 @@ static bool send_built(struct fos_egress *e, uint32_t flow, const struct datagra
 	struct fos_build b;
 
 	if (fos_header_open(&h, fos_box_frame(&e->p->box, d->first.frame),
-			    e->p->dir->frame_size) && h.l3)
+			    e->p->dir->frame_size, fos_frames_gen(d->first.gen)) && h.l3)
 		fos_build_learn(e, flow, &h);
 	if (!fos_build_udp(e, flow, &b))
 		return false;

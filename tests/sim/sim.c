@@ -341,6 +341,9 @@ bool sim_settle(struct sim *s)
 void sim_report(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->nr_procs; i++)
+		if (s->procs[i].stage == &sim_egress)
+			sim_egress_report(s->procs[i].proc.state);
+	for (uint32_t i = 0; i < s->nr_procs; i++)
 		for (uint32_t c = 0; c < FOS_NR_COUNTERS; c++)
 			if (s->procs[i].proc.counter[c])
 				fprintf(stderr, "# %-14s %-24s %llu\n",

@@ -27,6 +27,9 @@ struct sim_nic {
 /* Free frames that egress keeps for segments it builds. */
 uint32_t sim_egress_frames(const void *state);
 
+/* Output TCBs and what they retain, to stderr. */
+void sim_egress_report(const void *state);
+
 extern const struct sim_stage sim_classifier, sim_pmhost, sim_egress;
 
 #endif

@@ -1,4 +1,5 @@
 /* tests/sim/stage_egress.c - egress with a NIC of the simulation, see stage.h */
+#include <stdio.h>
 #include <string.h>
 
 #include "egress/egress.h"
@@ -99,6 +100,25 @@ uint32_t sim_egress_frames(const void *state)
 	const struct fos_egress *e = state;
 
 	return (uint32_t)(e->st->free_tail - e->st->free_head);
+}
+
+void sim_egress_report(const void *state)
+{
+	const struct fos_egress *e = state;
+
+	for (uint32_t i = 0; i < e->p->dir->nr_flows; i++) {
+		const struct fos_tcb *t = &e->tcbs[i];
+
+		if (!t->gen)
+			continue;
+		fprintf(stderr, "# tcb %u gen %u flags %x una %llu in %llu out %llu\n", i, t->gen,
+			t->flags, (unsigned long long)t->una, (unsigned long long)t->map.in,
+			(unsigned long long)t->map.out);
+		for (uint32_t f = t->seg_first; f != FOS_NONE; f = e->segs[f].next)
+			fprintf(stderr, "#   segment %u pos %llu len %u flags %x\n", f,
+				(unsigned long long)e->segs[f].pos, e->segs[f].len,
+				e->segs[f].flags);
+	}
 }
 
 const struct sim_stage sim_egress = {&fos_egress_hooks, make, drop};

@@ -100,7 +100,7 @@ static void translate(const struct fos_header_tcp *w, const struct fos_rewrite *
 {
 	struct fos_header h;
 
-	if (!fos_header_open(&h, frame, sizeof(frame)) || !fos_header_restore(&h, 3)) {
+	if (!fos_header_open(&h, frame, sizeof(frame), 3) || !fos_header_restore(&h, 3)) {
 		ok(false, "the header opens");
 		return;
 	}
@@ -165,13 +165,13 @@ static void test_options(void)
 	   "a block is translated, another left out");
 	ok(memcmp(p + 24, "\1\1\1\1\1\1\1\1", 8) == 0, "and its place filled with NOPs");
 	ok(sound(), "with a right checksum");
-	fos_header_open(&h, frame, sizeof(frame));
+	fos_header_open(&h, frame, sizeof(frame), 0);
 	fos_header_options(&h, &o);
 	ok(o.has_ts && o.tsval == 7777 && o.has_sack && !o.sack_ok && o.mss == 0,
 	   "the options read back");
 	memcpy(options, "\2\4\5\264\3\3\7\4\2\1\1\0", 12);
 	packet(&(struct shape){ .opt = 12 }, "", 0);
-	fos_header_open(&h, frame, sizeof(frame));
+	fos_header_open(&h, frame, sizeof(frame), 3);
 	fos_header_options(&h, &o);
 	ok(o.mss == 1460 && o.wscale == 7 && o.sack_ok && !o.has_ts, "those of a SYN too");
 	memset(options, 0, sizeof(options));
@@ -212,7 +212,7 @@ static void rewrite(const struct fos_rewrite *rw)
 {
 	struct fos_header h;
 
-	if (!fos_header_open(&h, frame, sizeof(frame)) || !fos_header_restore(&h, 5)) {
+	if (!fos_header_open(&h, frame, sizeof(frame), 5) || !fos_header_restore(&h, 5)) {
 		ok(false, "the header opens");
 		return;
 	}
@@ -284,6 +284,22 @@ static void test_quote(bool v6)
 	rewrite(&back);
 	ok(memcmp(frame + AT + l4 + 8, quote, hlen + 4) == 0 && sound(),
 	   "%s error: a quotation cut short stays as it is", v);
+/* A batch that was undone leaves a changed packet: it reads as it came. */
+static void test_undone(void)
+{
+	struct fos_header_tcp w = {.seq = 9, .ack = 10, .wnd = 11};
+	struct fos_header h;
+	uint32_t ack;
+
+	packet(&(struct shape){0}, "x", 1);
+	fos_header_open(&h, frame, sizeof(frame), 77);
+	ack = fos_header_ack(&h);
+	fos_header_restore(&h, 77);
+	fos_header_tcp(&h, &w);
+	fos_header_finish(&h);
+	is_u64(fos_header_ack(&h), 10, "a translated acknowledgement stands in the frame");
+	fos_header_open(&h, frame, sizeof(frame), 77);
+	is_u64(fos_header_ack(&h), ack, "opened again in the same use it reads as it came");
 }
 
 static void test_refusals(void)
@@ -296,19 +312,19 @@ static void test_refusals(void)
 	memcpy(&bad, frame, sizeof(bad));
 	bad.len = 4000;
 	memcpy(frame, &bad, sizeof(bad));
-	ok(!fos_header_open(&h, frame, sizeof(frame)), "a length beyond the frame is refused");
+	ok(!fos_header_open(&h, frame, sizeof(frame), 3), "a length beyond the frame is refused");
 	bad = m;
 	bad.payload_len = 900;
 	memcpy(frame, &bad, sizeof(bad));
-	ok(!fos_header_open(&h, frame, sizeof(frame)), "payload beyond the packet is refused");
+	ok(!fos_header_open(&h, frame, sizeof(frame), 3), "payload beyond the packet is refused");
 	bad = m;
 	bad.l4_off = (uint16_t)(bad.l3_off + 4);
 	memcpy(frame, &bad, sizeof(bad));
-	ok(!fos_header_open(&h, frame, sizeof(frame)), "a TCP header inside the IP header is refused");
+	ok(!fos_header_open(&h, frame, sizeof(frame), 3), "a TCP header inside the IP header is refused");
 	bad = m;
 	bad.data_off = 100;
 	memcpy(frame, &bad, sizeof(bad));
-	ok(!fos_header_open(&h, frame, sizeof(frame)), "a packet over the frame's head is refused");
+	ok(!fos_header_open(&h, frame, sizeof(frame), 3), "a packet over the frame's head is refused");
 }
 
 int main(void)
@@ -331,6 +347,7 @@ int main(void)
 		test_echo(v6);
 		test_quote(v6);
 	}
+	test_undone();
 	test_refusals();
 	return done();
 }
