@@ -111,8 +111,8 @@ static void ipv6_chain(void)
 	tcp(0);
 	finish6();
 	transport(TCP);
-	is_u64(parse(), FOS_PKT_IPV6 | FOS_PKT_TCP | FOS_PKT_OPTIONS | FOS_PKT_SOURCE_ROUTE,
-	       "hop-by-hop, routing, destination, atomic fragment, AH, TCP");
+	is_u64(parse(), FOS_PKT_IPV6 | FOS_PKT_TCP | FOS_PKT_OPTIONS,
+	       "hop-by-hop, routing (used up), destination, atomic fragment, AH, TCP");
 	ok(m.l4_off == AT + 14 + 100 && m.csum == FOS_CSUM_VALID && m.proto == TCP, "its place");
 	frame[AT + l3 + 40 + 8 + 3] = 1;
 	fos_csum_transport_set(fos_csum_pseudo6(src6, frame + AT + l3 + 56, TCP, 20), TCP,
