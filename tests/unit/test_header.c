@@ -284,6 +284,8 @@ static void test_quote(bool v6)
 	rewrite(&back);
 	ok(memcmp(frame + AT + l4 + 8, quote, hlen + 4) == 0 && sound(),
 	   "%s error: a quotation cut short stays as it is", v);
+}
+
 /* A batch that was undone leaves a changed packet: it reads as it came. */
 static void test_undone(void)
 {
