@@ -55,7 +55,7 @@ static void fail(struct capture_sink *s, const char *why)
 {
 	if (!s->failed)
 		fos_log(FOS_LOG_ERROR, "%s", why);
-	s->failed = true;
+	s->failed = s->p->failed = true;
 }
 
 /* Makes room for one packet; false: no memory. */
@@ -207,6 +207,17 @@ static uint64_t mark(void *ctx, uint32_t port)
 	return UINT64_MAX; /* a file has no memory of what its writer was about to add */
 }
 
+/* Has ingress come to the input's end?  An input that cannot be read leaves no output. */
+static bool all_read(const struct capture_sink *s)
+{
+	const struct fos_proc *p = s->p;
+	uint32_t i = fos_proc_find(p->dir, FOS_ROLE_INGRESS, 0, 0);
+	const struct fos_region_head *h = (const void *)p->box.region[p->dir->proc[i].region].base;
+
+	/* pairs with the release in ingress's replay */
+	return fos_acquire32(&h->eof) > 0;
+}
+
 static void close_sink(void *ctx)
 {
 	struct capture_sink *s = ctx;
@@ -215,7 +226,7 @@ static void close_sink(void *ctx)
 	if (s->p && !s->failed)
 		flush(s);
 	/* an input without packets gives an empty capture, not a missing one */
-	if (!s->w && !s->failed && s->path && *s->path)
+	if (!s->w && !s->failed && s->path && *s->path && all_read(s))
 		create(s, FOS_LINK_ETHERNET);
 	if (s->w && fos_capture_finish(s->w, err, sizeof(err)) < 0)
 		fail(s, err);

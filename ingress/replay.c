@@ -113,8 +113,10 @@ static bool next_packet(struct fos_ingress *g)
 	if (g->has_pending || g->at_end)
 		return g->has_pending;
 	r = fos_capture_next(g->capture, &g->pending);
-	if (r < 0)
+	if (r < 0) {
 		fos_log(FOS_LOG_ERROR, "%s", fos_capture_error(g->capture));
+		g->proc->failed = true;
+	}
 	g->has_pending = r == 1;
 	g->at_end = r != 1;
 	return g->has_pending;

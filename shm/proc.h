@@ -50,6 +50,7 @@ struct fos_proc {
 	uint64_t now_ns;
 	bool offline;
 	bool stopping;
+	bool failed;                /* said in a line; an orderly stop exits with it */
 	/* every ring this process produces into / consumes from, in directory order */
 	struct fos_ring_prod *prod;
 	struct fos_ring_cons *cons;

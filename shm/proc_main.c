@@ -205,6 +205,7 @@ static void release(struct fos_run *r)
 int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, void *state)
 {
 	struct fos_run r = {.control = -1, .stop = &asked_to_stop};
+	bool failed;
 	int rc;
 
 	fos_log_program(hooks->program);
@@ -222,6 +223,7 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 	rc = attach(&r);
 	if (rc == 0)
 		rc = fos_proc_run(&r);
+	failed = rc < 0 || r.p->failed;
 	release(&r);
-	return rc < 0 ? 1 : 0;
+	return failed;
 }

@@ -80,7 +80,8 @@ static int digest(const struct work *w, const char *capture)
 	if (access(capture, R_OK) < 0)
 		return fos_ctl_fail("cannot read the capture %s: %s", capture, strerror(errno));
 	status = fos_ctl_run_box(&conf);
-	return status ? status : print_lines(w, capture);
+	/* of a capture that ends in the middle, what it holds */
+	return print_lines(w, capture) == FOS_EXIT_OK ? status : FOS_EXIT_FAILED;
 }
 
 int fos_ctl_digest(int argc, char **argv)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "deploy/ctl/rundir.h"
@@ -199,6 +201,25 @@ static int run(struct run *r)
 	return r->conf->input && s->interrupted ? 130 : FOS_EXIT_OK;
 }
 
+/* Offline: what a stage could not do (it has said so) is known when all have ended. */
+static bool delivered(const struct run *r)
+{
+	const struct fos_super *s = &r->super;
+
+	for (uint32_t i = 0; i < s->nr_children; i++) {
+		const struct fos_child *c = &s->child[i];
+
+		if (WIFEXITED(c->status) && WEXITSTATUS(c->status) != 0)
+			return false;
+		if (r->conf->output && c->restarts > 0 && !strncmp(c->name, "egress", 6)) {
+			fos_ctl_fail("%s died on the way: %s is incomplete, run it again", c->name,
+				     r->conf->output);
+			return false;
+		}
+	}
+	return true;
+}
+
 int fos_ctl_run_box(const struct fos_run_conf *conf)
 {
 	struct run *r = calloc(1, sizeof(*r));
@@ -212,6 +233,8 @@ int fos_ctl_run_box(const struct fos_run_conf *conf)
 		if (fos_super_init(&r->super, r->dir.path) == 0)
 			status = run(r);
 		stop_all(r);
+		if (conf->input && status == FOS_EXIT_OK && !delivered(r))
+			status = FOS_EXIT_FAILED;
 		if (conf->summary && status == FOS_EXIT_OK)
 			fos_ctl_summary(&r->view);
 		if (r->view.dir)
@@ -230,6 +253,31 @@ static int check_input(const char *path)
 	if (access(path, R_OK) == 0)
 		return FOS_EXIT_OK;
 	return fos_ctl_fail("cannot read the capture %s: %s", path, strerror(errno));
+}
+
+/* Before anything starts: the output can be made, and making it does not destroy the input. */
+static int check_output(const char *path, const char *input)
+{
+	struct stat in, out;
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (!strcmp(path, "-"))
+		return FOS_EXIT_OK;
+	if (stat(path, &out) == 0) {
+		if (stat(input, &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return fos_ctl_fail("--write %s would overwrite the capture that is read: "
+					    "name another file", path);
+		if (S_ISDIR(out.st_mode))
+			errno = EISDIR;
+		else if (access(path, W_OK) == 0)
+			return FOS_EXIT_OK;
+		return fos_ctl_fail("cannot write the capture %s: %s", path, strerror(errno));
+	}
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	if (access(dir, W_OK | X_OK) == 0)
+		return FOS_EXIT_OK;
+	return fos_ctl_fail("cannot write the capture %s: %s: %s", path, dir, strerror(errno));
 }
 
 int fos_ctl_run(int argc, char **argv)
@@ -262,6 +310,8 @@ int fos_ctl_run(int argc, char **argv)
 	if (fos_ctl_run_dir(conf.file, run_dir) < 0)
 		return FOS_EXIT_FAILED;
 	if (conf.input && check_input(conf.input) != FOS_EXIT_OK)
+		return FOS_EXIT_FAILED;
+	if (conf.output && check_output(conf.output, conf.input) != FOS_EXIT_OK)
 		return FOS_EXIT_FAILED;
 	if (!conf.input)
 		conf.run_dir = run_dir;
