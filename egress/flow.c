@@ -410,8 +410,10 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
 	}
-	if (f->flags & FOS_FLOW_TCP)
+	if (f->flags & FOS_FLOW_TCP) {
 		run_tcp(&r);
-	else
+		fos_out_note_window(e, flow);
+	} else {
 		fos_udp_run(e, flow, &r.view);
+	}
 }

@@ -52,6 +52,7 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 	t->rto_us = RTO_FIRST_US;
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_txn_publish64(&e->txn, &o->pos[i], 0);
+	fos_txn_publish64(&e->txn, &o->opened_ns, 0);
 	fos_txn_publish32(&e->txn, &o->done, 0);
 	fos_txn_publish32(&e->txn, &o->gen, gen);
 }
@@ -190,6 +191,7 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 		move_edge(e, to, g, (uint64_t)pos + wnd);
 	if ((uint64_t)pos > g->una)
 		advance(e, to, g, (uint64_t)pos);
+	fos_out_note_window(e, to);
 	fos_out_check_done(e, flow);
 	return true;
 }
@@ -210,6 +212,17 @@ uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
 	if (e->p->offline || pickup || !(t->flags & FOS_TCB_WND))
 		return UINT32_MAX;
 	return t->edge > t->map.out ? t->edge - t->map.out : 0;
+}
+
+void fos_out_note_window(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint64_t *word = &e->outs[flow].opened_ns;
+	/* a sender waits for room for a whole segment (RFC 1122, 4.2.3.4) */
+	bool closed = fos_out_window(e, t) < (t->longest > 536 ? t->longest : 536);
+
+	if (!e->p->offline && closed != (*word == UINT64_MAX))
+		fos_txn_publish64(&e->txn, word, closed ? UINT64_MAX : e->p->now_ns);
 }
 
 void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos)

@@ -53,6 +53,9 @@ static inline bool fos_out_newer(uint32_t a, uint32_t than)
  * destination may know of; offline: `as_came` translated).  False: nothing to acknowledge yet. */
 bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack);
 
+/* Publishes whether the receiver's window has room: while it has none, nobody's hold runs out. */
+void fos_out_note_window(struct fos_egress *e, uint32_t flow);
+
 /* A packet of direction `flow` acknowledged `ack` with raw window `wnd`: moves the peer flow's
  * una and edge, frees what was retained, may have the peer flow run.  Returns false when it
  * acknowledges what was never sent. */

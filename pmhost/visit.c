@@ -182,6 +182,18 @@ static void arm_hold(struct fos_window *w, uint64_t since)
 	fos_timers_add(&w->pm->timers, since + l->hold_ns, w->flow, w->gen);
 }
 
+/* When the receiver's window last opened; UINT64_MAX = it is closed: the sender is kept waiting by
+ * its receiver then, not by the PM. */
+static uint64_t window_opened(const struct fos_window *w)
+{
+	const struct fos_out *out = &w->pm->box->outs[w->flow];
+
+	if (w->pm->d->stream != FOS_STREAM_APP || fos_acquire32(&out->gen) != w->gen)
+		return 0;
+	/* pairs with egress's release */
+	return fos_acquire64(&out->opened_ns);
+}
+
 /* After on_data, or when time has passed: does what is left exceed a limit?  Then it goes on
  * unedited.  Returns true when it did. */
 static bool end_hold(struct fos_window *w, uint64_t old_head)
@@ -189,7 +201,7 @@ static bool end_hold(struct fos_window *w, uint64_t old_head)
 	struct fos_instance *pm = w->pm;
 	struct fos_local *l = &pm->local[w->flow];
 	uint64_t *since = &pm->flows[w->flow].hold_since_ns;
-	uint64_t now = pm->p->now_ns, held = w->open_tail - w->head;
+	uint64_t now = pm->p->now_ns, held = w->open_tail - w->head, opened = window_opened(w);
 	bool ended = w->fin;
 
 	/* what waits for room downstream, or for edit records, is not held by the PM */
@@ -199,6 +211,8 @@ static bool end_hold(struct fos_window *w, uint64_t old_head)
 	}
 	if (*since == 0 || *since > now || w->head != old_head)
 		*since = now ? now : 1;
+	if (opened > *since)
+		*since = opened < now ? opened : now;
 	if (held <= l->hold_bytes && now - *since < l->hold_ns && !ended) {
 		arm_hold(w, *since);
 		return false;

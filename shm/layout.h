@@ -493,7 +493,9 @@ struct fos_out {
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* release, each monotonic within a generation */
 	uint32_t done; /* release: FOS_OUT_DONE when the flow has nothing left to send or retain */
 	uint32_t pad;
-	uint64_t pad1;
+	/* release: when the receiver's window last opened, ns; UINT64_MAX = it is closed now; 0 = it
+	 * never was.  Bytes that a PM waits with could not leave before. */
+	uint64_t opened_ns;
 };
 #define FOS_OUT_DONE 1u
 

@@ -81,6 +81,7 @@ static void test_pms(void)
 	SIZE(fos_out, 64);
 	OFFSET(fos_out, pos, 8);
 	OFFSET(fos_out, done, 48);
+	OFFSET(fos_out, opened_ns, 56);
 	SIZE(fos_forced, 16);
 	SIZE(fos_frame_meta, 64);
 	OFFSET(fos_frame_meta, flags, 16);
