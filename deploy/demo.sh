@@ -72,12 +72,17 @@ make_config() {
 	END
 }
 
-# Where the server's FIN stands in its byte stream, as seen by a host: payload bytes sent before.
+# Where the server's FIN stands in its byte stream, as seen by a host; the FIN may come along with
+# the last bytes, before which its segment's number stands.
 watch_fin() { # namespace suffix
 	TMPDIR=$NET_TMP ip netns exec "$NET-$1" tshark -l -n -i eth0 -f 'tcp src port 80' \
-		-a duration:20 -c 200 -Y tcp.flags.fin==1 -T fields -e tcp.seq \
+		-a duration:20 -c 200 -Y tcp.flags.fin==1 -T fields -e tcp.seq -e tcp.len \
 		>"$NET_TMP/fin-$1" 2>"$NET_TMP/tshark-$1" &
 	wait_for 100 grep -q "Capture started" "$NET_TMP/tshark-$1"
+}
+
+fin_at() { # namespace suffix
+	awk 'NR == 1 { print $1 + $2 }' "$NET_TMP/fin-$1"
 }
 
 get_page() { # output file
@@ -113,7 +118,7 @@ show_page "$NET_TMP/after.html"
 sizes=$(stat -c %s "$NET_TMP/before.html" "$NET_TMP/after.html" | paste -sd' ')
 read -r before after <<<"$sizes"
 wait_for 50 test -s "$NET_TMP/fin-client" -a -s "$NET_TMP/fin-server"
-seq_server=$(head -n 1 "$NET_TMP/fin-server") seq_client=$(head -n 1 "$NET_TMP/fin-client")
+seq_server=$(fin_at server) seq_client=$(fin_at client)
 say ""
 say "page: $before bytes sent, $after bytes received, $((before - after)) fewer"
 say "the server's FIN has relative sequence number ${seq_server:-?} at the server," \
