@@ -238,10 +238,9 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 			why = FOS_C_drop_tcp_invalid;
 		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
-		else if (absorbed(e, d->flow, t, &h, advanced)) {
-			fos_frames_put(e, d->frame);
-			return;
-		} else {
+		else if (absorbed(e, d->flow, t, &h, advanced))
+			why = FOS_C_drop_ack_absorbed;
+		else {
 			fos_emit_translated(e, d->flow, d->frame, &h,
 					    translate_seq(e, t, d->flow, &h));
 			return;
@@ -358,6 +357,17 @@ static bool abandons_edits(const struct fos_egress *e, const struct fos_desc *d)
 	       either & FOS_TCB_EDITED && !(both & FOS_TCB_DONE);
 }
 
+/* A reset whose connection is closed in the same batch (its ports are used again) still leaves. */
+static void last_reset(struct fos_egress *e, uint32_t flow)
+{
+	if (!(fos_acquire32(&e->p->box.flows[flow].state) & FOS_FLOW_ST_RESET))
+		return;
+	if (!e->p->offline)
+		fos_flow_run(e, flow);
+	else if (e->tcbs[flow].flags & FOS_TCB_ISN)
+		fos_tcp_end_reset(e, flow); /* its bytes have left already */
+}
+
 static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 {
 	uint32_t gen = d->flow_gen;
@@ -369,6 +379,9 @@ static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 			     fos_acquire32(&e->p->box.flows[FOS_PEER(d->flow)].gen));
 	if ((d->len == 1 || abandons_edits(e, d)) && e->p->box.flows[d->flow].flags & FOS_FLOW_TCP)
 		reset_both(e, d->flow);
+	for (uint32_t i = 0; i < 2 && d->flags != FOS_CLOSE_PM; i++)
+		if (!i || fos_out_peer(e, d->flow))
+			last_reset(e, d->flow ^ i);
 	for (uint32_t i = 0; i < 2; i++) {
 		if (i && !fos_out_peer(e, d->flow))
 			break;
