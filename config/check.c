@@ -148,6 +148,11 @@ static void check_match(struct fos_config *cfg, struct fos_config_match *m)
 		check_filter(cfg, m);
 	else
 		check_fields(cfg, m);
+	if (m->set & FOS_CONFIG_MATCH_ETH_TYPE && m->eth_type != ETH_IPV4 &&
+	    m->eth_type != ETH_IPV6)
+		fos_config_warn(cfg, m->where, "match: eth_type 0x%04x gets no traffic: only IPv4 "
+				"and IPv6 are taken from the wire, the bridge carries the rest",
+				m->eth_type);
 	if (!(m->set & FOS_CONFIG_MATCH_IN_PORT))
 		return;
 	m->in_port = fos_config_find_interface(cfg, m->in_port_name);
@@ -190,6 +195,25 @@ static void check_pm_names(struct fos_config *cfg)
 	}
 }
 
+/* Keys that the format has and nothing carries out: who asks for them is told. */
+static void warn_unused(struct fos_config *cfg)
+{
+	if (cfg->arena_bytes != FOS_CONFIG_ARENA_DEFAULT)
+		fos_config_warn(cfg, cfg->arena_where, "arena: has no effect: what a PM inserts "
+				"takes 256 bytes for each of 'edits'");
+	for (uint32_t i = 0; i < cfg->pms_nr; i++) {
+		const struct fos_config_pm *pm = &cfg->pms[i];
+
+		if (pm->on_failure != FOS_CONFIG_FAILURE_RESTART)
+			fos_config_warn(cfg, pm->where, "PM '%s': 'on_failure: %s' has no effect: "
+					"a PM that dies is started again and its flows wait",
+					pm->name, fos_config_failure_name(pm->on_failure));
+		if (pm->spare)
+			fos_config_warn(cfg, pm->where, "PM '%s': 'spare: yes' has no effect: no "
+					"second process is kept", pm->name);
+	}
+}
+
 int fos_config_check(struct fos_config *cfg)
 {
 	uint32_t before = cfg->errors;
@@ -199,5 +223,6 @@ int fos_config_check(struct fos_config *cfg)
 	check_sizes(cfg);
 	check_pipelines(cfg);
 	check_pm_names(cfg);
+	warn_unused(cfg);
 	return cfg->errors == before ? 0 : -EINVAL;
 }

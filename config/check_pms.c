@@ -80,10 +80,6 @@ static void check_pm(struct fos_config *cfg, const struct fos_config_pm *pm,
 	const struct fos_config_pipeline *p = &cfg->pipelines[pm->pipeline];
 	const char *key = fos_config_key_name(p->key);
 
-	if (info->edits && info->stream != FOS_PM_STREAM_APP)
-		fos_config_error(cfg, pm->where, "%s edits the '%s' stream: only bytes of the "
-				 "'app' stream can be edited", PLACE(cfg, pm),
-				 stream_name(info->stream));
 	if (p->key != FOS_CONFIG_KEY_5TUPLE) {
 		const char *does = info->stream == FOS_PM_STREAM_APP ? "reads the 'app' stream" :
 				   info->gates ? "decides on first packets" :

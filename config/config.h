@@ -245,6 +245,7 @@ struct fos_config {
 	uint32_t idle_ms;
 	uint32_t handshake_ms;
 	uint32_t closing_ms;
+	struct fos_where arena_where;
 	struct fos_where frames_where, flows_where, lanes_where, hugepages_where;
 	struct fos_where run_dir_where, ooo_per_flow_where;
 	/* lists */
