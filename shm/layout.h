@@ -52,7 +52,7 @@ enum fos_role {
 
 enum fos_region_kind {
 	FOS_REGION_DIR = 0,     /* struct fos_dir; writer: keeper */
-	FOS_REGION_PACKETS = 1, /* frames; writers: kernel and ingress, then egress */
+	FOS_REGION_PACKETS = 1, /* frames; writers: shm/README.md */
 	FOS_REGION_INGRESS = 2,
 	FOS_REGION_CLASSIFIER = 3,
 	FOS_REGION_PM = 4,
@@ -137,7 +137,8 @@ enum fos_ring_kind {
 	FOS_RING_FRAME = 1,  /* struct fos_desc; frames move with it; full: producer keeps the frame */
 	FOS_RING_READY = 2,  /* struct fos_hint; full: hint dropped, `missed` counted, see below */
 	FOS_RING_FREE = 3,   /* struct fos_desc; frames go home; sized to hold every frame */
-	FOS_RING_MESSAGE = 4 /* struct fos_msg; full: the release that sends it returns "again" */
+	FOS_RING_MESSAGE = 4, /* struct fos_msg; full: the release that sends it returns "again" */
+	FOS_RING_EVENT = 5 /* struct fos_event; classifier -> PM; full: merged into FOS_EVENT_MISSED */
 };
 
 enum fos_desc_kind {
@@ -170,6 +171,40 @@ struct fos_desc {
 struct fos_hint {
 	uint32_t flow;
 	uint32_t flow_gen;
+};
+
+/* Conditions of a flow that a PM may ask to be told of (pub.events).  The place of the subscription
+ * and the form of the record are part of the contract; rings of this kind are made for PMs that
+ * subscribe, of which this version has none. */
+enum fos_event_kind {
+	FOS_EVENT_OPEN = 0,
+	FOS_EVENT_ESTABLISHED,
+	FOS_EVENT_RETRANSMISSION,
+	FOS_EVENT_DIFFERING_COPY,
+	FOS_EVENT_OUT_OF_ORDER,
+	FOS_EVENT_GAP_FILLED,
+	FOS_EVENT_WINDOW_OVERRUN,
+	FOS_EVENT_ZERO_WINDOW,
+	FOS_EVENT_INVALID_RST,
+	FOS_EVENT_CLOSE,
+	FOS_EVENT_MISSED /* the ring was full: some events since then are not told singly */
+};
+
+/* struct fos_event - one condition, in stream order with the bytes of the flow */
+struct fos_event {
+	uint64_t pos;     /* app position that it happened at */
+	uint64_t time_ns;
+	uint32_t flow;
+	uint32_t flow_gen;
+	uint32_t len;     /* bytes concerned */
+	uint32_t frame;   /* packet behind it, or FOS_NONE */
+	uint32_t gen;     /* claim generation of the frame */
+	uint16_t kind;    /* enum fos_event_kind */
+	uint16_t side;    /* 0 = seen at the sender, 1 = at the receiver */
+	uint64_t old_pos; /* differing copy: where the first copy lies */
+	uint32_t old_piece;
+	uint32_t pad;
+	uint64_t pad1;
 };
 
 /* struct fos_msg - a PM's message to another PM */
@@ -401,7 +436,8 @@ struct fos_pm_pub {
 	uint32_t edits;       /* number of edits ever committed on this flow */
 	uint32_t edits_freed; /* of them, no longer kept */
 	uint32_t edit_last;
-	uint64_t counter; /* packets or events seen, for display */
+	uint32_t events; /* enum fos_event_kind, a bit each: what the classifier is to tell */
+	uint32_t pad0;
 };
 
 /* struct fos_pm_flow - 128 bytes
@@ -689,6 +725,7 @@ _Static_assert(offsetof(struct fos_ring, tail) == 64 && sizeof(struct fos_ring) 
 _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
+_Static_assert(sizeof(struct fos_event) == 64, "event: one line");
 _Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
 _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
 _Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");
