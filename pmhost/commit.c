@@ -132,10 +132,10 @@ static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
 	if (head > pub->head && pub->head < FOS_POS_MAX && head <= w->open_tail) {
 		fos_count(w->pm->p->counter, FOS_C_pm_released_bytes, head - pub->head);
 		if (w->pm->d->stream != FOS_STREAM_APP)
-			pub->counter += count_packets(w, head);
+			pub->seen += count_packets(w, head);
 	}
 	if (w->pm->d->stream == FOS_STREAM_APP && head != pub->head)
-		pub->counter++;
+		pub->seen++;
 	fos_edits_write(w->pm, w, head, pub, &delta);
 	if (w->pm->d->stream != FOS_STREAM_APP)
 		delta = 0; /* packet streams keep their numbering */

@@ -437,7 +437,7 @@ struct fos_pm_pub {
 	uint32_t edits_freed; /* of them, no longer kept */
 	uint32_t edit_last;
 	uint32_t events; /* enum fos_event_kind, a bit each: what the classifier is to tell */
-	uint32_t pad0;
+	uint32_t seen;   /* packets (releases of app bytes), modulo 2^32, for display */
 };
 
 /* struct fos_pm_flow - 128 bytes

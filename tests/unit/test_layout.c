@@ -73,6 +73,9 @@ static void test_pms(void)
 	OFFSET(fos_pm_pub, head, 8);
 	OFFSET(fos_pm_pub, out_head, 16);
 	OFFSET(fos_pm_pub, edits, 28);
+	OFFSET(fos_pm_pub, events, 40);
+	SIZE(fos_event, 64);
+	OFFSET(fos_event, kind, 36);
 	SIZE(fos_edit, 64);
 	OFFSET(fos_edit, out_pos, 8);
 	OFFSET(fos_edit, next, 28);

@@ -142,7 +142,7 @@ static void test_stages(void)
 	ok(pub->edits == 1 && e->pos == 180 && e->del == 47 && e->reason == FOS_C_drop_pm &&
 		   pub->head == 227 && pub->out_head == 227,
 	   "a dropped packet is an edit of its whole length; positions stay");
-	is_u64(pub->counter, 3, "three packets are counted as seen");
+	is_u64(pub->seen, 3, "three packets are counted as seen");
 	world_flow(&p.w, 0)->pkt_done = 227;
 	play_close(&p, 0, FOS_CLOSE_FIN);
 	turn(&p);
