@@ -49,7 +49,8 @@ static int set_geometry(struct compiler *c)
 	struct fos_dir *dir = c->dir;
 	int ret;
 
-	dir->nr_lanes = cfg->lanes;
+	/* a capture is one file in and one out, in one order */
+	dir->nr_lanes = c->plan->input ? 1 : cfg->lanes;
 	dir->nr_frames = cfg->frames;
 	dir->frame_size = cfg->frame_size;
 	if (c->plan->input) {
