@@ -117,6 +117,8 @@ static int start_module(struct fos_instance *pm)
 		fos_log(FOS_LOG_ERROR, "%s: the module's init() refused (%d)", pm->d->name, rc);
 		return rc < 0 ? rc : -EINVAL;
 	}
+	if (pm->module->init)
+		fos_option_unasked(pm);
 	if (fos_commit_pm(pm) != FOS_OK)
 		fos_commit_discard(pm);
 	return 0;

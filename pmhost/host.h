@@ -105,6 +105,7 @@ struct fos_instance {
 	const struct fos_box *box;
 	const struct fos_dir *dir;
 	const struct fos_dir_pm *d;
+	uint64_t asked; /* bit per option of the configuration that the module has looked at */
 	uint32_t index; /* in dir->pm[] */
 	const struct fos_pm *module;
 	void *library; /* dlopen() handle, NULL when the module was given */
@@ -168,6 +169,9 @@ static inline uint8_t *fos_host_ctx_slot(const struct fos_instance *pm, uint32_t
 
 /* Frees the lists of fos_hosts(). */
 void fos_hosts_free(struct fos_instance *pm);
+
+/* Warns about options that the module's init() has not looked at.  info.c */
+void fos_option_unasked(struct fos_instance *pm);
 
 /* Copy of what this PM has published for a flow; false when it is of another generation (then
  * *pub is that of a new flow). */

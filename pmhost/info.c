@@ -69,25 +69,46 @@ bool fos_address_parse(const char *text, uint8_t addr[16])
 	return inet_pton(AF_INET6, text, addr) == 1;
 }
 
-/* Options are key NUL value NUL ..., an empty key ends them. */
-const char *fos_option(struct fos_instance *pm, const char *key, unsigned i)
+/* Options are key NUL value NUL ..., an empty key ends them.  Steps from *at (NULL: the first). */
+static const char *next_option(const struct fos_instance *pm, const char **at, const char **value)
 {
 	const char *end = pm->dir->strings + FOS_DIR_STRINGS;
-	const char *p = fos_dir_string(pm->dir, pm->d->options_off);
+	const char *k = *at ? *at : fos_dir_string(pm->dir, pm->d->options_off);
+	const char *v;
 
-	if (pm->d->options_off == 0)
+	if (pm->d->options_off == 0 || k >= end || !*k)
 		return NULL;
-	while (p < end && *p) {
-		const char *k = p;
-		const char *v = k + strnlen(k, (size_t)(end - k)) + 1;
+	v = k + strnlen(k, (size_t)(end - k)) + 1;
+	if (v >= end)
+		return NULL;
+	*value = v;
+	*at = v + strnlen(v, (size_t)(end - v)) + 1;
+	return k;
+}
 
-		if (v >= end)
-			break;
-		if (strcmp(k, key) == 0 && i-- == 0)
+const char *fos_option(struct fos_instance *pm, const char *key, unsigned i)
+{
+	const char *at = NULL, *k, *v;
+
+	for (unsigned n = 0; (k = next_option(pm, &at, &v)) != NULL; n++) {
+		if (strcmp(k, key) != 0)
+			continue;
+		if (n < 64)
+			pm->asked |= 1ull << n;
+		if (i-- == 0)
 			return v;
-		p = v + strnlen(v, (size_t)(end - v)) + 1;
 	}
 	return NULL;
+}
+
+void fos_option_unasked(struct fos_instance *pm)
+{
+	const char *at = NULL, *k, *v;
+
+	for (unsigned n = 0; n < 64 && (k = next_option(pm, &at, &v)) != NULL; n++)
+		if (!(pm->asked & 1ull << n))
+			fos_log(FOS_LOG_WARN, "%s: the module does not know the option '%s', or not "
+				"as many of it: '%s' has no effect", pm->d->name, k, v);
 }
 
 const char *fos_name(struct fos_instance *pm)
