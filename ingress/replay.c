@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ingress/ingress.h"
+#include "shm/build.h"
 
 #define BATCH_PACKETS 64u
 #define BATCH_NS 100000000ull
@@ -39,22 +40,8 @@ int fos_ingress_replay_init(struct fos_ingress *g)
 static const uint64_t *head_word(const struct fos_proc *p, const struct fos_dir_ring *r)
 {
 	const uint8_t *base = p->box.region[p->dir->proc[r->consumer].region].base;
-	const struct fos_region_head *h = (const void *)base;
-	uint64_t off;
+	uint64_t off = fos_build_cursors(p->dir, r->consumer);
 
-	switch (h->kind) {
-	case FOS_REGION_CLASSIFIER:
-		off = ((const struct fos_cls *)(const void *)base)->cursors_off;
-		break;
-	case FOS_REGION_EGRESS:
-		off = ((const struct fos_egr *)(const void *)base)->cursors_off;
-		break;
-	case FOS_REGION_PM:
-		off = ((const struct fos_pm_region *)(const void *)base)->cursors_off;
-		break;
-	default:
-		off = ((const struct fos_ing *)(const void *)base)->cursors_off;
-	}
 	return &((const struct fos_cursor *)(const void *)(base + off))[r->cursor].head;
 }
 

@@ -5,11 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/build.h"
+
 static int check_head(const struct fos_box *box, uint32_t i, char *err, size_t n)
 {
 	const struct fos_dir_region *r = &box->dir->region[i];
 	const struct fos_region_head *h = (const void *)box->region[i].base;
 
+	/* what a wild PM has made of the head of its region keeps nobody else from starting */
+	if (r->kind == FOS_REGION_PM && r->proc != box->self &&
+	    r->size <= box->region[i].size)
+		return 0;
 	if (h->magic != FOS_LAYOUT_MAGIC) {
 		snprintf(err, n, "region %s is not a FlowOS region (or not finished)", r->name);
 		return -EPROTO;
@@ -30,13 +36,14 @@ static int check_head(const struct fos_box *box, uint32_t i, char *err, size_t n
 
 static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
 {
-	const struct fos_pm_region *r = (const void *)base;
+	struct fos_pm_tables t;
 
-	box->pm[pm] = r;
-	box->pm_flows[pm] = (const void *)(base + r->flows_off);
-	box->pm_edits[pm] = (const void *)(base + r->edits_off);
-	box->pm_inserts[pm] = base + r->inserts_off;
-	box->pm_rewrites[pm] = r->rewrites_off ? (const void *)(base + r->rewrites_off) : NULL;
+	fos_build_pm(box->dir, pm, &t);
+	box->pm[pm] = (const void *)base;
+	box->pm_flows[pm] = (const void *)(base + t.flows_off);
+	box->pm_edits[pm] = (const void *)(base + t.edits_off);
+	box->pm_inserts[pm] = base + t.inserts_off;
+	box->pm_rewrites[pm] = t.rewrites_off ? (const void *)(base + t.rewrites_off) : NULL;
 }
 
 static void bind_lane_member(struct fos_box *box, const struct fos_dir_proc *proc)

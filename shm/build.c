@@ -13,6 +13,13 @@
 #define INPUT_LOG2 11u
 #define MESSAGE_LOG2 6u
 
+static const uint32_t slot_size[] = {
+	[FOS_RING_FRAME] = sizeof(struct fos_desc),
+	[FOS_RING_READY] = sizeof(struct fos_hint),
+	[FOS_RING_FREE] = sizeof(struct fos_desc),
+	[FOS_RING_MESSAGE] = sizeof(struct fos_msg),
+};
+
 static uint64_t align_up(uint64_t n, uint64_t to)
 {
 	return (n + to - 1) / to * to;
@@ -142,6 +149,42 @@ static uint64_t lay_region(const struct fos_dir *dir, uint32_t i, void *head)
 	}
 }
 
+uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc)
+{
+	union {
+		struct fos_cls cls;
+		struct fos_egr egr;
+		struct fos_pm_region pm;
+		struct fos_ing ing;
+	} u;
+
+	switch (dir->proc[proc].role) {
+	case FOS_ROLE_CLASSIFIER:
+		lay_classifier(dir, &u.cls);
+		return u.cls.cursors_off;
+	case FOS_ROLE_EGRESS:
+		lay_egress(dir, &u.egr);
+		return u.egr.cursors_off;
+	case FOS_ROLE_PM:
+		lay_pm(dir, dir->proc[proc].index, &u.pm);
+		return u.pm.cursors_off;
+	default:
+		lay_ingress(dir, &u.ing);
+		return u.ing.cursors_off;
+	}
+}
+
+void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *t)
+{
+	struct fos_pm_region r = {.rewrites_off = 0};
+
+	lay_pm(dir, pm, &r);
+	t->flows_off = r.flows_off;
+	t->edits_off = r.edits_off;
+	t->inserts_off = r.inserts_off;
+	t->rewrites_off = r.rewrites_off;
+}
+
 /* ------------------------------------------------------------------ plan */
 
 /* "kind.name.number"; names are cut, never the number: they stay unique per kind by number */
@@ -219,8 +262,6 @@ struct planner {
 
 static void add_ring(struct planner *pl, uint32_t kind, uint32_t from, uint32_t to, uint32_t log2_nr)
 {
-	static const uint32_t slot[] = {0, sizeof(struct fos_desc), sizeof(struct fos_hint),
-					sizeof(struct fos_desc), sizeof(struct fos_msg)};
 	struct fos_dir *dir = pl->dir;
 	struct fos_dir_ring *r = &dir->ring[dir->nr_rings];
 
@@ -233,7 +274,7 @@ static void add_ring(struct planner *pl, uint32_t kind, uint32_t from, uint32_t 
 	r->producer = from;
 	r->consumer = to;
 	r->cursor = pl->cursors[to]++;
-	r->off = take(&pl->at[dir->proc[from].region], fos_ring_bytes(log2_nr, slot[kind]));
+	r->off = take(&pl->at[dir->proc[from].region], fos_ring_bytes(log2_nr, slot_size[kind]));
 }
 
 /* Rings that a PM produces into: next watching stage, classifier, egress, messages. */
@@ -350,25 +391,25 @@ static void init_flows(const struct fos_dir *dir, uint8_t *base)
 	}
 }
 
+uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_ring *r)
+{
+	if (r->kind == FOS_RING_READY)
+		return READY_LOG2;
+	if (r->kind == FOS_RING_MESSAGE)
+		return MESSAGE_LOG2;
+	if (dir->proc[r->producer].role == FOS_ROLE_INGRESS)
+		return INPUT_LOG2;
+	return log2_up(dir->nr_frames) + 1;
+}
+
 static void init_rings(const struct fos_dir *dir, uint32_t i, uint8_t *base)
 {
 	for (uint32_t n = 0; n < dir->nr_rings; n++) {
 		const struct fos_dir_ring *r = &dir->ring[n];
-		uint32_t log2_nr = log2_up(dir->nr_frames) + 1;
-		uint32_t slot = sizeof(struct fos_desc);
 
-		if (dir->proc[r->producer].region != i)
-			continue;
-		if (r->kind == FOS_RING_READY) {
-			log2_nr = READY_LOG2;
-			slot = sizeof(struct fos_hint);
-		} else if (r->kind == FOS_RING_MESSAGE) {
-			log2_nr = MESSAGE_LOG2;
-			slot = sizeof(struct fos_msg);
-		} else if (dir->proc[r->producer].role == FOS_ROLE_INGRESS) {
-			log2_nr = INPUT_LOG2;
-		}
-		fos_ring_init((void *)(base + r->off), log2_nr, slot);
+		if (dir->proc[r->producer].region == i)
+			fos_ring_init((void *)(base + r->off), fos_build_ring_log2(dir, r),
+				      slot_size[r->kind]);
 	}
 }
 

@@ -20,6 +20,16 @@ int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size);
  * egress its own. */
 void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_t box_id);
 
+/* Where things lie in a region, from the directory alone: what a PM's region says of itself is the
+ * PM's to overwrite. */
+struct fos_pm_tables {
+	uint64_t flows_off, edits_off, inserts_off;
+	uint64_t rewrites_off; /* 0 = this PM may not rewrite */
+};
+void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *t);
+uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc);
+uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_ring *r);
+
 /* Frames that ingress process number n owns at the start: [first, first + count). */
 void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
 			      uint32_t *count);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/build.h"
 #include "shm/loop.h"
 
 static const uint32_t slot_size[] = {
@@ -53,22 +54,6 @@ struct fos_ring_cons *fos_proc_cons(struct fos_proc *p, enum fos_ring_kind kind,
 
 /* ------------------------------------------------------------------ binding */
 
-static uint64_t cursors_off(const struct fos_dir_proc *q, const uint8_t *base)
-{
-	switch (q->role) {
-	case FOS_ROLE_INGRESS:
-		return ((const struct fos_ing *)(const void *)base)->cursors_off;
-	case FOS_ROLE_CLASSIFIER:
-		return ((const struct fos_cls *)(const void *)base)->cursors_off;
-	case FOS_ROLE_PM:
-		return ((const struct fos_pm_region *)(const void *)base)->cursors_off;
-	case FOS_ROLE_EGRESS:
-		return ((const struct fos_egr *)(const void *)base)->cursors_off;
-	default:
-		return 0;
-	}
-}
-
 /* Where a ring's two halves lie in a process's memory; false = not inside their regions. */
 static bool locate(const struct fos_box *box, const struct fos_dir_ring *r, uint8_t **ring,
 		   uint8_t **cursor)
@@ -80,14 +65,27 @@ static bool locate(const struct fos_box *box, const struct fos_dir_ring *r, uint
 
 	if (!src->base || !dst->base)
 		return false;
-	at = cursors_off(to, dst->base) + r->cursor * sizeof(struct fos_cursor);
+	at = fos_build_cursors(box->dir, r->consumer) + r->cursor * sizeof(struct fos_cursor);
 	if (r->off + sizeof(struct fos_ring) > src->size || r->cursor >= FOS_MAX_RINGS_PER_PROC ||
 	    at + sizeof(struct fos_cursor) > dst->size)
 		return false;
 	*ring = src->base + r->off;
 	*cursor = dst->base + at;
-	return fos_ring_bytes(((const struct fos_ring *)(const void *)*ring)->log2_nr & 31u,
-			      slot_size[r->kind]) <= src->size - r->off;
+	return fos_ring_bytes(fos_build_ring_log2(box->dir, r), slot_size[r->kind]) <=
+	       src->size - r->off;
+}
+
+/* A PM's half of a ring is damaged: that is not to keep others from starting.  What it sends is
+ * ignored, what is for it is not sent; hints are only hints. */
+static int attach_anyway(const struct fos_proc *p, const struct fos_dir_ring *r)
+{
+	uint32_t other = r->producer == p->box.self ? r->consumer : r->producer;
+
+	if (p->dir->proc[other].role != FOS_ROLE_PM)
+		return -EINVAL;
+	fos_log(FOS_LOG_WARN, "the ring between this process and %s is damaged, and ignored",
+		p->dir->proc[other].name);
+	return 0;
 }
 
 static int attach(struct fos_proc *p, uint32_t id)
@@ -104,6 +102,8 @@ static int attach(struct fos_proc *p, uint32_t id)
 
 		rc = fos_ring_attach_prod(h, (void *)ring, (const void *)cursor,
 					  slot_size[r->kind]);
+		if (rc == -EINVAL && h->ring)
+			rc = attach_anyway(p, r);
 		h->consumer = r->consumer;
 		h->id = id;
 		p->nr_prod += rc == 0;
@@ -112,6 +112,13 @@ static int attach(struct fos_proc *p, uint32_t id)
 
 		rc = fos_ring_attach_cons(h, (const void *)ring, (void *)cursor,
 					  slot_size[r->kind]);
+		if (rc == -EINVAL && (rc = attach_anyway(p, r)) == 0) {
+			h->ring = (const void *)ring;
+			h->cursor = (void *)cursor;
+			h->slot_size = slot_size[r->kind];
+			h->next = h->cursor->head;
+		}
+		h->mask = (1ull << fos_build_ring_log2(p->dir, r)) - 1;
 		h->producer = r->producer;
 		h->id = id;
 		h->kind = r->kind;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "deploy/ctl/ctl.h"
+#include "shm/build.h"
 #include "shm/region.h"
 #include "shm/view.h"
 
@@ -100,26 +101,12 @@ uint64_t fos_ctl_counter(const struct fos_ctl_view *v, enum fos_counter_id id)
 	return sum;
 }
 
-static uint64_t cursors_off(const uint8_t *base)
-{
-	switch (((const struct fos_region_head *)(const void *)base)->kind) {
-	case FOS_REGION_INGRESS:
-		return ((const struct fos_ing *)(const void *)base)->cursors_off;
-	case FOS_REGION_CLASSIFIER:
-		return ((const struct fos_cls *)(const void *)base)->cursors_off;
-	case FOS_REGION_PM:
-		return ((const struct fos_pm_region *)(const void *)base)->cursors_off;
-	default:
-		return ((const struct fos_egr *)(const void *)base)->cursors_off;
-	}
-}
-
 uint64_t fos_ctl_depth(const struct fos_ctl_view *v, const struct fos_dir_ring *r)
 {
 	const uint8_t *from = (const void *)fos_ctl_head(v, r->producer);
 	const uint8_t *to = (const void *)fos_ctl_head(v, r->consumer);
 	const struct fos_ring *ring = (const void *)(from + r->off);
-	const struct fos_cursor *c = (const void *)(to + cursors_off(to));
+	const struct fos_cursor *c = (const void *)(to + fos_build_cursors(v->dir, r->consumer));
 	/* head first: what is read later can only be further on, so no negative depth */
 	uint64_t head = fos_acquire64(&c[r->cursor].head);
 

@@ -127,8 +127,9 @@ static void test_hints(struct world *w)
 static void test_damage(struct world *w)
 {
 	uint32_t cls = fos_proc_find(w->dir, FOS_ROLE_CLASSIFIER, 0, 0);
+	uint32_t egr = fos_proc_find(w->dir, FOS_ROLE_EGRESS, 0, 0);
 	struct fos_proc *p = bind_proc(w, cls), *q = calloc(1, sizeof(*q));
-	struct fos_ring *ring = p->prod[0].ring;
+	struct fos_ring *ring = fos_proc_prod(p, FOS_RING_FRAME, egr)->ring;
 	char err[256] = "";
 
 	ring->tail += 1u << 20;
@@ -138,6 +139,38 @@ static void test_damage(struct world *w)
 	ring->tail -= 1u << 20;
 	free(q);
 	unbind(p);
+}
+
+/* A PM may write anything anywhere in its own region: no other process may mind. */
+static void test_wild_pm(struct world *w)
+{
+	static const uint8_t junk[] = {0xff, 0x00, 0x41};
+	uint32_t pm = fos_proc_find(w->dir, FOS_ROLE_PM, 0, 0);
+	uint32_t others[] = {fos_proc_find(w->dir, FOS_ROLE_CLASSIFIER, 0, 0),
+			     fos_proc_find(w->dir, FOS_ROLE_EGRESS, 0, 0)};
+	uint32_t region = w->dir->proc[pm].region;
+	uint64_t size = w->dir->region[region].size;
+	void *kept = malloc(size);
+
+	memcpy(kept, w->base[region], size);
+	for (uint32_t i = 0; i < sizeof(junk); i++) {
+		memset(w->base[region], junk[i], size);
+		for (uint32_t k = 0; k < 2; k++) {
+			struct fos_proc *p = bind_proc(w, others[k]);
+			struct fos_ring_cons *in = fos_proc_cons(p, FOS_RING_READY, pm);
+			struct fos_pm_pub pub;
+			const uint8_t *base = w->base[region], *at;
+
+			fos_hint(p, fos_proc_prod(p, FOS_RING_READY, pm), 1, 1);
+			ok(in && fos_ring_peek(in) <= in->mask + 1, "its ring is within bounds");
+			fos_box_pub(&p->box, 0, 255, 1, &pub);
+			at = (const uint8_t *)&p->box.pm_edits[0][w->dir->nr_edits];
+			ok(at > base && at <= base + size, "its tables lie where they were laid");
+			unbind(p);
+		}
+	}
+	memcpy(w->base[region], kept, size);
+	free(kept);
 }
 
 /* ------------------------------------------------------------------ loop */
@@ -251,6 +284,7 @@ int main(void)
 	test_find(&w);
 	test_hints(&w);
 	test_damage(&w);
+	test_wild_pm(&w);
 	test_loop();
 	test_grant();
 	test_notify();
