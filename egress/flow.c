@@ -384,6 +384,16 @@ static void drain(struct fos_egress *e, uint32_t flow)
 	fos_egress_tell(e, flow);
 }
 
+/* A packet all of whose bytes were deleted shows in no span; its timestamp counts all the same: the
+ * sender recognises by its echo which copy was acknowledged (RFC 7323, RFC 3522). */
+static void learn_time(struct run *r, const struct fos_flow *f)
+{
+	uint32_t tsval = fos_relaxed32(&f->ts_recent);
+
+	if (!r->e->p->offline && r->t->flags & FOS_TCB_TS && fos_out_newer(tsval, r->t->ts_seen))
+		r->t->ts_seen = tsval;
+}
+
 void fos_flow_run(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_flow *f = &e->p->box.flows[flow];
@@ -411,6 +421,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 		return;
 	}
 	if (f->flags & FOS_FLOW_TCP) {
+		learn_time(&r, f);
 		run_tcp(&r);
 		fos_out_note_window(e, flow);
 	} else {

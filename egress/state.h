@@ -33,6 +33,7 @@ enum fos_tcb_flag {
 	FOS_TCB_RESET = 1u << 11,    /* its end was a reset, which has left */
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
+	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
 

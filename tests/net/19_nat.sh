@@ -46,7 +46,7 @@ pinged() { # AF_INET|AF_INET6
 		import socket, sys
 		six = sys.argv[1] == "AF_INET6"
 		s = socket.socket(getattr(socket, sys.argv[1]), socket.SOCK_RAW,
-		                  socket.getprotobyname("ipv6-icmp" if six else "icmp"))
+		                  socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
 		s.settimeout(20)
 		print("ready", flush=True)
 		kind = 0
