@@ -42,6 +42,7 @@ struct fos_ingress {
 	/* live */
 	struct fos_xsk_rx xsk;
 	bool has_xsk;
+	uint64_t lost_ns; /* when the socket was last asked what it lost */
 	/* capture */
 	struct fos_capture *capture;
 	struct fos_capture_packet pending;

@@ -6,6 +6,7 @@
 
 #define RX_BATCH 64u
 #define FILL_BATCH 64u
+#define LOST_NS 200000000ull
 
 int fos_ingress_live_init(struct fos_ingress *g)
 {
@@ -92,12 +93,26 @@ static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *
 	return i;
 }
 
+/* What was taken and never reached the RX ring; the socket counts from its creation. */
+static void count_lost(struct fos_ingress *g)
+{
+	struct xdp_statistics st;
+
+	if (g->proc->now_ns - g->lost_ns < LOST_NS)
+		return;
+	g->lost_ns = g->proc->now_ns;
+	if (fos_xsk_stats(g->xsk.fd, &st) == 0)
+		fos_relaxed_store64(&g->proc->counter[FOS_C_rx_lost],
+				    st.rx_dropped + st.rx_ring_full);
+}
+
 uint32_t fos_ingress_live(struct fos_ingress *g)
 {
 	uint32_t passed[RX_BATCH], nr_passed = 0, idx = 0;
 	uint32_t done = fos_ingress_collect(g);
 	uint32_t n, used;
 
+	count_lost(g);
 	done += refill(g);
 	n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx);
 	if (n == 0)
