@@ -73,6 +73,13 @@ enum {
 #define FOS_CONFIG_FRAGMENTS_DEFAULT	1024u		/* datagrams being reassembled */
 #define FOS_CONFIG_FRAGMENTS_MIN	1u
 #define FOS_CONFIG_FRAGMENTS_MAX	(64u << 10)
+#define FOS_CONFIG_HALF_OPEN_DEFAULT	(8u << 10)	/* TCP connections before their third packet */
+#define FOS_CONFIG_HALF_OPEN_MIN	16u
+#define FOS_CONFIG_HALF_OPEN_MAX	(8u << 20)
+#define FOS_CONFIG_MSS_KEEP		0u		/* values of fos_config.mss */
+#define FOS_CONFIG_MSS_AUTO		UINT32_MAX
+#define FOS_CONFIG_MSS_MIN		88u		/* what Linux takes at least */
+#define FOS_CONFIG_MSS_MAX		65495u
 #define FOS_CONFIG_IDLE_DEFAULT_MS	(300u * 1000)	/* silence that ends a flow */
 #define FOS_CONFIG_IDLE_MAX_MS		(7u * 24 * 3600 * 1000)
 #define FOS_CONFIG_HANDSHAKE_DEFAULT_MS	(30u * 1000)	/* SYN seen, not yet established */
@@ -88,6 +95,8 @@ enum {
 
 enum fos_config_down { FOS_CONFIG_DOWN_PASS, FOS_CONFIG_DOWN_DROP };
 enum fos_config_pickup { FOS_CONFIG_PICKUP_PASS, FOS_CONFIG_PICKUP_PROCESS };
+enum fos_config_urgent { FOS_CONFIG_URGENT_CLEAR, FOS_CONFIG_URGENT_TRANSLATE };
+enum fos_config_mptcp { FOS_CONFIG_MPTCP_STRIP, FOS_CONFIG_MPTCP_PASS };
 enum fos_config_hugepages {
 	FOS_CONFIG_HUGEPAGES_AUTO,
 	FOS_CONFIG_HUGEPAGES_REQUIRE,
@@ -238,10 +247,15 @@ struct fos_config {
 	uint32_t edits;				/* per PM */
 	uint64_t arena_bytes;			/* per PM */
 	enum fos_config_hugepages hugepages;
+	/* tcp */
+	enum fos_config_urgent urgent;
+	enum fos_config_mptcp mptcp;
+	uint32_t mss;				/* FOS_CONFIG_MSS_KEEP, _AUTO, or bytes */
 	/* limits */
 	uint64_t ooo_per_flow_bytes;
 	uint64_t ooo_total_bytes;
 	uint32_t fragments;
+	uint32_t half_open;
 	uint32_t idle_ms;
 	uint32_t handshake_ms;
 	uint32_t closing_ms;
@@ -295,6 +309,8 @@ int fos_config_find_pm(const struct fos_config *cfg, const char *name);
 /* The words that the file uses for the enumerations ("5tuple", "restart", ...). */
 const char *fos_config_down_name(enum fos_config_down v);
 const char *fos_config_pickup_name(enum fos_config_pickup v);
+const char *fos_config_urgent_name(enum fos_config_urgent v);
+const char *fos_config_mptcp_name(enum fos_config_mptcp v);
 const char *fos_config_hugepages_name(enum fos_config_hugepages v);
 const char *fos_config_mode_name(enum fos_config_mode v);
 const char *fos_config_key_name(enum fos_config_key v);

@@ -40,6 +40,8 @@ static const struct number_key number_keys[] = {
 	      ooo_total_bytes), 0 },
 	{ KEY(limits, fragments, FOS_FORM_SIZE, FOS_CONFIG_FRAGMENTS_MIN, FOS_CONFIG_FRAGMENTS_MAX,
 	      fragments), 0 },
+	{ KEY(limits, half_open, FOS_FORM_SIZE, FOS_CONFIG_HALF_OPEN_MIN, FOS_CONFIG_HALF_OPEN_MAX,
+	      half_open), 0 },
 	{ KEY(limits, idle, FOS_FORM_DURATION, FOS_CONFIG_TIMEOUT_MIN_MS, FOS_CONFIG_IDLE_MAX_MS,
 	      idle_ms), 0 },
 	{ KEY(limits, handshake, FOS_FORM_DURATION, FOS_CONFIG_TIMEOUT_MIN_MS,
@@ -169,6 +171,28 @@ static int convert_frame_size(struct fos_config *cfg, const struct fos_node *nod
 	return 0;
 }
 
+static int convert_mss(struct fos_config *cfg, const struct fos_node *node)
+{
+	uint64_t v = 0;
+
+	if (node == NULL)
+		return 0;
+	if (strcmp(node->text, "keep") == 0) {
+		cfg->mss = FOS_CONFIG_MSS_KEEP;
+	} else if (strcmp(node->text, "auto") == 0) {
+		cfg->mss = FOS_CONFIG_MSS_AUTO;
+	} else if (fos_value_number(node->text, false, &v) == 0 && v >= FOS_CONFIG_MSS_MIN &&
+		   v <= FOS_CONFIG_MSS_MAX) {
+		cfg->mss = (uint32_t)v;
+	} else {
+		fos_config_error(cfg, node->where, "mss: %s is not allowed: 'keep', 'auto' or %u "
+				 "to %u", FOS_SHOW(node->text), FOS_CONFIG_MSS_MIN,
+				 FOS_CONFIG_MSS_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* The scalars of the sections that are no plain numbers. */
 static int convert_rest(struct fos_config *cfg, const struct fos_raw *raw, struct fos_node *root)
 {
@@ -186,6 +210,12 @@ static int convert_rest(struct fos_config *cfg, const struct fos_raw *raw, struc
 		cfg->pickup = (enum fos_config_pickup)raw->box->pickup;
 		node = fos_tree_at(root, "box.run_dir");
 		ret = fos_convert_worse(ret, convert_run_dir(cfg, raw->box, node));
+	}
+	if (raw->tcp != NULL) {
+		cfg->urgent = (enum fos_config_urgent)raw->tcp->urgent;
+		cfg->mptcp = (enum fos_config_mptcp)raw->tcp->mptcp;
+		node = fos_tree_at(root, "tcp.mss");
+		ret = fos_convert_worse(ret, convert_mss(cfg, node));
 	}
 	if (raw->memory != NULL)
 		cfg->hugepages = (enum fos_config_hugepages)raw->memory->hugepages;

@@ -84,11 +84,22 @@ static void dump_interfaces(const struct fos_config *c, FILE *out)
 	}
 }
 
+static void dump_tcp(const struct fos_config *c, FILE *out)
+{
+	fprintf(out, "tcp:\n  urgent: %s\n", fos_config_urgent_name(c->urgent));
+	fprintf(out, "  mptcp: %s\n", fos_config_mptcp_name(c->mptcp));
+	if (c->mss == FOS_CONFIG_MSS_KEEP || c->mss == FOS_CONFIG_MSS_AUTO)
+		fprintf(out, "  mss: %s\n", c->mss == FOS_CONFIG_MSS_KEEP ? "keep" : "auto");
+	else
+		fprintf(out, "  mss: %u\n", c->mss);
+}
+
 static void dump_limits(const struct fos_config *c, FILE *out)
 {
 	fprintf(out, "limits:\n  ooo_per_flow: %s\n", TEXT_OF(size, c->ooo_per_flow_bytes));
 	fprintf(out, "  ooo_total: %s\n", TEXT_OF(size, c->ooo_total_bytes));
 	fprintf(out, "  fragments: %s\n", TEXT_OF(size, c->fragments));
+	fprintf(out, "  half_open: %s\n", TEXT_OF(size, c->half_open));
 	fprintf(out, "  idle: %s\n", TEXT_OF(fos_value_duration_text, c->idle_ms));
 	fprintf(out, "  handshake: %s\n", TEXT_OF(fos_value_duration_text, c->handshake_ms));
 	fprintf(out, "  closing: %s\n", TEXT_OF(fos_value_duration_text, c->closing_ms));
@@ -189,6 +200,7 @@ int fos_config_dump(const struct fos_config *cfg, FILE *out)
 {
 	dump_box(cfg, out);
 	dump_interfaces(cfg, out);
+	dump_tcp(cfg, out);
 	dump_limits(cfg, out);
 	fprintf(out, "pipelines:%s\n", cfg->pipelines_nr == 0 ? " []" : "");
 	for (uint32_t i = 0; i < cfg->pipelines_nr; i++)

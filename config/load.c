@@ -26,6 +26,8 @@ void fos_config_init(struct fos_config *cfg, FILE *report)
 		.ooo_per_flow_bytes = FOS_CONFIG_OOO_FLOW_DEFAULT,
 		.ooo_total_bytes = FOS_CONFIG_OOO_TOTAL_DEFAULT,
 		.fragments = FOS_CONFIG_FRAGMENTS_DEFAULT,
+		.half_open = FOS_CONFIG_HALF_OPEN_DEFAULT,
+		.mss = FOS_CONFIG_MSS_KEEP,
 		.idle_ms = FOS_CONFIG_IDLE_DEFAULT_MS,
 		.handshake_ms = FOS_CONFIG_HANDSHAKE_DEFAULT_MS,
 		.closing_ms = FOS_CONFIG_CLOSING_DEFAULT_MS,

@@ -70,6 +70,10 @@ static int set_geometry(struct compiler *c)
 	dir->handshake_ns = (uint64_t)cfg->handshake_ms * NS_PER_MS;
 	dir->closing_ns = (uint64_t)cfg->closing_ms * NS_PER_MS;
 	dir->max_fragments = cfg->fragments;
+	dir->max_half_open = cfg->half_open;
+	dir->tcp_urgent = cfg->urgent == FOS_CONFIG_URGENT_TRANSLATE;
+	dir->tcp_mptcp_pass = cfg->mptcp == FOS_CONFIG_MPTCP_PASS;
+	dir->tcp_mss = cfg->mss;
 	/* a capture gives the same result every time; the wire must not be able to guess the key */
 	if (!dir->offline &&
 	    getrandom(dir->hash_key, sizeof(dir->hash_key), 0) != sizeof(dir->hash_key))

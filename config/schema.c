@@ -20,6 +20,14 @@ static const cyaml_strval_t pickup_words[] = {
 	{ "pass", FOS_CONFIG_PICKUP_PASS },
 	{ "process", FOS_CONFIG_PICKUP_PROCESS },
 };
+static const cyaml_strval_t urgent_words[] = {
+	{ "clear", FOS_CONFIG_URGENT_CLEAR },
+	{ "translate", FOS_CONFIG_URGENT_TRANSLATE },
+};
+static const cyaml_strval_t mptcp_words[] = {
+	{ "strip", FOS_CONFIG_MPTCP_STRIP },
+	{ "pass", FOS_CONFIG_MPTCP_PASS },
+};
 static const cyaml_strval_t hugepages_words[] = {
 	{ "auto", FOS_CONFIG_HUGEPAGES_AUTO },
 	{ "require", FOS_CONFIG_HUGEPAGES_REQUIRE },
@@ -69,10 +77,18 @@ static const cyaml_schema_field_t memory_fields[] = {
 	CYAML_FIELD_END
 };
 
+static const cyaml_schema_field_t tcp_fields[] = {
+	WORD("urgent", struct fos_raw_tcp, urgent, urgent_words),
+	WORD("mptcp", struct fos_raw_tcp, mptcp, mptcp_words),
+	TEXT("mss", OPT, struct fos_raw_tcp, mss),
+	CYAML_FIELD_END
+};
+
 static const cyaml_schema_field_t limits_fields[] = {
 	TEXT("ooo_per_flow", OPT, struct fos_raw_limits, ooo_per_flow),
 	TEXT("ooo_total", OPT, struct fos_raw_limits, ooo_total),
 	TEXT("fragments", OPT, struct fos_raw_limits, fragments),
+	TEXT("half_open", OPT, struct fos_raw_limits, half_open),
 	TEXT("idle", OPT, struct fos_raw_limits, idle),
 	TEXT("handshake", OPT, struct fos_raw_limits, handshake),
 	TEXT("closing", OPT, struct fos_raw_limits, closing),
@@ -157,6 +173,7 @@ static const cyaml_schema_field_t root_fields[] = {
 			     0, FOS_CONFIG_INTERFACES_MAX),
 	CYAML_FIELD_SEQUENCE("wires", SECTION, struct fos_raw, wires, &wire_entry, 0,
 			     FOS_CONFIG_WIRES_MAX),
+	CYAML_FIELD_MAPPING_PTR("tcp", SECTION, struct fos_raw, tcp, tcp_fields),
 	CYAML_FIELD_MAPPING_PTR("limits", SECTION, struct fos_raw, limits, limits_fields),
 	CYAML_FIELD_SEQUENCE("pipelines", SECTION, struct fos_raw, pipelines, &pipeline_entry, 0,
 			     FOS_CONFIG_PIPELINES_MAX),
@@ -200,6 +217,8 @@ static const char *word(const cyaml_strval_t *words, uint32_t nr, int v)
 
 WORD_FUNCTION(fos_config_down_name, fos_config_down, down_words)
 WORD_FUNCTION(fos_config_pickup_name, fos_config_pickup, pickup_words)
+WORD_FUNCTION(fos_config_urgent_name, fos_config_urgent, urgent_words)
+WORD_FUNCTION(fos_config_mptcp_name, fos_config_mptcp, mptcp_words)
 WORD_FUNCTION(fos_config_hugepages_name, fos_config_hugepages, hugepages_words)
 WORD_FUNCTION(fos_config_mode_name, fos_config_mode, mode_words)
 WORD_FUNCTION(fos_config_key_name, fos_config_key, key_words)

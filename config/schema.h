@@ -31,10 +31,17 @@ struct fos_raw_memory {
 	int hugepages;
 };
 
+struct fos_raw_tcp {
+	int urgent;
+	int mptcp;
+	char *mss;
+};
+
 struct fos_raw_limits {
 	char *ooo_per_flow;
 	char *ooo_total;
 	char *fragments;
+	char *half_open;
 	char *idle;
 	char *handshake;
 	char *closing;
@@ -78,6 +85,7 @@ struct fos_raw {
 	char *version;
 	struct fos_raw_box *box;
 	struct fos_raw_memory *memory;
+	struct fos_raw_tcp *tcp;
 	struct fos_raw_limits *limits;
 	struct fos_raw_interface *interfaces;
 	uint32_t interfaces_count;

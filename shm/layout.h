@@ -19,7 +19,7 @@
 #include "shm/frame.h"
 
 #define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
-#define FOS_LAYOUT_VERSION 1u
+#define FOS_LAYOUT_VERSION 2u
 
 #define FOS_NONE UINT32_MAX /* no index */
 #define FOS_CACHE_LINE 64u
@@ -690,6 +690,7 @@ struct fos_dir_pipeline {
 };
 
 #define FOS_DIR_STRINGS 65536u
+#define FOS_MSS_AUTO UINT32_MAX /* fos_dir.tcp_mss: by the MTU of the way out */
 
 struct fos_dir {
 	struct fos_region_head head;
@@ -704,6 +705,10 @@ struct fos_dir {
 	uint64_t ooo_per_flow, ooo_total;
 	uint64_t idle_ns, handshake_ns, closing_ns;
 	uint32_t max_fragments;
+	uint32_t max_half_open;  /* TCP connections before their third packet */
+	uint32_t tcp_urgent;     /* 0 = flag and pointer are cleared, 1 = translated */
+	uint32_t tcp_mptcp_pass; /* 0 = its options are taken out of the handshake */
+	uint32_t tcp_mss;        /* 0 = kept, FOS_MSS_AUTO, else the bound in bytes */
 	uint32_t stopping; /* release: 1 = orderly stop */
 	uint32_t input_off;  /* offline: paths in the string blob */
 	uint32_t output_off; /* 0 = none */

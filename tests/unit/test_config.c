@@ -224,6 +224,9 @@ static void test_defaults(void)
 	is_u64(cfg.ooo_per_flow_bytes, 1 << 20, "1M out of order per flow");
 	is_u64(cfg.ooo_total_bytes, 64 << 20, "64M in all");
 	is_u64(cfg.fragments, 1024, "1K fragments");
+	is_u64(cfg.half_open, 8192, "8K half-open connections");
+	ok(cfg.urgent == FOS_CONFIG_URGENT_CLEAR && cfg.mptcp == FOS_CONFIG_MPTCP_STRIP &&
+	   cfg.mss == FOS_CONFIG_MSS_KEEP, "urgent data in line, no MPTCP, the MSS as it is");
 	is_u64(cfg.idle_ms, 300000, "300 s idle");
 	is_u64(cfg.handshake_ms, 30000, "30 s handshake");
 	is_u64(cfg.closing_ms, 10000, "10 s closing");
@@ -299,8 +302,11 @@ static void check_every_field(const struct fos_config *c, const char *label)
 	ok(c->wires_nr == 1 && c->wires[0].end[0] == 1 && c->wires[0].end[1] == 0, "%s: wire",
 	   label);
 	ok(c->ooo_per_flow_bytes == 4096 && c->ooo_total_bytes == 16ull << 30 &&
-	   c->fragments == 1 && c->idle_ms == 168 * 3600000 && c->handshake_ms == 1500 &&
+	   c->fragments == 1 && c->half_open == 16 &&
+	   c->idle_ms == 168 * 3600000 && c->handshake_ms == 1500 &&
 	   c->closing_ms == 3600000, "%s: limits", label);
+	ok(c->urgent == FOS_CONFIG_URGENT_TRANSLATE && c->mptcp == FOS_CONFIG_MPTCP_PASS &&
+	   c->mss == 1400, "%s: tcp", label);
 	ok(c->pipelines_nr == 4 && m->set == (1 << 10) - 1 && m->in_port == 1, "%s: match", label);
 	ok(m->eth_src[0] == 2 && m->eth_src[5] == 10 && memcmp(m->eth_dst, ones, 6) == 0 &&
 	   m->eth_type == 0x86dd && m->vlan == 4094, "%s: match, Ethernet", label);
