@@ -198,6 +198,10 @@ box_status() { # python expression
 }
 
 counter() { box_status "s['counters'].get('$1', 'no such counter')"; }
+# The same of one process, by its full name (ingress.lan.0).
+counter_of() { # process, counter
+	box_status "[p['counters'].get('$2', 0) for p in s['processes'] if p['proc'] == '$1'][0]"
+}
 pm_pid() { box_status "[p['pid'] for p in s['processes'] if p['name'] == '$1'][0]"; }
 pm_restarts() { box_status "[p['restarts'] for p in s['processes'] if p['name'] == '$1'][0]"; }
 

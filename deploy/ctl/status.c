@@ -68,6 +68,19 @@ static void steer_sum(const struct fos_ctl_view *v, uint64_t sum[FOS_STEER_NR])
 
 /* ------------------------------------------------------------------ JSON */
 
+/* What one process counted; names that stand at 0 are left out. */
+static void json_own_counters(const struct fos_region_head *h, struct fos_json *j)
+{
+	fos_json_open(j, "counters", '{');
+	for (uint32_t id = 0; h && id < FOS_NR_COUNTERS; id++) {
+		uint64_t n = fos_relaxed64(&h->counter[id]);
+
+		if (n)
+			fos_json_u64(j, fos_counter_table[id].name, n);
+	}
+	fos_json_close(j, '}');
+}
+
 static void json_processes(const struct fos_ctl_view *v, struct fos_json *j)
 {
 	fos_json_open(j, "processes", '[');
@@ -84,6 +97,7 @@ static void json_processes(const struct fos_ctl_view *v, struct fos_json *j)
 		fos_json_u64(j, "pid", pid);
 		fos_json_u64(j, "restarts", p->lease.restarts);
 		fos_json_text(j, "state", state);
+		json_own_counters(fos_ctl_head(v, i), j);
 		fos_json_close(j, '}');
 	}
 	fos_json_close(j, ']');

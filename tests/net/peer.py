@@ -5,6 +5,9 @@
   bulk-client HOST PORT FILE OUT    the other side of it
   many-server PORT N                N connections, each answered with 20000 bytes of its own
   many-client HOST PORT N           opens all N before it reads from the first; checks every byte
+  swap-server PORT N FIND WITH      N connections at once, both ends sending a text of their own at
+  swap-client HOST PORT N FIND WITH the same time; each expects the other's with FIND replaced by
+                                    WITH; the client uses all addresses of its interface in turn
   cuts-server PORT FIND WITH        streams with FIND cut by segment borders at every offset, sent
   cuts-client HOST PORT FIND WITH   both ways at once; both expect them with FIND replaced by WITH
   udp-server PORT                   echo datagrams until killed
@@ -14,7 +17,9 @@
 """
 import asyncio
 import hashlib
+import json
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -52,6 +57,12 @@ def accept(listener):
     return s
 
 
+def tell_difference(what, got, want):
+    at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
+    print("%s: %d bytes, want %d, differ at %d: %r, want %r" % (
+        what, len(got), len(want), at, got[at:at + 24], want[at:at + 24]))
+
+
 # ---- bulk: a file each way, at once ----------------------------------------------------------
 
 def bulk(sock, path, out):
@@ -86,6 +97,7 @@ async def many_server(port, count):
         writer.write(answer(number))
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
         left -= 1
         if not left:
             done.set()
@@ -110,6 +122,69 @@ async def many_client(host, port, count):
         asyncio.gather(*(fetch(n, p) for n, p in enumerate(pairs))), TIMEOUT)
     print("%d of %d connections brought the right bytes" % (sum(good), count))
     return all(good)
+
+
+# ---- swap: many connections, edited bytes both ways ------------------------------------------
+
+def text(number, side, find):
+    """Some 60000 bytes, FIND some twenty times at odd places; FIND has a letter beyond f."""
+    parts = [hashlib.sha256(b"%d %d %d" % (number, side, i)).hexdigest().encode() * 47
+             for i in range(20)]
+    return find.join(part[number % 97 + i:] for i, part in enumerate(parts))
+
+
+async def swap(reader, writer, number, side, find, replacement):
+    async def send():
+        writer.write(text(number, side, find))
+        writer.write_eof()
+        await writer.drain()
+
+    _, got = await asyncio.gather(send(), reader.read(-1))
+    writer.close()
+    await writer.wait_closed()  # what asyncio holds back would be lost with the process
+    want = text(number, 1 - side, find).replace(find, replacement)
+    if got != want:
+        tell_difference("connection %d" % number, got, want)
+    return got == want
+
+
+async def swap_server(port, count, find, replacement):
+    results = []
+    done = asyncio.Event()
+
+    async def serve(reader, writer):
+        number = int(await reader.readline())
+        results.append(await swap(reader, writer, number, 1, find, replacement))
+        if len(results) == count:
+            done.set()
+
+    server = await asyncio.start_server(serve, sock=listen(port, 4096), limit=1 << 20)
+    await asyncio.wait_for(done.wait(), TIMEOUT)
+    server.close()
+    print("%d of %d connections brought the right bytes" % (sum(results), count))
+    return all(results)
+
+
+async def swap_client(host, port, count, find, replacement):
+    async def one(number):
+        source = sources[number % len(sources)]
+        reader, writer = await asyncio.open_connection(
+            host, port, limit=1 << 20, local_addr=(source, 0))
+        writer.write(b"%d\n" % number)
+        return await swap(reader, writer, number, 0, find, replacement)
+
+    sources = addresses(host)
+    good = await asyncio.wait_for(asyncio.gather(*(one(n) for n in range(count))), TIMEOUT)
+    print("%d of %d connections brought the right bytes" % (sum(good), count))
+    return all(good)
+
+
+def addresses(host):
+    """The addresses that this host has towards another one."""
+    said = json.loads(subprocess.check_output(["ip", "-j", "addr", "show", "dev", "eth0"]))
+    kind = "inet6" if ":" in host else "inet"
+    return [a["local"] for a in said[0]["addr_info"] if a["family"] == kind
+            and a["scope"] == "global"]
 
 
 # ---- cuts: the pattern across segment borders ------------------------------------------------
@@ -145,10 +220,7 @@ def cuts(sock, find, replacement, writes, tell):
     sender.join()
     want = b"".join(writes).replace(find, replacement)
     if got != want and tell:
-        at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
-        print("segments %r: %d bytes, want %d, differ at %d: %r, want %r" % (
-            [w[:24] for w in writes[:4]], len(got), len(want), at, got[at:at + 24],
-            want[at:at + 24]))
+        tell_difference("segments %r" % [w[:24] for w in writes[:4]], got, want)
     return got == want
 
 
@@ -214,6 +286,11 @@ def main(args):
         return asyncio.run(many_server(int(args[0]), int(args[1])))
     if what == "many-client":
         return asyncio.run(many_client(args[0], int(args[1]), int(args[2])))
+    if what == "swap-server":
+        return asyncio.run(swap_server(int(args[0]), int(args[1]), *map(str.encode, args[2:])))
+    if what == "swap-client":
+        return asyncio.run(swap_client(args[0], int(args[1]), int(args[2]),
+                                       *map(str.encode, args[3:])))
     if what == "cuts-server":
         listener = listen(int(args[0]))
         return cuts_all(lambda: accept(listener), args[1].encode(), args[2].encode())

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Two queues on each of both NICs, one ingress process per queue: connections spread over them, and
+# what came in by any queue arrives edited, byte for byte, in both directions at once.
+. "$(dirname "$0")/lib.sh"
+NET_QUEUES=2
+need_topo
+# a loss while a pattern is cut in two keeps the module waiting for a retransmission
+pipeline edit '"tcp portrange 9000-9002"' \
+	"$(pm_replace edit needle haystack 'hold: { bytes: 64K, time: 60s }')" |
+	box_config "$NET_TMP/box.yaml"
+need_box "$NET_TMP/box.yaml"
+
+both_peers "100 connections, edited both ways" swap $SERVER 9001 100 needle haystack
+both_peers "and again, over IPv6" swap $SERVER6 9002 100 needle haystack
+both_bulk "one connection" $SERVER 9000 50
+for nic in lan wan; do
+	for queue in 0 1; do
+		at_least "$(counter_of "ingress.$nic.$queue" rx_packets)" 2000 \
+			"queue $queue of $nic carried packets"
+	done
+done
+at_least "$(counter edits_applied)" 7600 "every occurrence was replaced by the box"
+stop_box
+finish
