@@ -10,6 +10,7 @@
 #define FORCE_NS 7000000000ull
 #define PER_PASS 32u
 #define EVICT_PER_PASS 8u
+#define LINGER_SHARE 4u /* of the flow table: what finished edited connections may take */
 
 static uint64_t timeout_of(const struct fos_classifier *c, uint32_t list)
 {
@@ -209,11 +210,25 @@ static uint32_t free_some(struct fos_classifier *c, uint32_t most)
 	return done;
 }
 
+/* Finished edited connections go first, the longest silent one before all others. */
+static uint32_t forget_some(struct fos_classifier *c, uint32_t most)
+{
+	uint32_t n = 0, conn;
+
+	while (n < most && (conn = c->priv->list[FOS_LIST_LINGER].first) != FOS_NONE &&
+	       fos_batch_room(c, 0)) {
+		fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
+		fos_cls_count(c, FOS_C_flows_forgotten);
+		n++;
+	}
+	return n;
+}
+
 void fos_expire_make_room(struct fos_classifier *c)
 {
 	static const uint8_t spare[] = { FOS_LIST_HANDSHAKE, FOS_LIST_DATAGRAM, FOS_LIST_CLOSING };
 
-	if (free_some(c, PER_PASS) > 0)
+	if (free_some(c, PER_PASS) > 0 || forget_some(c, EVICT_PER_PASS) > 0)
 		return;
 	for (uint32_t i = 0, n = 0; i < sizeof(spare) && n < EVICT_PER_PASS; i++) {
 		uint32_t conn;
@@ -241,6 +256,36 @@ static bool still_sending(const struct fos_classifier *c, uint32_t conn)
 	       (has_reverse(c, conn) && !egress_done(c, 2 * conn + 1, gen));
 }
 
+static bool edited(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_out *out = &c->box->outs[flow];
+
+	/* pairs with egress's release of done: flags were stored before it */
+	return fos_acquire32(&out->done) && fos_acquire32(&out->gen) == gen &&
+	       fos_relaxed32(&out->flags) & FOS_OUT_EDITED;
+}
+
+/* The ends of an edited connection do not agree on its numbers: what one of them sends once more,
+ * however late, needs the box to be understood.  Nothing but the final numbers is kept for that. */
+static bool lingers(const struct fos_classifier *c, uint32_t conn)
+{
+	uint32_t gen = c->conns[conn].gen;
+	uint8_t close = c->conns[conn].close;
+
+	return !c->p->offline && !(c->conns[conn].flags & FOS_CONN_LIGHT) &&
+	       (close == FOS_CLOSE_FIN || close == FOS_CLOSE_RST) && has_reverse(c, conn) &&
+	       (edited(c, 2 * conn, gen) || edited(c, 2 * conn + 1, gen));
+}
+
+static void linger(struct fos_classifier *c, uint32_t conn, uint64_t since)
+{
+	fos_expire_publish_closed(c, conn, c->conns[conn].close);
+	fos_conn_list(c, conn, FOS_LIST_LINGER);
+	c->conns[conn].list_ns = since;
+	if (c->priv->nr_linger > c->nr_conns / LINGER_SHARE)
+		forget_some(c, 1);
+}
+
 static uint32_t expire_list(struct fos_classifier *c, uint32_t list)
 {
 	uint64_t limit = timeout_of(c, list);
@@ -257,6 +302,9 @@ static uint32_t expire_list(struct fos_classifier *c, uint32_t list)
 		    !past(c->now_ns, last, c->dir->idle_ns)) {
 			fos_conn_list(c, conn, list);
 			c->conns[conn].list_ns = c->now_ns;
+		} else if (list == FOS_LIST_CLOSING && past(c->now_ns, last, limit) &&
+			   lingers(c, conn)) {
+			linger(c, conn, last);
 		} else if (past(c->now_ns, last, limit)) {
 			fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
 		} else {

@@ -22,6 +22,7 @@ enum fos_cls_list {
 	FOS_LIST_DATAGRAM,  /* everything that is not TCP: idle_ns */
 	FOS_LIST_IDLE,      /* established TCP: idle_ns */
 	FOS_LIST_CLOSING,   /* both FINs or a RST have been seen: closing_ns */
+	FOS_LIST_LINGER, /* edited, over, nothing left to send: idle_ns, or until room is needed */
 	FOS_LIST_CLOSED,    /* published as closed; waits for PMs and egress */
 	FOS_NR_LISTS
 };
@@ -85,6 +86,7 @@ struct fos_cls_private {
 	uint32_t conns_used; /* slots ever used */
 	uint32_t conn_free;  /* list of freed slots, by fos_cls_conn.next */
 	uint32_t nr_conns;   /* in use */
+	uint32_t nr_linger;  /* of them, in FOS_LIST_LINGER */
 	uint32_t purge_first; /* pieces whose frames are to be dropped; pad0 = reason */
 	uint32_t purge_last;
 	uint32_t frag_first; /* oldest datagram */

@@ -374,6 +374,14 @@ static void take_segment(struct input *in)
 	note_goodbye(in);
 }
 
+/* An end that missed the reset asks on; where the ends' numbers differ only egress can answer. */
+static void tell_reset(struct input *in)
+{
+	if (in->conn->close == FOS_CLOSE_RST && in->seg.flags & FOS_TCP_ACK)
+		fos_emit(in->c, FOS_DESC_REXMIT, FOS_NONE, 0, in->flow, in->seg.ack, 0,
+			 FOS_PIECE_RST);
+}
+
 /* ------------------------------------------------------------------ the way in */
 
 static void midstream(struct input *in)
@@ -435,6 +443,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 		refuse(&in, FOS_C_drop_tcp_invalid);
 		break;
 	case FOS_TCP_DO_CLOSED:
+		tell_reset(&in);
 		refuse(&in, FOS_C_drop_tcp_closed);
 		break;
 	default:

@@ -266,6 +266,21 @@ static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 		learn_ts(t, o.tsval);
 }
 
+/* The connection was reset and this end does not know: as its peer would, with the number that it
+ * expects (RFC 9293 section 3.10.7.1).  Where nothing was edited the peer answers itself. */
+static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t)
+{
+	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	int64_t pos;
+
+	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
+	    !((t->flags | g->flags) & FOS_TCB_EDITED))
+		return;
+	pos = fos_out_pos(g, (uint32_t)d->pos, g->una);
+	if (pos >= 0)
+		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
+}
+
 static void again(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
@@ -274,6 +289,10 @@ static void again(struct fos_egress *e, const struct fos_desc *d)
 
 	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
 		return;
+	if (d->flags & FOS_PIECE_RST) {
+		reset_again(e, d, t);
+		return;
+	}
 	/* a recorded packet that also brought new bytes stands for itself */
 	if (e->p->offline && d->frame == FOS_NONE)
 		return;

@@ -380,6 +380,8 @@ static void drain(struct fos_egress *e, uint32_t flow)
 	if (t->flags & FOS_TCB_TOLD)
 		return;
 	t->flags |= FOS_TCB_TOLD;
+	if (t->flags & FOS_TCB_EDITED)
+		fos_txn_publish32(&e->txn, &e->outs[flow].flags, FOS_OUT_EDITED);
 	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);
 	fos_egress_tell(e, flow);
 }

@@ -53,6 +53,7 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_txn_publish64(&e->txn, &o->pos[i], 0);
 	fos_txn_publish64(&e->txn, &o->opened_ns, 0);
+	fos_txn_publish32(&e->txn, &o->flags, 0);
 	fos_txn_publish32(&e->txn, &o->done, 0);
 	fos_txn_publish32(&e->txn, &o->gen, gen);
 }

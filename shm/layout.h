@@ -146,7 +146,9 @@ enum fos_desc_kind {
 	FOS_DESC_FORWARD,    /* classifier -> egress: send as it is (flow rewrites apply) */
 	FOS_DESC_TCP_CTL,    /* a TCP segment without payload of a reconstructed flow: translate */
 	FOS_DESC_ACK,        /* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval */
-	FOS_DESC_REXMIT,     /* stream bytes [pos, pos+len) came again; the frame is to be freed */
+	/* stream bytes [pos, pos+len) came again; the frame is to be freed.  `flags` FOS_PIECE_FIN:
+	 * the FIN too; FOS_PIECE_RST: after the connection's reset, `pos` = what it acknowledged */
+	FOS_DESC_REXMIT,
 	FOS_DESC_OOO,        /* a segment at [pos,pos+len) is in the OOSEQ queue: frame stays there */
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
 	FOS_DESC_REPLY,      /* answer made by the classifier (ARP, ND): send out of port `len` */
@@ -525,7 +527,7 @@ struct fos_pm_region {
  * pos[j] = the same place seen in the output of the pipeline's j-th editor. */
 struct fos_out {
 	uint32_t gen;
-	uint32_t flags; /* egress/out.h */
+	uint32_t flags; /* FOS_OUT_EDITED; before done */
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* release, each monotonic within a generation */
 	uint32_t done; /* release: FOS_OUT_DONE when the flow has nothing left to send or retain */
 	uint32_t pad;
@@ -534,6 +536,7 @@ struct fos_out {
 	uint64_t opened_ns;
 };
 #define FOS_OUT_DONE 1u
+#define FOS_OUT_EDITED 1u /* edits have left: the ends do not agree on their numbers without the box */
 
 /* struct fos_forced - a head that egress imposes on a PM (hold expired, bypass, quarantine) */
 struct fos_forced {
