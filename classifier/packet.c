@@ -54,6 +54,9 @@ bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_
 	uint32_t ports = c->dir->nr_ports ? c->dir->nr_ports : 1;
 
 	memcpy(m, fos_box_meta(c->box, frame), sizeof(*m));
+	/* Clocks of captures step back: what comes now is not older than what the timers know. */
+	if (m->time_ns < c->now_ns)
+		m->time_ns = c->now_ns;
 	if (m->port >= ports || m->next_frame != FOS_NONE)
 		return false;
 	/* where an address is read, its bytes were captured */

@@ -337,6 +337,28 @@ static void test_restart(void)
 	finish(&t, "restart");
 }
 
+/* A capture whose clock steps back by minutes: the timers, which may run between any two packets, do
+ * not take the new connection for an old one. */
+static void test_clock_steps_back(void)
+{
+	struct cls_world t;
+
+	plan_app(&t, true);
+	t.w.dir->handshake_ns = 30000000000ull;
+	cw_make(&t);
+	t.p.now_ns = t.now + 250000000000ull;
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_run(&t);
+	cw_run(&t);
+	cw_tcp(&t, false, CW_SYN | CW_ACK, -1, 0, NULL, 0);
+	cw_run(&t);
+	cw_tcp(&t, true, CW_ACK, 0, 0, "GET /", 5);
+	cw_run(&t);
+	is_str(cw_text(&t, 0), "GET /", "the stream of a connection stamped before the clock");
+	is_u64(cw_counter(&t, FOS_C_flows_opened), 1, "is one connection's");
+	finish(&t, "clock steps back");
+}
+
 static void test_table_full(void)
 {
 	struct cls_world t;
@@ -372,6 +394,7 @@ int main(void)
 	test_unmatched();
 	test_eof();
 	test_restart();
+	test_clock_steps_back();
 	test_table_full();
 	return done();
 }
