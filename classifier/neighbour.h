@@ -1,10 +1,8 @@
-/* classifier/neighbour.h - answers ARP and neighbour solicitations for addresses that PMs own
+/* classifier/neighbour.h - ARP requests and neighbour solicitations for addresses that PMs own
  *
  * A PM that translates addresses publishes those of its pool (struct fos_pm_region, owned[]); no
  * host has them, so the box answers, with the address of the port that the question came in by.
- * The answer is written over the question, in the same frame: the one place where the classifier
- * writes to the packet region.  A killed classifier's successor that finds an answer where the
- * question was passes it on like any other ARP packet.
+ * The question is found here; egress builds the answer (egress/reply.h).
  */
 #ifndef FOS_CLASSIFIER_NEIGHBOUR_H
 #define FOS_CLASSIFIER_NEIGHBOUR_H
@@ -16,8 +14,8 @@
  * new. */
 void fos_neighbour_publish(struct fos_classifier *c);
 
-/* True: the packet was a question for an owned address, and its frame is on its way back as the
- * answer (FOS_DESC_REPLY: len = port, pos = bytes of the packet). */
+/* True: the packet is a question for an owned address, and is on its way to be answered
+ * (FOS_DESC_REPLY: len = port). */
 bool fos_neighbour_answer(struct fos_classifier *c, const struct fos_frame_meta *m,
 			  uint32_t frame, uint32_t gen);
 

@@ -6,6 +6,7 @@
 #include "egress/frames.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
+#include "egress/reply.h"
 #include "egress/resend.h"
 #include "egress/timer.h"
 
@@ -433,7 +434,7 @@ void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)
 		forward(e, d, peer_port(e, d->frame));
 		break;
 	case FOS_DESC_REPLY:
-		forward(e, d, d->len);
+		fos_reply_send(e, d);
 		break;
 	case FOS_DESC_TCP_CTL:
 		control(e, d);

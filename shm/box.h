@@ -1,9 +1,8 @@
 /* shm/box.h - a process's view of all regions
  *
  * struct fos_box is private to a process: it turns region offsets into pointers.  The own region
- * is mapped read-write, every other read-only; the packet region read-write in ingress, the
- * classifier (ARP and ND answers) and egress.  The simulation makes several boxes over the same
- * memory.
+ * is mapped read-write, every other read-only; the packet region read-write in ingress and
+ * egress.  The simulation makes several boxes over the same memory.
  */
 #ifndef FOS_SHM_BOX_H
 #define FOS_SHM_BOX_H

@@ -52,8 +52,7 @@ int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text
 	return word(fd, kind, index, 0, text);
 }
 
-/* Frames are written by the core processes that own them: ingress, the classifier (answers to ARP
- * and ND over the question), egress; never by PMs. */
+/* Frames are written by ingress before the hand-over and by egress after it; by nobody else. */
 static void add_regions(struct batch *b, const struct fos_keeper *k, uint32_t proc)
 {
 	const struct fos_dir_proc *me = proc == FOS_NONE ? NULL : &k->dir->proc[proc];
@@ -61,7 +60,7 @@ static void add_regions(struct batch *b, const struct fos_keeper *k, uint32_t pr
 	for (uint32_t i = 0; i < k->dir->nr_regions; i++) {
 		bool writes = me && (me->region == i ||
 				     (k->dir->region[i].kind == FOS_REGION_PACKETS &&
-				      me->role != FOS_ROLE_PM));
+				      (me->role == FOS_ROLE_INGRESS || me->role == FOS_ROLE_EGRESS)));
 
 		add(b, FOS_GRANT_REGION, i | (writes ? FOS_GRANT_WRITABLE : 0),
 		    writes ? k->region[i] : k->region_ro[i]);

@@ -151,7 +151,7 @@ enum fos_desc_kind {
 	FOS_DESC_REXMIT,
 	FOS_DESC_OOO,        /* a segment at [pos,pos+len) is in the OOSEQ queue: frame stays there */
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
-	FOS_DESC_REPLY,      /* answer made by the classifier (ARP, ND): send out of port `len` */
+	FOS_DESC_REPLY,      /* a question (ARP, ND) that egress is to answer out of port `len` */
 	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
 	FOS_DESC_HOME        /* egress -> ingress: frame is free */
 };
@@ -513,7 +513,7 @@ struct fos_pm_region {
 	uint32_t nr_edits;
 	uint32_t ctx_size;
 	uint32_t state_size;
-	/* addresses a PM owns on the wire (NAT pool): the classifier answers ARP and ND for them.
+	/* addresses a PM owns on the wire (NAT pool): the box answers ARP and ND for them.
 	 * Filled before nr_owned is released. */
 	uint32_t nr_owned;
 	uint32_t pad1;

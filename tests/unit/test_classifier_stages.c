@@ -1,6 +1,7 @@
 /* The classifier process and its PMs: packet stages, the gate, rewrites, verdicts, owned addresses. */
 #include "tests/tap.h"
 #include "tests/unit/cls_world.h"
+#include "tests/unit/mortal.h"
 
 static void plan_app(struct cls_world *t)
 {
@@ -181,35 +182,76 @@ static void test_refused_asks_again(void)
 
 /* ------------------------------------------------------------------ ARP and ND */
 
-static void test_neighbour(void)
-{
-	struct cls_world t;
-	struct fos_pm_region *r;
-	static const uint8_t ask[60] = {
-		255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 7, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-		2, 0, 0, 0, 0, 7, 10, 0, 0, 7, 0, 0, 0, 0, 0, 0, 10, 0, 0, 99};
-	static const uint8_t want[32] = {2, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 2, 8, 6, 0, 1,
-					 8, 0, 6, 4, 0, 2, 0, 0, 0, 0, 0, 2, 10, 0, 0, 99};
-	uint32_t frame;
+static const uint8_t ask[60] = {
+	255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 7, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+	2, 0, 0, 0, 0, 7, 10, 0, 0, 7, 0, 0, 0, 0, 0, 0, 10, 0, 0, 99};
 
-	make_app(&t);
-	r = (struct fos_pm_region *)(uintptr_t)t.w.box.pm[0];
+static void own_address(struct cls_world *t)
+{
+	struct fos_pm_region *r;
+
+	make_app(t);
+	r = (struct fos_pm_region *)(uintptr_t)t->w.box.pm[0];
 	r->owned[0][10] = r->owned[0][11] = 0xff;
 	r->owned[0][12] = 10;
 	r->owned[0][15] = 99;
 	r->nr_owned = 1;
+}
+
+static void test_neighbour(void)
+{
+	struct cls_world t;
+	uint8_t other[60];
+
+	own_address(&t);
 	cw_send(&t, ask, sizeof(ask), 1);
 	cw_run(&t);
-	is_u64(cw_nr_desc(&t, FOS_DESC_REPLY), 1, "ARP for an owned address is answered");
+	is_u64(cw_nr_desc(&t, FOS_DESC_REPLY), 1, "ARP for an owned address is to be answered");
 	is_u64(cw_desc(&t, FOS_DESC_REPLY)->len, 1, "out of the port it came in by");
-	frame = cw_desc(&t, FOS_DESC_REPLY)->frame;
-	ok(memcmp(fos_box_frame(&t.w.box, frame) + FOS_FRAME_DATA_OFF, want, sizeof(want)) == 0,
-	   "with the port's address");
-	r->owned[0][15] = 98;
-	cw_send(&t, ask, sizeof(ask), 1);
+	memcpy(other, ask, sizeof(other));
+	other[41] = 98;
+	cw_send(&t, other, sizeof(other), 1);
 	cw_run(&t);
 	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 1, "for any other it passes");
 	finish(&t, "neighbour");
+}
+
+static void work(void *t)
+{
+	cw_run(t);
+}
+
+/* Whoever takes over after a kill finds the question as it came. */
+static void test_neighbour_killed(void)
+{
+	uint32_t n, wrong = 0, changed = 0, twice = 0;
+
+	for (n = 1; n < 1000; n++) {
+		struct cls_world t;
+		uint32_t frame;
+		bool died;
+
+		own_address(&t);
+		frame = t.next_frame;
+		cw_send(&t, ask, sizeof(ask), 1);
+		died = mortal(work, &t, (int)n);
+		if (died) {
+			cw_kill(&t);
+			cw_start(&t);
+			cw_run(&t);
+		}
+		wrong += cw_nr_desc(&t, FOS_DESC_REPLY) != 1 || t.nr_desc != 1;
+		changed += memcmp(fos_box_frame(&t.w.box, frame) + FOS_FRAME_DATA_OFF, ask,
+				  sizeof(ask)) != 0;
+		twice += t.twice;
+		cw_free(&t);
+		if (!died)
+			break;
+	}
+	ok(n > 3 && n < 1000, "(%u kill points)", n);
+	is_u64(wrong, 0, "killed at any point: asked for one answer, nothing else");
+	is_u64(changed, 0, "over the question as it came");
+	is_u64(twice, 0, "and no frame comes back twice");
 }
 
 int main(void)
@@ -222,5 +264,6 @@ int main(void)
 	test_verdicts();
 	test_refused_asks_again();
 	test_neighbour();
+	test_neighbour_killed();
 	return done();
 }
