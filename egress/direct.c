@@ -117,9 +117,11 @@ static void learn_syn(struct fos_tcb *t, const struct fos_header *h)
 		t->flags |= FOS_TCB_ISN;
 	}
 	fos_header_options(h, &o);
-	t->mss = o.mss;
-	t->wscale = o.wscale;
-	t->flags &= ~(uint32_t)(FOS_TCB_TS | FOS_TCB_SACK);
+	/* one that comes again may offer less; which of them arrived, the answer tells */
+	if (o.mss)
+		t->mss = o.mss;
+	if (o.wscale != 0xff)
+		t->wscale = o.wscale;
 	if (o.sack_ok)
 		t->flags |= FOS_TCB_SACK;
 	if (o.has_ts)
@@ -150,7 +152,8 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 	fos_build_learn(e, flow, h);
 	if (flags & FOS_TH_SYN) {
 		learn_syn(t, h);
-		if (flags & FOS_TH_ACK)
+		if (flags & FOS_TH_ACK || (fos_out_peer(e, flow) &&
+					   fos_out_peer(e, flow)->flags & FOS_TCB_ISN))
 			agree(e, flow);
 		return;
 	}

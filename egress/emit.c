@@ -6,6 +6,7 @@
 #include "egress/frames.h"
 #include "egress/out.h"
 #include "egress/timer.h"
+#include "egress/urgent.h"
 
 #define MAX_REWRITES 4u
 
@@ -65,6 +66,23 @@ static bool sack_offline(void *ctx, uint32_t *left, uint32_t *right)
 	*left = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)l).hi);
 	*right = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)r).at);
 	return fos_out_newer(*right, *left) && *left != c->ack;
+}
+
+/* What must not reach the other end: the box could not keep it true. */
+static uint8_t unwanted(const struct fos_egress *e, bool syn)
+{
+	if (e->p->offline)
+		return 0;
+	return (uint8_t)((e->p->dir->tcp_mptcp_pass ? 0 : FOS_STRIP_MPTCP) |
+			 (syn ? FOS_STRIP_TFO : 0));
+}
+
+static void count_stripped(struct fos_egress *e, uint32_t gone)
+{
+	if (gone & FOS_STRIP_MPTCP)
+		fos_count(e->p->counter, FOS_C_mptcp_stripped, 1);
+	if (gone & FOS_STRIP_TFO)
+		fos_count(e->p->counter, FOS_C_tfo_stripped, 1);
 }
 
 /* Sets the acknowledgement side of w for a packet of direction `flow`. */
@@ -133,7 +151,9 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	w.clear = s->flags & FOS_SEG_FIN ? 0 : FOS_TH_FIN;
 	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
 	fill_ts(e, flow, &h, own || again, &w);
-	fos_header_tcp(&h, &w);
+	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
+	w.strip = own ? 0 : unwanted(e, false);
+	count_stripped(e, fos_header_tcp(&h, &w));
 	rewrite_and_finish(e, flow, &h);
 	if (again) {
 		s->flags |= FOS_SEG_RESENT;
@@ -221,7 +241,14 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 		w.ack = as_came;
 	if (!(h->l4[13] & FOS_TH_SYN))
 		fill_ts(e, flow, h, false, &w);
-	fos_header_tcp(h, &w);
+	if (t->flags & FOS_TCB_ISN)
+		fos_urgent_fill(e, flow, h, (uint64_t)fos_out_pos(t, fos_header_seq(h), t->map.in),
+				(uint64_t)fos_out_pos(t, seq, t->map.out), &w);
+	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
+	count_stripped(e, fos_header_tcp(h, &w));
+	/* only a SYN's or a keep-alive's: no end takes either for data */
+	if (!e->p->offline)
+		fos_header_trim(h);
 	rewrite_and_finish(e, flow, h);
 	t->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);

@@ -16,6 +16,7 @@
 #include "egress/pieces.h"
 #include "egress/retain.h"
 #include "egress/timer.h"
+#include "egress/urgent.h"
 
 #define SPANS_PER_RUN 256u
 
@@ -113,6 +114,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
 		return;
 	fos_build_learn(e, r->flow, &h);
+	fos_urgent_learn(e, r->flow, &h, pc->pos - (pc->off - h.m->payload_off));
 	if (h.m->payload_len > r->t->longest)
 		r->t->longest = h.m->payload_len;
 	fos_header_options(&h, &o);

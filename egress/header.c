@@ -204,9 +204,19 @@ static uint32_t options_len(const struct fos_header *h)
 	return hlen - TCP_MIN;
 }
 
-static void translate_options(struct fos_header *h, const struct fos_header_tcp *w)
+/* Is the option at o one of those in `strip`? */
+static uint32_t stripped(const uint8_t *o, uint32_t olen, uint32_t strip)
 {
-	uint32_t n = options_len(h), at = 0, olen = 0;
+	bool experiment = (o[0] == 253 || o[0] == 254) && olen >= 4 && get16(o + 2) == 0xf989;
+
+	if (o[0] == 30)
+		return strip & FOS_STRIP_MPTCP;
+	return o[0] == 34 || experiment ? strip & FOS_STRIP_TFO : 0;
+}
+
+static uint32_t translate_options(struct fos_header *h, const struct fos_header_tcp *w)
+{
+	uint32_t n = options_len(h), at = 0, olen = 0, gone = 0, one;
 	uint8_t o[OPT_MAX];
 
 	memcpy(o, h->l4 + TCP_MIN, n);
@@ -218,22 +228,47 @@ static void translate_options(struct fos_header *h, const struct fos_header_tcp 
 				put32(o + at + 6, w->tsecr);
 		} else if (o[at] == 5 && w->sack && (olen - 2) % 8 == 0) {
 			translate_sack(w, o + at, olen);
+		} else if (w->strip && (one = stripped(o + at, olen, w->strip)) != 0) {
+			memset(o + at, 1, olen);
+			gone |= one;
 		}
 	}
 	if (n)
 		patch(h, h->l4 + TCP_MIN, o, n);
+	return gone;
 }
 
-void fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
+uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
 {
 	uint8_t *t = h->l4;
 	uint8_t word[2] = {t[12], (uint8_t)((t[13] | w->set) & ~w->clear)};
 
+	if (w->with_urg) {
+		word[1] = (uint8_t)(w->urg ? word[1] | FOS_TH_URG : word[1] & ~FOS_TH_URG);
+		patch16(h, t + 18, w->urg);
+	}
 	patch32(h, t + 4, w->seq);
 	patch32(h, t + 8, w->ack);
 	patch(h, t + 12, word, 2);
 	patch16(h, t + 14, w->wnd);
-	translate_options(h, w);
+	return translate_options(h, w);
+}
+
+void fos_header_trim(struct fos_header *h)
+{
+	struct fos_frame_meta *m = h->m;
+	uint16_t total = (uint16_t)(m->payload_off - m->l3_off), field;
+	uint8_t *at = h->l3 + (m->flags & FOS_PKT_IPV6 ? 4 : 2);
+
+	field = htons(m->flags & FOS_PKT_IPV6 ? (uint16_t)(total - 40) : total);
+	if (memcmp(at, &field, 2) == 0 && m->payload_len == 0)
+		return;
+	memcpy(at, &field, 2);
+	m->payload_len = 0;
+	m->l3_len = total;
+	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off);
+	h->ip_dirty = true;
+	h->full = true;
 }
 
 static void rewrite_addr(struct fos_header *h, uint32_t off4, uint32_t off6, const uint8_t *addr)
@@ -346,6 +381,11 @@ uint32_t fos_header_ack(const struct fos_header *h)
 uint16_t fos_header_wnd(const struct fos_header *h)
 {
 	return get16(h->l4 + 14);
+}
+
+uint16_t fos_header_urg(const struct fos_header *h)
+{
+	return h->l4[13] & FOS_TH_URG ? get16(h->l4 + 18) : 0;
 }
 
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o)

@@ -33,6 +33,12 @@ struct fos_header {
 	bool ip_dirty; /* IPv4 header checksum to be computed anew */
 };
 
+/* Options that must not reach the other end. */
+enum fos_header_strip {
+	FOS_STRIP_MPTCP = 1u << 0, /* RFC 8684 */
+	FOS_STRIP_TFO = 1u << 1    /* Fast Open cookies, RFC 7413, and their experimental form */
+};
+
 /* What a TCP segment is to carry.  Sequence values are those of the wire, host order. */
 struct fos_header_tcp {
 	uint32_t seq;
@@ -44,6 +50,9 @@ struct fos_header_tcp {
 	bool with_ecr;
 	uint32_t tsval;
 	uint32_t tsecr;
+	bool with_urg; /* replace flag and pointer of urgent data */
+	uint16_t urg;  /* pointer; 0 = none */
+	uint8_t strip; /* enum fos_header_strip: options to be replaced by NOPs */
 	/* Translates one SACK block in place; false = leave it out.  NULL: blocks stay. */
 	bool (*sack)(void *ctx, uint32_t *left, uint32_t *right);
 	void *ctx;
@@ -68,8 +77,15 @@ bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, 
  * frame from earlier ones.  False: headers too long to keep. */
 bool fos_header_restore(struct fos_header *h, uint32_t gen);
 
-/* Applies what a TCP segment is to carry; h->l4 must be a TCP header. */
-void fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w);
+/* Applies what a TCP segment is to carry; h->l4 must be a TCP header.  Returns which of w->strip
+ * (enum fos_header_strip) were there. */
+uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w);
+
+/* Takes the payload off a packet whose headers are kept; also where a predecessor had begun to. */
+void fos_header_trim(struct fos_header *h);
+
+/* Urgent pointer; 0 = none. */
+uint16_t fos_header_urg(const struct fos_header *h);
 
 /* Applies a PM's rewrites (masked fields). */
 void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw);

@@ -34,6 +34,7 @@ enum fos_tcb_flag {
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
+	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
 
@@ -54,6 +55,7 @@ struct fos_tcb {
 	uint64_t rto_at; /* ns; 0 = not running */
 	uint64_t number; /* newest input frame that had to do with this flow (offline) */
 	uint64_t time_ns; /* its time */
+	uint64_t urg_in; /* input position after the urgent byte */
 	uint32_t isn;
 	uint32_t piece; /* next piece to take over, or FOS_NONE: look from app.first */
 	uint32_t seg_first; /* retained segments, ascending; frame index */
