@@ -8,6 +8,7 @@
 #include "classifier/deliver.h"
 #include "classifier/frag.h"
 #include "classifier/neighbour.h"
+#include "shm/quote.h"
 
 /* ------------------------------------------------------------------ metadata */
 
@@ -218,21 +219,18 @@ static uint32_t quoted_flow(struct fos_classifier *c, const struct fos_packet *p
 			    const struct fos_flow_key *outer)
 {
 	const uint8_t *q = fos_box_frame(c->box, pkt->part[0].frame) + pkt->meta.l4_off + 8;
-	uint32_t left = pkt->part[0].len - 8, hlen;
 	bool v4 = outer->ip_version == 4;
+	struct fos_quote quote;
 	struct fos_flow_key key = {
 		.vlan_outer = outer->vlan_outer,
 		.vlan_inner = outer->vlan_inner,
 	}, reverse;
 
-	if (left < (v4 ? 28u : 48u) || q[0] >> 4 != (v4 ? 4 : 6))
+	if (!fos_quote_find(q, pkt->part[0].len - 8u, !v4, &quote))
 		return FOS_NONE;
-	hlen = v4 ? (q[0] & 15u) * 4 : 40;
-	if (hlen < 20 || left < hlen + 8)
-		return FOS_NONE;
-	key.proto = v4 ? q[9] : q[6];
+	key.proto = quote.proto;
 	addresses(&key, v4, q);
-	ports(&key, q + hlen, left - hlen);
+	ports(&key, q + quote.l4, quote.l4_len);
 	reverse = fos_flow_key_reverse(&key);
 	return fos_flow_find(c, &reverse);
 }

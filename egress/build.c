@@ -10,6 +10,7 @@
 #include "shm/csum.h"
 
 #define LINK_MAX 24u
+#define LINK_ONE_TAG 18u
 #define MSS_DEFAULT4 536u /* RFC 9293 section 3.7.1 */
 #define MSS_DEFAULT6 1220u
 #define TTL_DEFAULT 64u
@@ -80,12 +81,14 @@ static uint32_t put_template(struct fos_egress *e, uint32_t flow, uint8_t *to, u
 	return t->tmpl_len;
 }
 
-static uint32_t port_mtu(const struct fos_egress *e, uint32_t flow)
+uint32_t fos_build_mtu(const struct fos_egress *e, uint32_t flow)
 {
-	uint32_t port = fos_out_port(e, flow);
+	uint32_t port = fos_out_port(e, flow), path = e->tcbs[flow].pmtu;
 	uint32_t mtu = port == FOS_NONE ? 0 : e->p->dir->port[port].mtu;
 
-	return mtu ? mtu : 1500;
+	if (!mtu)
+		mtu = 1500;
+	return path && path < mtu ? path : mtu;
 }
 
 static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l4_len,
@@ -123,7 +126,9 @@ static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l
 	m->next_frame = FOS_NONE;
 	b->payload = frame + m->payload_off;
 	b->room = e->p->dir->frame_size - m->payload_off;
-	mtu = port_mtu(e, flow);
+	mtu = fos_build_mtu(e, flow);
+	if (l3 > LINK_ONE_TAG)
+		mtu -= 4; /* a device's MTU allows for one tag */
 	head = (uint32_t)m->payload_off - m->l3_off;
 	if (b->room > mtu - head)
 		b->room = mtu > head ? mtu - head : 1;
@@ -201,7 +206,7 @@ static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uin
 	ip[0] = 0x45;
 	put16(ip + 2, total);
 	put16(ip + 4, t->ip_id++);
-	ip[6] &= 0x40; /* don't fragment */
+	ip[6] &= t->flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;
 	fos_csum_ipv4_set(ip, 20);

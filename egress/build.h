@@ -12,6 +12,9 @@
 /* Keeps the headers of a packet of this direction as the template. */
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
 
+/* Largest IP packet that fits the way out of this direction: its port's MTU, a path MTU message. */
+uint32_t fos_build_mtu(const struct fos_egress *e, uint32_t flow);
+
 /* A packet under construction. */
 struct fos_build {
 	uint32_t frame;

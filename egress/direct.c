@@ -4,6 +4,8 @@
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
+#include "egress/icmp_error.h"
+#include "egress/mss.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/reply.h"
@@ -53,7 +55,10 @@ static void forward(struct fos_egress *e, const struct fos_desc *d, uint32_t por
 		return;
 	if (flow != FOS_NONE && !fos_out_open(e, flow, d->flow_gen))
 		flow = FOS_NONE;
-	fos_emit_plain(e, flow, d->frame, port);
+	if (flow != FOS_NONE && fos_box_meta(&e->p->box, d->frame)->flags & FOS_PKT_ICMP_ERROR)
+		fos_icmp_error_forward(e, flow, d->frame, port);
+	else
+		fos_emit_plain(e, flow, d->frame, port);
 }
 
 static uint32_t peer_port(const struct fos_egress *e, uint32_t frame)
@@ -108,8 +113,9 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 
 /* ---- segments without payload ---------------------------------------------------------------- */
 
-static void learn_syn(struct fos_tcb *t, const struct fos_header *h)
+static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struct fos_header *h)
 {
+	uint32_t bound = fos_mss_bound(e, h->m->flags & FOS_PKT_IPV6);
 	struct fos_header_options o;
 
 	if (t->map.out == 0 && t->una == 0) {
@@ -119,7 +125,7 @@ static void learn_syn(struct fos_tcb *t, const struct fos_header *h)
 	fos_header_options(h, &o);
 	/* one that comes again may offer less; which of them arrived, the answer tells */
 	if (o.mss)
-		t->mss = o.mss;
+		t->mss = bound && o.mss > bound ? (uint16_t)bound : o.mss;
 	if (o.wscale != 0xff)
 		t->wscale = o.wscale;
 	if (o.sack_ok)
@@ -151,7 +157,7 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 
 	fos_build_learn(e, flow, h);
 	if (flags & FOS_TH_SYN) {
-		learn_syn(t, h);
+		learn_syn(e, t, h);
 		if (flags & FOS_TH_ACK || (fos_out_peer(e, flow) &&
 					   fos_out_peer(e, flow)->flags & FOS_TCB_ISN))
 			agree(e, flow);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "egress/frames.h"
+#include "egress/mss.h"
 #include "egress/out.h"
 #include "egress/timer.h"
 #include "egress/urgent.h"
@@ -246,12 +247,20 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 				(uint64_t)fos_out_pos(t, seq, t->map.out), &w);
 	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
 	count_stripped(e, fos_header_tcp(h, &w));
+	fos_mss_clamp(e, h);
 	/* only a SYN's or a keep-alive's: no end takes either for data */
 	if (!e->p->offline)
 		fos_header_trim(h);
 	rewrite_and_finish(e, flow, h);
 	t->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);
+}
+
+void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,
+		     struct fos_header *h)
+{
+	rewrite_and_finish(e, flow, h);
+	fos_frames_send(e, frame, port, false);
 }
 
 static bool too_big(const struct fos_egress *e, const struct fos_frame_meta *m, uint32_t port)
@@ -277,7 +286,10 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 	}
 	if (flow != FOS_NONE)
 		n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
-	if ((n || h.full) && fos_header_restore(&h, e->claims[frame])) {
+	if ((n || h.full || (flow != FOS_NONE && fos_mss_exceeds(e, &h))) &&
+	    fos_header_restore(&h, e->claims[frame])) {
+		if (flow != FOS_NONE)
+			fos_mss_clamp(e, &h);
 		for (uint32_t i = 0; i < n; i++)
 			fos_header_rewrite(&h, &rw[i]);
 		fos_header_finish(&h);

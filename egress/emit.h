@@ -25,6 +25,10 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos);
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 			 struct fos_header *h, uint32_t seq);
 
+/* The last steps for a packet whose headers are open and kept: the flow's rewrites, checksums, queue. */
+void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,
+		     struct fos_header *h);
+
 /* Sends a packet as it is but for the flow's rewrites (flow FOS_NONE: none) and a partial
  * checksum.  Frees it with a reason where it cannot be sent. */
 void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port);

@@ -139,7 +139,8 @@ static bool is_whole(const struct run *r, const struct fos_span *span, const str
 	return span->piece_off == 0 && span->len == pc->len && pc->flags & FOS_PIECE_WHOLE &&
 	       !(pc->flags & (FOS_PIECE_BORROWED | FOS_PIECE_SYN)) && m->payload_off == pc->off &&
 	       m->payload_len == pc->len && m->flags & FOS_PKT_TCP && m->l4_off &&
-	       (uint32_t)(m->payload_off - m->data_off) <= FOS_FRAME_SAVED_MAX - 24;
+	       (m->l3_len <= fos_build_mtu(r->e, r->flow) || r->e->p->offline) &&
+	       (uint32_t)(m->payload_off - m->data_off) <= FOS_HEADER_KEPT_MAX;
 }
 
 /* The span leaves in its packet's frame. */

@@ -19,7 +19,7 @@ struct saved {
 	uint64_t number;
 	uint32_t gen;
 	uint32_t len;
-	uint8_t data[FOS_FRAME_SAVED_MAX - 24];
+	uint8_t data[FOS_HEADER_KEPT_MAX];
 };
 _Static_assert(sizeof(struct saved) == FOS_FRAME_SAVED_MAX, "saved headers fill their place");
 
@@ -112,15 +112,27 @@ bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, 
 	return true;
 }
 
+/* How many bytes of the packet, from its first, may be changed.  All of an ICMP packet and of a
+ * fragment counts as payload; the quotation in an error is changed too. */
+static uint32_t kept_len(const struct fos_header *h)
+{
+	const struct fos_frame_meta *m = h->m;
+
+	if (h->l4 && !(m->flags & FOS_PKT_ICMP_ERROR)) {
+		if (h->csum && m->flags & FOS_PKT_ICMP)
+			return (uint32_t)(m->l4_off - m->data_off) + ICMP_KEPT;
+		if (h->csum && m->flags & FOS_PKT_FRAGMENT)
+			return (uint32_t)(h->csum - h->frame) + 2 - m->data_off;
+		return (uint32_t)(m->payload_off - m->data_off);
+	}
+	return m->len < FOS_HEADER_KEPT_MAX ? m->len : FOS_HEADER_KEPT_MAX;
+}
+
 bool fos_header_restore(struct fos_header *h, uint32_t gen)
 {
 	struct saved *s = (struct saved *)(void *)(h->frame + FOS_FRAME_SAVED_OFF);
-	uint32_t len = h->l4 ? (uint32_t)(h->m->payload_off - h->m->data_off) : h->m->len;
+	uint32_t len = kept_len(h);
 
-	if (h->l4 && h->csum && h->m->flags & FOS_PKT_ICMP)
-		len = (uint32_t)(h->m->l4_off - h->m->data_off) + ICMP_KEPT;
-	if (!h->l4 && len > sizeof(s->data))
-		len = sizeof(s->data); /* only link and IP header fields are touched then */
 	if (len > sizeof(s->data))
 		return false;
 	if (kept(s, h->m, gen) && s->len == len) {
@@ -269,6 +281,21 @@ void fos_header_trim(struct fos_header *h)
 	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off);
 	h->ip_dirty = true;
 	h->full = true;
+}
+
+void fos_header_mss(struct fos_header *h, uint16_t mss)
+{
+	uint32_t n = options_len(h), at = 0, olen = 0;
+	uint8_t o[OPT_MAX];
+
+	memcpy(o, h->l4 + TCP_MIN, n);
+	for (; next_option(o, n, &at, &olen); at += olen)
+		if (o[at] == 2 && olen == 4) {
+			o[at + 2] = (uint8_t)(mss >> 8);
+			o[at + 3] = (uint8_t)mss;
+		}
+	if (n)
+		patch(h, h->l4 + TCP_MIN, o, n);
 }
 
 static void rewrite_addr(struct fos_header *h, uint32_t off4, uint32_t off6, const uint8_t *addr)

@@ -21,6 +21,10 @@
 #define FOS_TH_ECE 0x40u
 #define FOS_TH_CWR 0x80u
 
+/* Bytes of a packet, from its first, that are kept for doing its headers again: what is changed in
+ * place must lie within. */
+#define FOS_HEADER_KEPT_MAX (FOS_FRAME_SAVED_MAX - 24u)
+
 /* A packet in a frame, offsets checked. */
 struct fos_header {
 	uint8_t *frame;
@@ -86,6 +90,9 @@ void fos_header_trim(struct fos_header *h);
 
 /* Urgent pointer; 0 = none. */
 uint16_t fos_header_urg(const struct fos_header *h);
+
+/* Sets the MSS option, where there is one. */
+void fos_header_mss(struct fos_header *h, uint16_t mss);
 
 /* Applies a PM's rewrites (masked fields). */
 void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw);

@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "shm/csum.h"
+#include "shm/quote.h"
 
-enum { ECHO4 = 8, REPLY4 = 0, ECHO6 = 128, REPLY6 = 129, ICMP_HDR = 8, L4_QUOTED = 8 };
+enum { ECHO4 = 8, REPLY4 = 0, ECHO6 = 128, REPLY6 = 129, ICMP_HDR = 8 };
+enum { UNREACHABLE4 = 3, TOO_BIG4 = 4, TOO_BIG6 = 2 };
+
+#define TCP_NUMBERS 18u /* up to the checksum */
 
 static bool is_echo(bool v6, uint8_t type, bool reply)
 {
@@ -23,36 +27,36 @@ struct quote {
 	uint8_t *l4;
 	uint8_t *ip_sum; /* NULL: IPv6 has none */
 	uint8_t *l4_sum; /* NULL: not quoted, or the sender left it out */
+	uint32_t l4_len;
+	uint32_t total;
 };
 
 static bool find_quote(const struct fos_header *h, struct quote *q)
 {
 	uint32_t end = (uint32_t)h->m->l3_off + h->m->l3_len;
-	uint32_t at = (uint32_t)h->m->l4_off + ICMP_HDR, hlen, sum, left;
+	uint32_t at = (uint32_t)h->m->l4_off + ICMP_HDR, sum;
+	struct fos_quote found;
 	uint16_t given;
 
 	q->v6 = h->m->flags & FOS_PKT_IPV6;
+	if (end > (uint32_t)h->m->data_off + h->m->len || end < at ||
+	    !fos_quote_find(h->frame + at, end - at, q->v6, &found))
+		return false;
+	q->proto = found.proto;
+	q->total = found.total;
 	q->ip = h->frame + at;
-	hlen = q->v6 ? 40 : 20;
-	if (end > (uint32_t)h->m->data_off + h->m->len || end < at + hlen + L4_QUOTED ||
-	    q->ip[0] >> 4 != (q->v6 ? 6 : 4))
-		return false;
-	if (!q->v6)
-		hlen = (q->ip[0] & 15u) * 4;
-	if (hlen < 20 || end < at + hlen + L4_QUOTED)
-		return false;
-	left = end - at - hlen;
-	q->proto = q->ip[q->v6 ? 6 : 9];
-	q->l4 = q->ip + hlen;
+	q->l4 = q->ip + found.l4;
+	q->l4_len = found.l4_len;
 	q->ip_sum = q->v6 ? NULL : q->ip + 10;
 	sum = q->proto == IPPROTO_TCP ? 16 : q->proto == IPPROTO_UDP ? 6 : 2;
-	q->l4_sum = left >= sum + 2 ? q->l4 + sum : NULL;
+	q->l4_sum = q->l4_len >= sum + 2 ? q->l4 + sum : NULL;
 	if (q->l4_sum && q->proto == IPPROTO_UDP) {
 		memcpy(&given, q->l4_sum, 2);
 		if (!given)
 			q->l4_sum = NULL;
 	}
-	return true;
+	/* what is changed must be among the bytes that are kept for doing it again */
+	return (uint32_t)(q->l4 - h->frame) + TCP_NUMBERS <= h->m->data_off + FOS_HEADER_KEPT_MAX;
 }
 
 static void adjust(uint8_t *sum, const void *was, const void *now, size_t n)
@@ -110,6 +114,52 @@ static void rewrite_quote(struct fos_header *h, const struct fos_rewrite *rw)
 	if (rw->mask & FOS_RW_SRC_PORT)
 		quote_port(&q, 1, rw->sport);
 	/* anew, not by difference: the quotation is not among the headers kept for a second time */
+	h->full = true;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+bool fos_icmp_quoted(const struct fos_header *h, struct fos_icmp_quoted *out)
+{
+	struct quote q;
+	uint32_t n;
+
+	if (!(h->m->flags & FOS_PKT_ICMP_ERROR) || !h->l4 || !find_quote(h, &q))
+		return false;
+	*out = (struct fos_icmp_quoted){.proto = q.proto, .v6 = q.v6, .total = q.total};
+	if (q.proto == IPPROTO_TCP) {
+		memcpy(&n, q.l4 + 4, 4);
+		out->seq = ntohl(n);
+		out->has_ack = q.l4_len >= 14 && q.l4[13] & FOS_TH_ACK;
+	}
+	if (out->has_ack) {
+		memcpy(&n, q.l4 + 8, 4);
+		out->ack = ntohl(n);
+	}
+	if (q.v6 ? h->l4[0] == TOO_BIG6 : h->l4[0] == UNREACHABLE4 && h->l4[1] == TOO_BIG4) {
+		memcpy(&n, h->l4 + 4, 4);
+		out->too_big = true;
+		out->mtu = q.v6 ? ntohl(n) : ntohl(n) & 0xffff;
+	}
+	return true;
+}
+
+static void quote_number(const struct quote *q, uint32_t off, uint32_t v)
+{
+	v = htonl(v);
+	adjust(q->l4_sum, q->l4 + off, &v, 4);
+	memcpy(q->l4 + off, &v, 4);
+}
+
+void fos_icmp_requote(struct fos_header *h, const struct fos_icmp_quoted *now)
+{
+	struct quote q;
+
+	if (!find_quote(h, &q) || q.proto != IPPROTO_TCP)
+		return;
+	quote_number(&q, 4, now->seq);
+	if (now->has_ack)
+		quote_number(&q, 8, now->ack);
 	h->full = true;
 }
 

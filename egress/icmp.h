@@ -14,4 +14,23 @@
  * that is cut short. */
 void fos_icmp_rewrite(struct fos_header *h, const struct fos_rewrite *rw);
 
+/* What an ICMP error says; TCP numbers in host order, as quoted. */
+struct fos_icmp_quoted {
+	bool v6;
+	uint8_t proto;
+	bool has_ack;
+	bool too_big;   /* fragmentation needed, packet too big */
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t total; /* length of the quoted packet */
+	uint32_t mtu;   /* as announced; 0 = the router does not say (RFC 1191 section 5) */
+};
+
+/* Reads an error's quotation; false: it is no error, or quotes too little. */
+bool fos_icmp_quoted(const struct fos_header *h, struct fos_icmp_quoted *q);
+
+/* Puts seq and ack (where it was there) into the quotation of a TCP segment; the error's own
+ * checksum is computed anew.  The headers have been kept (fos_header_restore()). */
+void fos_icmp_requote(struct fos_header *h, const struct fos_icmp_quoted *now);
+
 #endif

@@ -4,6 +4,7 @@
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/out.h"
+#include "egress/recut.h"
 #include "egress/retain.h"
 
 #define AGAIN_MIN_NS 1000000ull  /* between two resends of a segment: half an RTT within these */
@@ -29,6 +30,14 @@ uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint
 
 		if (s->pos >= hi)
 			break;
+		if (fos_retain_end(s) > lo && fos_recut_needed(e, flow, f)) {
+			uint32_t cut = fos_recut(e, flow, f);
+
+			if (cut == FOS_NONE)
+				break;
+			f = cut;
+			s = &e->segs[f];
+		}
 		if (fos_retain_end(s) <= lo || s->flags & FOS_SEG_IN_TX || too_soon(e, t, s))
 			continue;
 		/* in a capture a byte alone would read as a keep-alive */
@@ -46,6 +55,8 @@ bool fos_resend_first(struct fos_egress *e, uint32_t flow)
 {
 	uint32_t f = e->tcbs[flow].seg_first;
 
+	if (f != FOS_NONE && fos_egress_room(e) && fos_recut_needed(e, flow, f))
+		f = fos_recut(e, flow, f);
 	if (f == FOS_NONE || e->segs[f].flags & FOS_SEG_IN_TX || !fos_egress_room(e) ||
 	    !fos_frames_tx_room(e, fos_out_port(e, flow), 1))
 		return false;

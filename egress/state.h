@@ -35,6 +35,7 @@ enum fos_tcb_flag {
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
+	FOS_TCB_NODF = 1u << 17,     /* the path is narrower than we go: let routers fragment */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
 
@@ -77,6 +78,7 @@ struct fos_tcb {
 	uint8_t tmpl_l3;   /* offset of the IP header in tmpl */
 	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
 	uint8_t pad;
+	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
 	uint16_t link; /* link type of tmpl */
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
 };

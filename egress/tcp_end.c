@@ -24,7 +24,7 @@ static bool reusable(struct fos_egress *e, uint32_t frame, uint8_t flag, struct 
 			       e->claims[frame]) &&
 	       h->l4 && h->m->flags & FOS_PKT_TCP && h->m->payload_len == 0 &&
 	       (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) == flag &&
-	       (uint32_t)(h->m->payload_off - h->m->data_off) <= FOS_FRAME_SAVED_MAX - 24;
+	       (uint32_t)(h->m->payload_off - h->m->data_off) <= FOS_HEADER_KEPT_MAX;
 }
 
 /* Offline: the place among the frames, never before what the flow has sent. */

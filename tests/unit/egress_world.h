@@ -224,6 +224,7 @@ static inline void init_flow(uint32_t i, bool v6)
 }
 
 static uint32_t first_frame;
+static bool rewriting; /* set before world_start(): the editor rewrites headers too */
 
 /* `editor`: a PM that edits, at stage 0, publishing what the test says; else no PM at all. */
 static inline void world_start(bool editor, bool offline, bool v6)
@@ -237,7 +238,7 @@ static inline void world_start(bool editor, bool offline, bool v6)
 	world_plan(&W.w, offline);
 	W.w.dir->nr_pipelines = 1;
 	if (editor)
-		world_pm(&W.w, "editor", 0, FOS_STREAM_APP, true);
+		W.w.dir->pm[world_pm(&W.w, "editor", 0, FOS_STREAM_APP, true)].rewrites = rewriting;
 	world_make(&W.w);
 	for (uint32_t i = 0; i < W.w.dir->nr_rings; i++)
 		attach_ring(&W.w.dir->ring[i]);
