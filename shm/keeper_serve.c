@@ -369,5 +369,7 @@ int fos_keeper_serve(struct fos_keeper *k)
 			break;
 	}
 	fos_notify("STOPPING=1");
+	while (k->nr_conns > 0)
+		drop(k, k->nr_conns - 1);
 	return 0;
 }
