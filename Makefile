@@ -10,8 +10,8 @@
 #   pms_NAME_LIBS := -lcrypto         optional: libraries of the module pms/NAME.c
 #   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
 #
-# Unit tests are linked with every library, and with tests/tap.c and tests/sim/*.c; modules written
-# for them, tests/pm/NAME.c, become $(B)/tests/pm/NAME.so.
+# Unit tests are linked with every library, with tests/tap.c, tests/sim/*.c and deploy/audit/*.c;
+# modules written for them, tests/pm/NAME.c, become $(B)/tests/pm/NAME.so.
 #
 # Everything built lies under $(B).  `make help` lists the targets.
 
@@ -77,7 +77,7 @@ PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
 TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HELPERS  := tests/tap.c $(wildcard tests/sim/*.c)
+HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c)
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 .PHONY: all unit check-unit fuzzers

@@ -194,6 +194,9 @@ static uint32_t take_frames(struct fos_classifier *c, struct fos_ring_cons *r)
 		if (d.frame >= c->dir->nr_frames || d.kind != FOS_DESC_FRAME) {
 			fos_cls_count(c, FOS_C_drop_meta);
 		} else {
+			/* an older claim: it ends in this batch, whose commit must not end the new one */
+			if (c->claims[d.frame])
+				fos_txn_publish32(&c->txn, &c->claims[d.frame], d.gen + 1);
 			/* ours before the cursor moves: the frame always has an owner */
 			fos_relaxed_store32(&c->claims[d.frame], d.gen + 1);
 			fos_packet_frame(c, d.frame, d.gen + 1);

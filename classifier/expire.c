@@ -155,7 +155,8 @@ static void abandon_stream(struct fos_classifier *c, uint32_t flow)
 		if (!(p->flags & FOS_PIECE_BORROWED) && fos_relaxed32(&claims[p->frame]) > p->gen) {
 			fos_txn_save(&c->txn, &p->flags, sizeof(p->flags));
 			p->flags |= FOS_PIECE_BORROWED;
-			fos_disclaim(c, p->frame);
+			if (c->claims[p->frame] == p->gen)
+				fos_disclaim(c, p->frame);
 		}
 	}
 	fos_purge_add(c, s->app_first, FOS_C_drop_flow_closed);

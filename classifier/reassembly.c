@@ -425,7 +425,8 @@ bool fos_reasm_reclaim(struct fos_classifier *c, uint32_t flow)
 			return true;
 		if (!fos_batch_room(c, 0))
 			return false;
-		if (!(p->flags & FOS_PIECE_BORROWED))
+		/* egress may have sent the frame home since, and it may be here again */
+		if (!(p->flags & FOS_PIECE_BORROWED) && c->claims[p->frame] == p->gen)
 			fos_disclaim(c, p->frame);
 		s->app_first = p->next;
 		fos_piece_free(c, i);

@@ -13,24 +13,18 @@ static int lay_out(struct fos_egress *e)
 	uint8_t *own = fos_box_own(&e->p->box);
 	struct fos_egr *r = (void *)own;
 	const struct fos_dir *dir = e->p->dir;
-	uint64_t at = r->private_off, queue = 1;
+	uint8_t *base = own + r->private_off;
+	struct fos_egr_places at;
 
-	while (queue < dir->nr_frames)
-		queue *= 2;
-	e->st = (void *)(own + at);
-	at += (sizeof(*e->st) + 63) / 64 * 64;
-	e->tcbs = (void *)(own + at);
-	at += ((uint64_t)dir->nr_flows * sizeof(*e->tcbs) + 63) / 64 * 64;
-	e->segs = (void *)(own + at);
-	at += (uint64_t)dir->nr_frames * sizeof(*e->segs);
-	e->free_queue = (void *)(own + at);
-	e->free_mask = queue - 1;
-	at += queue * sizeof(*e->free_queue);
-	at = (at + 63) / 64 * 64;
-	e->pool.node = (void *)(own + at);
-	at += 2ull * dir->nr_frames * sizeof(*e->pool.node);
-	if (at - r->private_off > r->private_size)
+	fos_egr_places(dir->nr_flows, dir->nr_frames, &at);
+	if (at.end > r->private_size)
 		abort(); /* FOS_EGR_PRIVATE_BYTES does not hold what state.h lays out */
+	e->st = (void *)base;
+	e->tcbs = (void *)(base + at.tcbs);
+	e->segs = (void *)(base + at.segs);
+	e->free_queue = (void *)(base + at.queue);
+	e->free_mask = at.queue_size - 1;
+	e->pool.node = (void *)(base + at.nodes);
 	e->pool.free = &e->st->nodes;
 	e->claims = (void *)(own + r->claims_off);
 	e->outs = (void *)(own + r->outs_off);

@@ -129,6 +129,23 @@ struct fos_egr_state {
 	struct fos_desc stash[FOS_EGR_STASH_MAX];
 };
 
+/* Where the parts lie, bytes from the private area's start. */
+struct fos_egr_places {
+	uint64_t tcbs, segs, queue, queue_size, nodes, end;
+};
+
+static inline void fos_egr_places(uint32_t nr_flows, uint32_t nr_frames, struct fos_egr_places *p)
+{
+	p->queue_size = 1;
+	while (p->queue_size < nr_frames)
+		p->queue_size *= 2;
+	p->tcbs = (sizeof(struct fos_egr_state) + 63) / 64 * 64;
+	p->segs = p->tcbs + ((uint64_t)nr_flows * sizeof(struct fos_tcb) + 63) / 64 * 64;
+	p->queue = p->segs + (uint64_t)nr_frames * sizeof(struct fos_seg);
+	p->nodes = (p->queue + p->queue_size * sizeof(uint32_t) + 63) / 64 * 64;
+	p->end = p->nodes + 2ull * nr_frames * sizeof(struct fos_seqmap_node);
+}
+
 /* free_head up to and with nr_stash: kept once per batch */
 #define FOS_EGR_HEAD_BYTES                                                                  \
 	(offsetof(struct fos_egr_state, mark) + sizeof(uint64_t) * FOS_MAX_PORTS -           \

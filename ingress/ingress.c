@@ -104,13 +104,14 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 		for (uint64_t k = 0; k < n; k++) {
 			const struct fos_desc *d = fos_ring_at(r, k);
 
-			/* claimed before the ring's head moves: always somebody's */
+			/* claimed before the ring's head moves: always somebody's; and newer than
+			 * any claim that others still have on it */
 			if (d->frame >= g->proc->dir->nr_frames ||
 			    claim_state(g->claims[d->frame]) != FOS_ING_AWAY) {
 				fos_count(g->proc->counter, FOS_C_drop_meta, 1);
 				continue;
 			}
-			set_claim(g, d->frame, FOS_ING_HELD);
+			fos_relaxed_store32(&g->claims[d->frame], d->gen << 2 | FOS_ING_HELD);
 			g->stack[g->nr_stack++] = d->frame;
 		}
 		if (n == 0)

@@ -183,6 +183,7 @@ void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *
 	t->edits_off = r.edits_off;
 	t->inserts_off = r.inserts_off;
 	t->rewrites_off = r.rewrites_off;
+	t->txn_off = r.txn_off;
 }
 
 /* ------------------------------------------------------------------ plan */
@@ -400,6 +401,11 @@ uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_rin
 	if (dir->proc[r->producer].role == FOS_ROLE_INGRESS)
 		return INPUT_LOG2;
 	return log2_up(dir->nr_frames) + 1;
+}
+
+uint32_t fos_build_slot_size(uint32_t kind)
+{
+	return kind < sizeof(slot_size) / sizeof(slot_size[0]) ? slot_size[kind] : 0;
 }
 
 static void init_rings(const struct fos_dir *dir, uint32_t i, uint8_t *base)

@@ -25,10 +25,12 @@ void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_
 struct fos_pm_tables {
 	uint64_t flows_off, edits_off, inserts_off;
 	uint64_t rewrites_off; /* 0 = this PM may not rewrite */
+	uint64_t txn_off;
 };
 void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *t);
 uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc);
 uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_ring *r);
+uint32_t fos_build_slot_size(uint32_t kind); /* enum fos_ring_kind */
 
 /* Frames that ingress process number n owns at the start: [first, first + count). */
 void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,

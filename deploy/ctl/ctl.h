@@ -25,6 +25,7 @@ int fos_ctl_stop(int argc, char **argv);
 int fos_ctl_units(int argc, char **argv);
 int fos_ctl_enable(int argc, char **argv);
 int fos_ctl_traffic(int argc, char **argv);
+int fos_ctl_audit(int argc, char **argv);
 
 /* Prints "flowosctl: ..." as one line to stderr; returns FOS_EXIT_FAILED. */
 int fos_ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -5,6 +5,7 @@
  *	flowosctl check FILE [--dump] [-q]
  *	flowosctl status [FILE] [-o json] [--run-dir DIR]
  *	flowosctl get flows [FILE] [-o json] [--run-dir DIR]
+ *	flowosctl audit [FILE] [-o json] [--run-dir DIR]
  *	flowosctl digest CAPTURE...
  *	flowosctl stop [FILE] [--run-dir DIR]
  *	flowosctl units [FILE]
@@ -15,7 +16,8 @@
  *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with --read
  *	it drives the same processes over a capture file and ends with a summary.  check says what is
  *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
- *	a running box; they only read.  digest prints one line per finished TCP direction of each
+ *	a running box; audit says whether its memory is in order (exit status 1: it is not); they only
+ *	read.  digest prints one line per finished TCP direction of each
  *	capture: path, source, ports, connection, bytes, SHA-256.  units and enable are for a box
  *	under systemd, whose FILE is /etc/flowos/flowos.yaml.
  * READS
@@ -58,6 +60,8 @@ static const struct {
 	{"status", fos_ctl_status, "status [FILE] [-o json] [--run-dir DIR]",
 	 "processes, counters, drops by reason, rings, PMs"},
 	{"get", fos_ctl_get, "get flows [FILE] [-o json] [--run-dir DIR]", "live flows"},
+	{"audit", fos_ctl_audit, "audit [FILE] [-o json] [--run-dir DIR]",
+	 "prove that each frame has one owner, and rings and positions are in order"},
 	{"digest", fos_ctl_digest, "digest CAPTURE...",
 	 "bytes and SHA-256 of every TCP stream in captures"},
 	{"stop", fos_ctl_stop, "stop [FILE] [--run-dir DIR]", "stop a running box"},

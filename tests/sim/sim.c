@@ -3,7 +3,8 @@
 
 #include <setjmp.h>
 
-#include "ingress/parse.h"
+#include "deploy/audit/audit.h"
+#include "ingress/ingress.h"
 #include "shm/killpoint.h"
 
 #define STEP_BATCHES 100000u
@@ -69,6 +70,19 @@ static void proc_stop(struct sim_proc *sp)
 
 /* ------------------------------------------------------------------ the simulated ingress */
 
+/* Who has a frame: the claims of the ingress whose share it is of. */
+static uint32_t *claim_of(struct sim *s, uint32_t frame)
+{
+	const struct fos_dir *dir = s->world.dir;
+	uint32_t first, count, p;
+	struct fos_ing *ing;
+
+	fos_build_ingress_frames(dir, 0, &first, &count);
+	p = fos_proc_find(dir, FOS_ROLE_INGRESS, 0, frame / count);
+	ing = (void *)s->world.box.region[dir->proc[p].region].base;
+	return (uint32_t *)(void *)((uint8_t *)ing + ing->claims_off) + frame;
+}
+
 static void ingress_attach(struct sim *s)
 {
 	const struct fos_dir *dir = s->world.dir;
@@ -100,8 +114,10 @@ static void ingress_attach(struct sim *s)
 		uint32_t first, count;
 
 		fos_build_ingress_frames(dir, n, &first, &count);
-		for (uint32_t f = first; f < first + count; f++)
+		for (uint32_t f = first; f < first + count; f++) {
 			s->frames[s->nr_frames++] = f;
+			*claim_of(s, f) = FOS_ING_HELD;
+		}
 	}
 	s->initial_frames = s->nr_frames;
 }
@@ -112,8 +128,12 @@ static void ingress_collect(struct sim *s)
 		struct fos_ring_cons *r = &s->from_egress[n];
 		uint64_t nr = fos_ring_peek(r);
 
-		for (uint64_t i = 0; i < nr; i++)
-			s->frames[s->nr_frames++] = ((const struct fos_desc *)fos_ring_at(r, i))->frame;
+		for (uint64_t i = 0; i < nr; i++) {
+			const struct fos_desc *d = fos_ring_at(r, i);
+
+			*claim_of(s, d->frame) = d->gen << 2 | FOS_ING_HELD;
+			s->frames[s->nr_frames++] = d->frame;
+		}
 		fos_ring_take(r, nr);
 		fos_ring_release(r);
 	}
@@ -145,7 +165,8 @@ static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, ui
 	d = fos_ring_slot(r, 0);
 	memset(d, 0, sizeof(*d));
 	d->frame = frame;
-	d->gen = (uint32_t)s->net.order;
+	d->gen = (*claim_of(s, frame) >> 2) + 1;
+	*claim_of(s, frame) = d->gen << 2 | FOS_ING_AWAY;
 	d->flow = FOS_NONE;
 	d->kind = FOS_DESC_FRAME;
 	fos_ring_advance(r, 1);
@@ -306,11 +327,30 @@ bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *do
 		peer_timer(&s->client, s->now);
 		peer_timer(&s->server, s->now);
 		run_stages(s);
+		if (s->conf.audit_per_mille &&
+		    world_below(&s->seed, 1000) < s->conf.audit_per_mille && !s->error[0])
+			sim_audit(s);
 		/* timers that stages have run must not stand still */
 		s->now += 1000;
 		if (s->client.error[0] || s->server.error[0])
 			fail(s, s->client.error[0] ? s->client.error : s->server.error, "");
 	}
+	return !s->error[0];
+}
+
+/* Everything rests: one look is exact. */
+bool sim_audit(struct sim *s)
+{
+	struct fos_audit a;
+
+	if (fos_audit_init(&a, s->world.dir, s->world.box.region) < 0)
+		abort();
+	fos_audit_look(&a);
+	for (uint32_t i = 0; i < a.nr_found && !s->error[0]; i++)
+		snprintf(s->error, sizeof(s->error), "audit: %s %u (%s): %s",
+			 fos_audit_info[a.found[i].kind].what, a.found[i].id,
+			 fos_audit_proc(&a, &a.found[i]), fos_audit_info[a.found[i].kind].text);
+	fos_audit_fini(&a);
 	return !s->error[0];
 }
 
@@ -335,7 +375,7 @@ bool sim_settle(struct sim *s)
 	if (frames != s->initial_frames + s->world.dir->egress_frames && !s->error[0])
 		snprintf(s->error, sizeof(s->error), "%u frames are free, %u were", frames,
 			 s->initial_frames + s->world.dir->egress_frames);
-	return !s->error[0];
+	return !s->error[0] && sim_audit(s);
 }
 
 void sim_report(struct sim *s)

@@ -22,6 +22,7 @@ struct sim_config {
 	struct net_impairment before, after; /* client..box, box..server; both ways */
 	uint32_t kill_per_mille; /* chance that a stage is killed after a batch of its */
 	uint32_t kill_inside_ppm; /* chance, per kill point passed, that it happens there */
+	uint32_t audit_per_mille; /* chance, per step after which all stages rest, of an audit */
 	uint32_t window;
 	uint16_t mss;
 	bool timestamps, window_scale;
@@ -67,8 +68,11 @@ bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *do
 	     uint32_t nr_down);
 
 /* Lets twice the idle limit pass after the connection's end, then checks that the box is as it
- * was: no flow is live, every frame is free.  False with s->error. */
+ * was: no flow is live, every frame is free, the audit is clean.  False with s->error. */
 bool sim_settle(struct sim *s);
+
+/* Audits the box, whose stages rest (deploy/audit/).  False with s->error. */
+bool sim_audit(struct sim *s);
 
 /* Counters and live flows, to stderr: what a failing run looked like in the end. */
 void sim_report(struct sim *s);

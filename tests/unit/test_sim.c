@@ -147,6 +147,7 @@ static void random_config(struct sim_config *c, uint64_t seed)
 	}
 	c->kill_per_mille = world_below(&r, 2) ? (uint32_t)world_below(&r, 100) : 0;
 	c->kill_inside_ppm = world_below(&r, 2) ? (uint32_t)world_below(&r, 3000) : 0;
+	c->audit_per_mille = 20;
 	c->timestamps = world_below(&r, 2);
 	c->window_scale = world_below(&r, 2);
 	c->window = 8000 + (uint32_t)world_below(&r, 50000);
