@@ -191,6 +191,9 @@ box_stop() {
 
 box_gone() { ! kill -0 "$1" 2>/dev/null; }
 
+# A command of flowosctl that looks at the running box.
+flowosctl_in_box() { in_box "$B/bin/flowosctl" "$@" "$BOX_CONFIG"; }
+
 # One value out of `flowosctl status -o json`: an expression over s (the document).
 box_status() { # python expression
 	in_box "$B/bin/flowosctl" status -o json "$BOX_CONFIG" |

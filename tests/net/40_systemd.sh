@@ -123,6 +123,7 @@ disturb "a PM that hangs is killed by its watchdog" kill_one "$PM" STOP
 settle
 is "$broken" 0 "the transfers meanwhile ended well, with the right bytes"
 echo "# $transfers transfers"
+check "the audit is clean" in_sd flowosctl audit
 check "eight units are active" all_are active
 fetch_right "after all of that the edited bytes are right"
 status_json() { in_sd flowosctl status -o json | "$PYTHON" -c "import json,sys

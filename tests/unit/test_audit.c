@@ -72,9 +72,9 @@ static uint32_t frame_at(enum fos_audit_place place)
 /* A connection that stops in the middle: the PM holds bytes and the receiver owes ACKs. */
 static void open_connection(void)
 {
-	static uint8_t text[20000];
+	static uint8_t text[400000];
 	struct sim_config conf = {.seed = 3, .window = 30000, .mss = 1000,
-				  .limit_ns = 60000000ull};
+				  .limit_ns = 250000000ull};
 	char path[512];
 	uint32_t pm;
 
@@ -96,20 +96,21 @@ static void open_connection(void)
 
 static void test_frames(void)
 {
-	struct fos_ing *ing = own(FOS_ROLE_INGRESS, 0);
+	struct fos_ing *ing;
 	struct fos_egr *egr = own(FOS_ROLE_EGRESS, 0);
 	struct fos_cls *cls = own(FOS_ROLE_CLASSIFIER, 0);
-	uint32_t *ic = (void *)((uint8_t *)ing + ing->claims_off);
+	uint32_t *ic;
 	uint32_t *ec = (void *)((uint8_t *)egr + egr->claims_off);
 	uint32_t *cc = (void *)((uint8_t *)cls + cls->claims_off);
 	uint32_t free_one, kept;
 
 	look(1);
-	free_one = 0;
-	while (a.frame[free_one].place != FOS_PLACE_FREE || ic[free_one] >> 2 == 0)
-		free_one++;
 	kept = frame_at(FOS_PLACE_EGRESS);
+	free_one = frame_at(FOS_PLACE_FREE);
 	ok(free_one != FOS_NONE && kept != FOS_NONE, "frames are free, and kept for a resend");
+	ing = (void *)s.world.box.region[s.world.dir->proc[a.frame[free_one].top_proc].region].base;
+	ic = (void *)((uint8_t *)ing + ing->claims_off);
+	ic[free_one] = 5u << 2 | FOS_ING_HELD;
 	spoil32(&ic[free_one], ic[free_one] & ~3u, FOS_AUDIT_FRAME_LOST, "a claim is forgotten");
 	spoil32(&cc[free_one], ic[free_one] >> 2, FOS_AUDIT_FRAME_TIE, "a claim is made twice");
 	spoil32(&cc[free_one], (ic[free_one] >> 2) + 5, FOS_AUDIT_CLS_LEAK,
