@@ -148,6 +148,10 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 		fos_packet_drop(c, pkt, pkt->damage);
 		return FOS_NONE;
 	}
+	if (fos_tcp_flags_bad(tcp_flags(pkt))) {
+		fos_packet_drop(c, pkt, FOS_C_drop_tcp_invalid);
+		return FOS_NONE;
+	}
 	if (c->dir->pass_midstream == 0 || !fos_tcp_parse(pkt->head, pkt->head_len, &seg) ||
 	    seg.flags & (FOS_TCP_RST | FOS_TCP_SYN) || !(seg.flags & FOS_TCP_ACK)) {
 		fos_cls_count(c, FOS_C_packets_midstream);

@@ -162,21 +162,25 @@ static bool ack_plausible(const struct fos_tcp_conn *conn, const struct fos_tcp_
 	return (int32_t)(ack - own->last_ack) >= -window(own);
 }
 
+bool fos_tcp_flags_bad(uint8_t f)
+{
+	return (f & FOS_TCP_SYN && f & (FOS_TCP_FIN | FOS_TCP_RST)) ||
+	       !(f & (FOS_TCP_SYN | FOS_TCP_RST | FOS_TCP_ACK));
+}
+
 enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
 				  const struct fos_tcp_side *peer,
 				  const struct fos_tcp_segment *seg)
 {
 	uint8_t f = seg->flags;
 
-	if (f & FOS_TCP_SYN && f & (FOS_TCP_FIN | FOS_TCP_RST))
+	if (fos_tcp_flags_bad(f))
 		return FOS_TCP_DO_INVALID;
 	if (f & FOS_TCP_RST)
 		return judge_rst(conn, own, peer, seg);
 	if (f & FOS_TCP_SYN)
 		return f & FOS_TCP_ACK ? judge_syn_ack(conn, own, peer, seg) :
 					 judge_syn(conn, own, peer, seg);
-	if (!(f & FOS_TCP_ACK))
-		return FOS_TCP_DO_INVALID;
 	if (!own->syn && !peer->syn)
 		return FOS_TCP_DO_MIDSTREAM;
 	if (conn->reset)

@@ -69,6 +69,10 @@ enum fos_tcp_action {
 /* Reads a header of `len` bytes.  False: it is cut. */
 bool fos_tcp_parse(const uint8_t *header, uint32_t len, struct fos_tcp_segment *seg);
 
+/* Flags that no end takes, whatever it knows of the connection: SYN with FIN or RST, or none of SYN,
+ * RST and ACK. */
+bool fos_tcp_flags_bad(uint8_t flags);
+
 /* What is to become of a segment that `own` sends to `peer`. */
 enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
 				  const struct fos_tcp_side *peer,

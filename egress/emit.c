@@ -248,9 +248,8 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
 	count_stripped(e, fos_header_tcp(h, &w));
 	fos_mss_clamp(e, h);
-	/* only a SYN's or a keep-alive's: no end takes either for data */
-	if (!e->p->offline)
-		fos_header_trim(h);
+	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */
+	fos_header_trim(h);
 	rewrite_and_finish(e, flow, h);
 	t->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);

@@ -16,4 +16,7 @@ void fos_pieces_take_all(struct fos_egress *e, uint32_t flow);
  * bytes have been passed: marks it taken, claims its frame and returns it, or FOS_NONE. */
 uint32_t fos_pieces_take_end(struct fos_egress *e, uint32_t flow, uint16_t flags);
 
+/* The frame of the piece that fos_pieces_take_end() would give, nothing being taken; or FOS_NONE. */
+uint32_t fos_pieces_end(struct fos_egress *e, uint32_t flow, uint16_t flags);
+
 #endif
