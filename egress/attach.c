@@ -43,10 +43,11 @@ int fos_attach_lists(struct fos_egress *e)
 	e->due = calloc(nr + 1, sizeof(*e->due));
 	e->hinted = calloc(nr + 1, 4);
 	e->hinted_bits = calloc(words, 8);
+	e->big = aligned_alloc(FOS_CACHE_LINE, FOS_BIG_SIZE);
 	if (e->p->offline)
 		e->offline = fos_offline_new(e->p->dir);
 	if (!e->run || !e->run_list || !e->timed_bits || !e->timed || !e->due_bits || !e->due ||
-	    !e->hinted || !e->hinted_bits || (e->p->offline && !e->offline)) {
+	    !e->hinted || !e->hinted_bits || !e->big || (e->p->offline && !e->offline)) {
 		fos_log(FOS_LOG_ERROR, "egress: no memory for the lists of %u flows", nr);
 		return -ENOMEM;
 	}
@@ -128,5 +129,6 @@ void fos_attach_free(struct fos_egress *e)
 	free(e->due);
 	free(e->hinted);
 	free(e->hinted_bits);
+	free(e->big);
 	fos_offline_free(e->offline);
 }

@@ -10,6 +10,9 @@
 #include "egress/state.h"
 #include "shm/proc.h"
 
+/* Room for the largest IP packet, laid out like a frame (refrag.h). */
+#define FOS_BIG_SIZE (FOS_FRAME_DATA_OFF + 65536u)
+
 struct fos_egress {
 	struct fos_proc *p;
 	const struct fos_sink_ops *sink;
@@ -57,6 +60,7 @@ struct fos_egress {
 	uint64_t number;    /* offline: input frame being worked on */
 	uint64_t time_ns;
 	struct fos_offline *offline;
+	uint8_t *big;       /* FOS_BIG_SIZE bytes: a datagram on its way into fragments */
 	bool walk_all;      /* hints were lost, or we have just started */
 	bool kick_again;
 	bool starved;       /* a flow stopped for want of TX room or frames */

@@ -6,6 +6,7 @@
 #include "egress/frames.h"
 #include "egress/mss.h"
 #include "egress/out.h"
+#include "egress/refrag.h"
 #include "egress/timer.h"
 #include "egress/urgent.h"
 
@@ -262,6 +263,22 @@ void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32
 	fos_frames_send(e, frame, port, false);
 }
 
+void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
+		      uint16_t link)
+{
+	struct fos_rewrite rw[MAX_REWRITES];
+	uint32_t n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
+
+	for (uint32_t i = 0; i < n; i++) {
+		fos_header_rewrite(h, &rw[i]);
+		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_DST_MAC)
+			memcpy(link_head, rw[i].dst_mac, 6);
+		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_SRC_MAC)
+			memcpy(link_head + 6, rw[i].src_mac, 6);
+	}
+	fos_header_finish(h);
+}
+
 static bool too_big(const struct fos_egress *e, const struct fos_frame_meta *m, uint32_t port)
 {
 	uint32_t mtu = e->p->dir->port[port].mtu;
@@ -279,10 +296,6 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}
-	if (too_big(e, h.m, port)) {
-		drop(e, frame, FOS_C_drop_mtu);
-		return;
-	}
 	if (flow != FOS_NONE)
 		n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
 	if ((n || h.full || (flow != FOS_NONE && fos_mss_exceeds(e, &h))) &&
@@ -293,5 +306,10 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 			fos_header_rewrite(&h, &rw[i]);
 		fos_header_finish(&h);
 	}
-	fos_frames_send(e, frame, port, false);
+	if (!too_big(e, h.m, port))
+		fos_frames_send(e, frame, port, false);
+	else if (fos_refrag_packet(e, &h, port, e->p->dir->port[port].mtu))
+		fos_frames_put(e, frame);
+	else
+		drop(e, frame, FOS_C_drop_mtu);
 }

@@ -29,6 +29,10 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,
 		     struct fos_header *h);
 
+/* The flow's rewrites and the checksums of a packet whose link header lies elsewhere. */
+void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
+		      uint16_t link);
+
 /* Sends a packet as it is but for the flow's rewrites (flow FOS_NONE: none) and a partial
  * checksum.  Frees it with a reason where it cannot be sent. */
 void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port);

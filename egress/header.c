@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "egress/ext.h"
 #include "egress/icmp.h"
 #include "shm/atomic.h"
 #include "shm/csum.h"
@@ -361,7 +362,7 @@ static void compute_full(struct fos_header *h)
 	if ((uint32_t)m->l3_off + m->l3_len < m->l4_off || m->flags & FOS_PKT_TRUNCATED)
 		return;
 	if (m->flags & FOS_PKT_IPV6)
-		pseudo = fos_csum_pseudo6(h->l3 + 8, h->l3 + 24, m->proto, len);
+		pseudo = fos_csum_pseudo6(fos_ext_source6(h->l3, h->l4), h->l3 + 24, m->proto, len);
 	else if (m->flags & FOS_PKT_ICMP)
 		pseudo = 0;
 	else

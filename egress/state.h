@@ -35,6 +35,7 @@ enum fos_tcb_flag {
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
+	FOS_TCB_EXT = 1u << 18,      /* its IP options or extension headers are kept (ext.h) */
 	FOS_TCB_NODF = 1u << 17,     /* the path is narrower than we go: let routers fragment */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
@@ -77,7 +78,7 @@ struct fos_tcb {
 	uint8_t tmpl_len;
 	uint8_t tmpl_l3;   /* offset of the IP header in tmpl */
 	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
-	uint8_t pad;
+	uint8_t tmpl_proto; /* IPv6: next header where extension headers follow */
 	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
 	uint16_t link; /* link type of tmpl */
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
@@ -115,6 +116,18 @@ struct fos_seg {
 	uint64_t pad[2];
 };
 
+#define FOS_EXT_SLOTS 1024u
+#define FOS_EXT_MAX 112u
+
+/* struct fos_ext - IP options or extension headers of a flow's newest packet (ext.h) */
+struct fos_ext {
+	uint32_t flow;
+	uint32_t gen; /* 0 = never used */
+	uint16_t len;
+	uint16_t pad[3];
+	uint8_t data[FOS_EXT_MAX];
+};
+
 struct fos_egr_state {
 	uint64_t magic;
 	uint64_t free_head; /* free queue, positions run free */
@@ -127,6 +140,7 @@ struct fos_egr_state {
 	uint64_t mark[FOS_MAX_PORTS]; /* of the sink before they were sent */
 	struct fos_tx tx[FOS_EGR_TX_MAX];
 	struct fos_desc stash[FOS_EGR_STASH_MAX];
+	struct fos_ext ext[FOS_EXT_SLOTS];
 };
 
 /* Where the parts lie, bytes from the private area's start. */

@@ -27,6 +27,11 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 
 	k[5] = (uint8_t)(dir ? 1 : 2);
 	k[11] = (uint8_t)(dir ? 2 : 1);
+	if (W.qinq) {
+		put_be16(k + at, 0x88a8);
+		put_be16(k + at + 2, 9);
+		at += 4;
+	}
 	if (W.vlan) {
 		put_be16(k + at, 0x8100);
 		put_be16(k + at + 2, 5);
@@ -36,25 +41,29 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 	ip = k + at + 2;
 	if (W.v6) {
 		ip[0] = 0x60;
-		put_be16(ip + 4, n);
-		ip[6] = 6;
+		put_be16(ip + 4, n + W.ext_len);
+		ip[6] = W.ext_len ? W.ext_first : 6;
 		ip[7] = 61;
 		memcpy(ip + 8, f->src, 16);
 		memcpy(ip + 24, f->dst, 16);
 		*pseudo = fos_csum_pseudo6(f->src, f->dst, 6, n);
-		return ip + 40;
+		if (W.ext_len)
+			memcpy(ip + 40, W.ext, W.ext_len);
+		return ip + 40 + W.ext_len;
 	}
-	ip[0] = 0x45;
-	put_be16(ip + 2, 20 + n);
+	ip[0] = (uint8_t)(0x45 + W.ext_len / 4);
+	put_be16(ip + 2, 20 + W.ext_len + n);
 	put_be16(ip + 4, frame);
 	ip[6] = 0x40;
 	ip[8] = 61;
 	ip[9] = 6;
 	memcpy(ip + 12, f->src + 12, 4);
 	memcpy(ip + 16, f->dst + 12, 4);
-	fos_csum_ipv4_set(ip, 20);
+	if (W.ext_len)
+		memcpy(ip + 20, W.ext, W.ext_len);
+	fos_csum_ipv4_set(ip, 20 + W.ext_len);
 	*pseudo = fos_csum_pseudo4(f->src + 12, f->dst + 12, 6, (uint16_t)n);
-	return ip + 20;
+	return ip + 20 + W.ext_len;
 }
 
 /* MSS on a SYN, timestamps when the direction has them; at t + 20. */

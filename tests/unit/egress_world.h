@@ -49,6 +49,10 @@ struct egress_world {
 	/* what the packets made by add_packet() look like */
 	bool v6, vlan, partial;
 	uint32_t ts[2]; /* 0 = no timestamps */
+	const uint8_t *ext; /* between the IP header and TCP: IPv4 options, IPv6 extension headers */
+	uint32_t ext_len;
+	uint8_t ext_first; /* IPv6: kind of the first */
+	bool qinq;
 	uint32_t lost_home; /* frames that came home */
 };
 
