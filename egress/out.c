@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "egress/edited.h"
+#include "egress/resend.h"
 #include "egress/retain.h"
 #include "egress/timer.h"
 
@@ -140,6 +141,8 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->una = una;
 	if (fos_retain_ack(e, flow, &sent_ns))
 		fos_egress_run_later(e, flow);
+	else if (una < g->recover)
+		fos_resend_range(e, flow, una, una + 1); /* NewReno, RFC 6582 */
 	if (sent_ns && e->p->now_ns >= sent_ns)
 		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
 	fos_seqmap_prune(&g->map, &e->pool, una);

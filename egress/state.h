@@ -55,6 +55,7 @@ struct fos_tcb {
 	uint64_t rttvar_us;
 	uint64_t rto_us;
 	uint64_t rto_at; /* ns; 0 = not running */
+	uint64_t recover; /* una is to pass it since the last timeout: what was sent below may be lost */
 	uint64_t number; /* newest input frame that had to do with this flow (offline) */
 	uint64_t time_ns; /* its time */
 	uint64_t urg_in; /* input position after the urgent byte */
