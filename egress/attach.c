@@ -70,10 +70,22 @@ static void rebind_rings(struct fos_egress *e)
 	for (uint32_t i = 0; i < p->dir->nr_pms && i < FOS_MAX_PMS; i++)
 		e->pm[i] = fos_proc_prod(p, FOS_RING_READY,
 					 fos_proc_find(p->dir, FOS_ROLE_PM, p->box.lane, i));
-	e->nr_home = 0;
-	for (uint32_t i = 0; i < p->dir->nr_procs; i++)
-		if (p->dir->proc[i].role == FOS_ROLE_INGRESS)
-			e->home[e->nr_home++] = fos_proc_prod(p, FOS_RING_FREE, i);
+}
+
+static int find_homes(struct fos_egress *e)
+{
+	const struct fos_dir *dir = e->p->dir;
+
+	e->home = calloc(dir->nr_procs, sizeof(*e->home));
+	if (!e->home)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dir->nr_procs; i++)
+		if (dir->proc[i].role == FOS_ROLE_INGRESS)
+			e->home[e->nr_home++] = (struct fos_home){
+				.ring = fos_proc_prod(e->p, FOS_RING_FREE, i),
+				.region = (const void *)e->p->box.region[dir->proc[i].region].base,
+			};
+	return 0;
 }
 
 static void share_frames(struct fos_egress *e)
@@ -82,8 +94,7 @@ static void share_frames(struct fos_egress *e)
 	uint32_t lanes = dir->nr_lanes ? dir->nr_lanes : 1, first;
 
 	fos_build_ingress_frames(dir, 0, &first, &e->home_frames);
-	e->own_count = dir->egress_frames / lanes;
-	e->own_first = dir->nr_frames - dir->egress_frames + e->p->box.lane * e->own_count;
+	e->reserve = dir->egress_frames / lanes;
 }
 
 static void touch_node(void *ctx, const void *p, uint32_t n)
@@ -106,6 +117,8 @@ int fos_attach(struct fos_egress *e)
 	lay_out(e);
 	share_frames(e);
 	rebind_rings(e);
+	if (find_homes(e) < 0)
+		return -ENOMEM;
 	if (e->st->magic != FOS_EGR_MAGIC) {
 		fos_frames_init(e);
 		fos_seqmap_pool_init(&e->pool, 2 * e->p->dir->nr_frames);
@@ -130,5 +143,6 @@ void fos_attach_free(struct fos_egress *e)
 	free(e->hinted);
 	free(e->hinted_bits);
 	free(e->big);
+	free(e->home);
 	fos_offline_free(e->offline);
 }

@@ -13,6 +13,13 @@
 /* Room for the largest IP packet, laid out like a frame (refrag.h). */
 #define FOS_BIG_SIZE (FOS_FRAME_DATA_OFF + 65536u)
 
+/* an ingress, where free frames go */
+struct fos_home {
+	struct fos_ring_prod *ring;
+	const struct fos_ing *region;
+	uint32_t have; /* frames that it has or is about to find; by the last look */
+};
+
 struct fos_egress {
 	struct fos_proc *p;
 	const struct fos_sink_ops *sink;
@@ -36,11 +43,10 @@ struct fos_egress {
 	struct fos_ring_cons *in;   /* descriptors of the classifier */
 	struct fos_ring_prod *cls;  /* READY to the classifier */
 	struct fos_ring_prod *pm[FOS_MAX_PMS];
-	struct fos_ring_prod *home[FOS_MAX_PROCS]; /* by ingress number */
+	struct fos_home *home; /* by ingress number */
 	uint32_t nr_home;
-	uint32_t home_frames; /* frames per ingress */
-	uint32_t own_first;   /* first frame of this egress's reserve */
-	uint32_t own_count;
+	uint32_t home_frames; /* what an ingress is to have while frames are free */
+	uint32_t reserve;     /* free frames to be kept for packets we build */
 
 	/* kept in the process: rebuilt by walking all flows after a restart */
 	uint64_t *run;      /* flows to look at, one bit each */

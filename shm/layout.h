@@ -568,7 +568,7 @@ struct fos_ing {
 	uint64_t private_off; /* ingress/state.h */
 	uint64_t private_size;
 	uint32_t nr_frames;
-	uint32_t pad1;
+	uint32_t nr_free; /* relaxed: frames in hand or lent to the kernel; tells egress who is short */
 };
 
 /* ---------------------------------------------------------------- directory (keeper) */
@@ -703,7 +703,7 @@ struct fos_dir {
 	uint32_t offline;     /* 1: input is a capture; time and order are the capture's */
 	uint32_t pass_midstream; /* pickup: 0 = pass, 1 = process */
 	uint32_t when_down_drop;
-	uint32_t egress_frames; /* frames that egress owns at the start: [nr_frames - that, nr_frames) */
+	uint32_t egress_frames; /* frames that egress keeps for packets it builds, all lanes together */
 	uint64_t hash_key[2];
 	uint64_t ooo_per_flow, ooo_total;
 	uint64_t idle_ns, handshake_ns, closing_ns;

@@ -70,17 +70,24 @@ static void proc_stop(struct sim_proc *sp)
 
 /* ------------------------------------------------------------------ the simulated ingress */
 
-/* Who has a frame: the claims of the ingress whose share it is of. */
-static uint32_t *claim_of(struct sim *s, uint32_t frame)
+static struct fos_ing *ingress(const struct sim *s, uint32_t port)
 {
-	const struct fos_dir *dir = s->world.dir;
-	uint32_t first, count, p;
-	struct fos_ing *ing;
+	uint32_t p = fos_proc_find(s->world.dir, FOS_ROLE_INGRESS, 0, port);
 
-	fos_build_ingress_frames(dir, 0, &first, &count);
-	p = fos_proc_find(dir, FOS_ROLE_INGRESS, 0, frame / count);
-	ing = (void *)s->world.box.region[dir->proc[p].region].base;
+	return (void *)s->world.box.region[s->world.dir->proc[p].region].base;
+}
+
+/* Who has a frame: the claims of the ingress that it is with. */
+static uint32_t *claim_of(const struct sim *s, uint32_t port, uint32_t frame)
+{
+	struct fos_ing *ing = ingress(s, port);
+
 	return (uint32_t *)(void *)((uint8_t *)ing + ing->claims_off) + frame;
+}
+
+static void tell_free(struct sim *s, uint32_t port)
+{
+	fos_relaxed_store32(&ingress(s, port)->nr_free, s->nr_frames[port]);
 }
 
 static void ingress_attach(struct sim *s)
@@ -109,17 +116,17 @@ static void ingress_attach(struct sim *s)
 					     &c[r->cursor], sizeof(struct fos_desc));
 		}
 	}
-	s->frames = calloc(dir->nr_frames, sizeof(*s->frames));
 	for (uint32_t n = 0; n < 2; n++) {
 		uint32_t first, count;
 
+		s->frames[n] = calloc(dir->nr_frames, sizeof(*s->frames[n]));
 		fos_build_ingress_frames(dir, n, &first, &count);
 		for (uint32_t f = first; f < first + count; f++) {
-			s->frames[s->nr_frames++] = f;
-			*claim_of(s, f) = FOS_ING_HELD;
+			s->frames[n][s->nr_frames[n]++] = f;
+			*claim_of(s, n, f) = FOS_ING_HELD;
 		}
+		tell_free(s, n);
 	}
-	s->initial_frames = s->nr_frames;
 }
 
 static void ingress_collect(struct sim *s)
@@ -131,9 +138,10 @@ static void ingress_collect(struct sim *s)
 		for (uint64_t i = 0; i < nr; i++) {
 			const struct fos_desc *d = fos_ring_at(r, i);
 
-			*claim_of(s, d->frame) = d->gen << 2 | FOS_ING_HELD;
-			s->frames[s->nr_frames++] = d->frame;
+			*claim_of(s, n, d->frame) = d->gen << 2 | FOS_ING_HELD;
+			s->frames[n][s->nr_frames[n]++] = d->frame;
 		}
+		tell_free(s, n);
 		fos_ring_take(r, nr);
 		fos_ring_release(r);
 	}
@@ -147,11 +155,12 @@ static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, ui
 	uint32_t frame;
 
 	ingress_collect(s);
-	if (s->nr_frames == 0 || fos_ring_room(r, 1) == 0) {
+	if (s->nr_frames[port] == 0 || fos_ring_room(r, 1) == 0) {
 		fail(s, "no frame is free", "");
 		return;
 	}
-	frame = s->frames[--s->nr_frames];
+	frame = s->frames[port][--s->nr_frames[port]];
+	tell_free(s, port);
 	m = fos_box_meta(&s->world.box, frame);
 	memset(m, 0, FOS_FRAME_DATA_OFF);
 	m->data_off = FOS_FRAME_DATA_OFF;
@@ -165,8 +174,8 @@ static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, ui
 	d = fos_ring_slot(r, 0);
 	memset(d, 0, sizeof(*d));
 	d->frame = frame;
-	d->gen = (*claim_of(s, frame) >> 2) + 1;
-	*claim_of(s, frame) = d->gen << 2 | FOS_ING_AWAY;
+	d->gen = (*claim_of(s, port, frame) >> 2) + 1;
+	*claim_of(s, port, frame) = d->gen << 2 | FOS_ING_AWAY;
 	d->flow = FOS_NONE;
 	d->kind = FOS_DESC_FRAME;
 	fos_ring_advance(r, 1);
@@ -366,15 +375,16 @@ bool sim_settle(struct sim *s)
 	ingress_collect(s);
 	for (uint32_t i = 0; i < s->nr_procs; i++)
 		if (s->procs[i].stage == &sim_egress)
-			frames = s->nr_frames + sim_egress_frames(s->procs[i].proc.state);
+			frames = s->nr_frames[0] + s->nr_frames[1] +
+				 sim_egress_frames(s->procs[i].proc.state);
 	for (uint32_t i = 0; i < s->world.dir->nr_flows / 128u; i++)
 		live += ((const uint64_t *)(const void *)((const uint8_t *)s->world.box.cls +
 							  s->world.box.cls->live_off))[i] != 0;
 	if (live)
 		fail(s, "a flow is still live long after its end", "");
-	if (frames != s->initial_frames + s->world.dir->egress_frames && !s->error[0])
+	if (frames != s->world.dir->nr_frames && !s->error[0])
 		snprintf(s->error, sizeof(s->error), "%u frames are free, %u were", frames,
-			 s->initial_frames + s->world.dir->egress_frames);
+			 s->world.dir->nr_frames);
 	return !s->error[0] && sim_audit(s);
 }
 
@@ -439,6 +449,7 @@ void sim_fini(struct sim *s)
 	for (uint32_t i = 0; i < s->nr_procs; i++)
 		proc_stop(&s->procs[i]);
 	net_fini(&s->net);
-	free(s->frames);
+	free(s->frames[0]);
+	free(s->frames[1]);
 	world_free(&s->world);
 }

@@ -49,8 +49,8 @@ struct sim {
 	/* the simulated ingress of each port */
 	struct fos_ring_prod to_classifier[2];
 	struct fos_ring_cons from_egress[2];
-	uint32_t *frames; /* free frames of both */
-	uint32_t nr_frames, initial_frames;
+	uint32_t *frames[2]; /* free frames, by port */
+	uint32_t nr_frames[2];
 	char error[256];
 };
 

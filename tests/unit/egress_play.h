@@ -86,7 +86,7 @@ static inline uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, ui
 			    const void *payload, uint32_t len)
 {
 	static const uint64_t key[2] = { 1, 2 };
-	uint32_t frame = W.next_frame++;
+	uint32_t frame = take_frame(dir);
 	uint32_t head = 20 + (W.ts[dir] ? 12 : 0) + (flags & SYN ? 4 : 0);
 	uint8_t *base = fos_box_frame(&W.w.box, frame), *k = base + FOS_FRAME_DATA_OFF, *t;
 	struct fos_frame_meta *m = fos_box_meta(&W.w.box, frame);

@@ -205,6 +205,24 @@ static inline void kill_egress(void)
 	fos_egress_free(W.e);
 }
 
+/* The test is both ingress processes, and tells how many free frames each has. */
+static inline void have_free(uint32_t port, int by)
+{
+	const struct fos_dir *dir = W.w.dir;
+	uint32_t proc = dir->port[port].first_ingress;
+	struct fos_ing *ing = (void *)W.w.box.region[dir->proc[proc].region].base;
+
+	ing->nr_free += (uint32_t)by;
+}
+
+/* A frame for a packet that comes in by `port`. */
+static inline uint32_t take_frame(uint32_t port)
+{
+	if (!W.w.dir->offline)
+		have_free(port, -1);
+	return W.next_frame++;
+}
+
 static inline void init_flow(uint32_t i, bool v6)
 {
 	struct fos_flow *f = world_flow(&W.w, i);
@@ -248,6 +266,8 @@ static inline void world_start(bool editor, bool offline, bool v6)
 		attach_ring(&W.w.dir->ring[i]);
 	fos_build_ingress_frames(W.w.dir, 0, &first_frame, &count);
 	W.next_frame = first_frame;
+	for (uint32_t port = 0; port < 2 && !offline; port++)
+		have_free(port, (int)count);
 	init_flow(0, v6);
 	init_flow(1, v6);
 	start_egress();
@@ -282,6 +302,8 @@ static inline uint32_t frames_home(void)
 		if (n)
 			fos_ring_release(&W.home[i]);
 		W.lost_home += (uint32_t)n;
+		if (!W.w.dir->offline)
+			have_free((uint32_t)i, (int)n);
 	}
 	return W.lost_home;
 }
