@@ -1,11 +1,13 @@
 /* egress/direct.c - descriptors from the classifier, see direct.h */
 #include "egress/direct.h"
 
+#include "egress/before.h"
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
 #include "egress/icmp_error.h"
 #include "egress/mss.h"
+#include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/reply.h"
@@ -80,27 +82,17 @@ static void learn_ts(struct fos_tcb *t, uint32_t tsval)
 	t->flags |= FOS_TCB_TS;
 }
 
-/* The newest acknowledgement brings the window that counts. */
-static void learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
-{
-	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
-		return;
-	t->ack_seen = ack;
-	t->wnd = wnd;
-	t->flags |= FOS_TCB_ACK_KNOWN;
-}
-
 static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	uint32_t ack = (uint32_t)d->pos, now;
 	uint16_t wnd = (uint16_t)(d->pos >> 32);
 
-	if (!t)
+	if (!t || fos_opaque(e, d->flow))
 		return;
 	if (t->flags & FOS_TCB_TS && fos_out_newer(d->len, t->ts_seen))
 		t->ts_seen = d->len;
-	learn_ack(t, ack, wnd);
+	fos_out_learn_ack(t, ack, wnd);
 	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
 		fos_count(e->p->counter, FOS_C_drop_tcp_invalid, 1);
 		return;
@@ -221,7 +213,7 @@ static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 	if (!(h->l4[13] & FOS_TH_ACK))
 		return true;
 	if (!(h->l4[13] & FOS_TH_RST))
-		learn_ack(t, ack, fos_header_wnd(h));
+		fos_out_learn_ack(t, ack, fos_header_wnd(h));
 	if (!fos_out_acked(e, flow, ack, fos_header_wnd(h), !(h->l4[13] & FOS_TH_SYN)))
 		return h->l4[13] & FOS_TH_RST;
 	g = fos_out_peer(e, flow);
@@ -238,6 +230,10 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 
 	if (!fos_frames_claim(e, d->frame, d->gen))
 		return;
+	if (t && fos_opaque(e, d->flow)) {
+		fos_emit_plain(e, d->flow, d->frame, fos_out_port(e, d->flow));
+		return;
+	}
 	if (!t) {
 		why = FOS_C_drop_tcp_closed;
 	} else if (fos_header_open(&h, fos_box_frame(&e->p->box, d->frame),
@@ -252,7 +248,7 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 			why = FOS_C_drop_ack_absorbed;
 		else {
 			fos_emit_translated(e, d->flow, d->frame, &h,
-					    translate_seq(e, t, d->flow, &h));
+					    translate_seq(e, t, d->flow, &h), 0);
 			return;
 		}
 	}
@@ -336,7 +332,7 @@ static void early(struct fos_egress *e, const struct fos_desc *d)
 	uint32_t sack[2];
 	bool with;
 
-	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE)
+	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
 		return;
 	sack[0] = fos_out_seq(t, d->pos);
 	sack[1] = fos_out_seq(t, d->pos + d->len);
@@ -452,11 +448,21 @@ void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)
 		acknowledge(e, d);
 		break;
 	case FOS_DESC_REXMIT:
-		again(e, d);
-		release(e, d);
+		if (!fos_opaque_again(e, d)) {
+			again(e, d);
+			release(e, d);
+		}
 		break;
 	case FOS_DESC_OOO:
 		early(e, d);
+		break;
+	case FOS_DESC_BEFORE:
+		fos_before_send(e, d);
+		break;
+	case FOS_DESC_CHALLENGE:
+		if (fos_out_open(e, d->flow, d->flow_gen) && fos_out_peer(e, d->flow))
+			fos_emit_ack(e, FOS_PEER(d->flow), NULL);
+		release(e, d);
 		break;
 	case FOS_DESC_FREE:
 		release(e, d);

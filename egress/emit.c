@@ -226,10 +226,14 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
 }
 
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
-			 struct fos_header *h, uint32_t seq)
+			 struct fos_header *h, uint32_t seq, uint32_t keep)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
-	struct fos_header_tcp w = {.seq = seq, .wnd = fos_header_wnd(h)};
+	struct fos_header_tcp w = {
+		.seq = seq,
+		.wnd = fos_header_wnd(h),
+		.clear = keep ? FOS_TH_FIN : 0,
+	};
 	uint32_t as_came = fos_header_ack(h);
 	struct sack_ctx c;
 
@@ -250,7 +254,7 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	count_stripped(e, fos_header_tcp(h, &w));
 	fos_mss_clamp(e, h);
 	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */
-	fos_header_trim(h);
+	fos_header_trim(h, keep);
 	rewrite_and_finish(e, flow, h);
 	t->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);

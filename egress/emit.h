@@ -21,9 +21,10 @@ bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
 /* A reset in direction `flow` at output position pos. */
 bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos);
 
-/* Sends on a control segment that came in `frame` (TCP header open in h), translated: seq, ack. */
+/* Sends on a segment that came in `frame` (TCP header open in h), translated: seq, ack.  Inline only
+ * the first `keep` bytes of its payload go along: 0 but for bytes before the stream's start. */
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
-			 struct fos_header *h, uint32_t seq);
+			 struct fos_header *h, uint32_t seq, uint32_t keep);
 
 /* The last steps for a packet whose headers are open and kept: the flow's rewrites, checksums, queue. */
 void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,

@@ -12,6 +12,7 @@
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/offline.h"
+#include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/retain.h"
@@ -425,7 +426,9 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
 	}
-	if (f->flags & FOS_FLOW_TCP) {
+	if (fos_opaque(e, flow)) {
+		fos_opaque_run(e, flow, &r.view);
+	} else if (f->flags & FOS_FLOW_TCP) {
 		learn_time(&r, f);
 		run_tcp(&r);
 		fos_out_note_window(e, flow);

@@ -267,19 +267,19 @@ uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
 	return translate_options(h, w);
 }
 
-void fos_header_trim(struct fos_header *h)
+void fos_header_trim(struct fos_header *h, uint32_t keep)
 {
 	struct fos_frame_meta *m = h->m;
-	uint16_t total = (uint16_t)(m->payload_off - m->l3_off), field;
+	uint16_t total = (uint16_t)(m->payload_off - m->l3_off + keep), field;
 	uint8_t *at = h->l3 + (m->flags & FOS_PKT_IPV6 ? 4 : 2);
 
 	field = htons(m->flags & FOS_PKT_IPV6 ? (uint16_t)(total - 40) : total);
-	if (memcmp(at, &field, 2) == 0 && m->payload_len == 0)
+	if (memcmp(at, &field, 2) == 0 && m->payload_len == keep)
 		return;
 	memcpy(at, &field, 2);
-	m->payload_len = 0;
+	m->payload_len = (uint16_t)keep;
 	m->l3_len = total;
-	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off);
+	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off + keep);
 	h->ip_dirty = true;
 	h->full = true;
 }

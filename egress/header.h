@@ -85,8 +85,9 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen);
  * (enum fos_header_strip) were there. */
 uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w);
 
-/* Takes the payload off a packet whose headers are kept; also where a predecessor had begun to. */
-void fos_header_trim(struct fos_header *h);
+/* Leaves the first `keep` payload bytes of a packet whose headers are kept; also where a predecessor
+ * had begun to. */
+void fos_header_trim(struct fos_header *h, uint32_t keep);
 
 /* Urgent pointer; 0 = none. */
 uint16_t fos_header_urg(const struct fos_header *h);

@@ -3,7 +3,7 @@ egress_SRCS := egress/attach.c egress/build.c egress/direct.c egress/edited.c eg
 	egress/offline.c egress/out.c egress/pieces.c \
 	egress/refrag.c egress/reply.c egress/resend.c egress/retain.c egress/seqmap.c egress/sink_capture.c egress/sink_xsk.c \
 	egress/tcp_end.c egress/timer.c egress/udp.c \
-	egress/urgent.c
+	egress/urgent.c egress/opaque.c egress/before.c
 PROGS += flowos-egress
 flowos-egress_SRCS := egress/main.c
 flowos-egress_DEPS := egress shm

@@ -99,6 +99,14 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 	if (!g || !(g->flags & FOS_TCB_ISN))
 		return false;
 	if (!e->p->offline) {
+		/* taken up in the middle: what lies before the start is its ends' own matter */
+		as_came = e->tcbs[flow].ack_seen;
+		if (g->una == 0 && e->tcbs[flow].flags & FOS_TCB_ACK_KNOWN &&
+		    e->p->box.flows[flow].flags & FOS_FLOW_PICKUP &&
+		    fos_out_pos(g, as_came, 0) < 0) {
+			*ack = as_came;
+			return true;
+		}
 		*ack = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, g->una));
 		return true;
 	}
@@ -162,6 +170,15 @@ static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, ui
 	g->flags |= FOS_TCB_WND;
 	if (g->flags & FOS_TCB_BLOCKED)
 		fos_egress_run_later(e, flow);
+}
+
+void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
+{
+	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
+		return;
+	t->ack_seen = ack;
+	t->wnd = wnd;
+	t->flags |= FOS_TCB_ACK_KNOWN;
 }
 
 bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled)

@@ -56,6 +56,10 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 /* Publishes whether the receiver's window has room: while it has none, nobody's hold runs out. */
 void fos_out_note_window(struct fos_egress *e, uint32_t flow);
 
+/* What a packet of t's direction acknowledges and offers, as it came; the newest acknowledgement brings
+ * the window that counts. */
+void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd);
+
 /* A packet of direction `flow` acknowledged `ack` with raw window `wnd`: moves the peer flow's
  * una and edge, frees what was retained, may have the peer flow run.  Returns false when it
  * acknowledges what was never sent. */

@@ -123,7 +123,7 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	t->flags |= FOS_TCB_RESET;
 	place(e, flow, frame);
 	if (reusable(e, frame, FOS_TH_RST, &h)) {
-		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)));
+		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)), 0);
 	} else {
 		fos_frames_put(e, frame);
 		fos_emit_reset(e, flow, fos_out_wire(t));

@@ -61,6 +61,7 @@ static uint64_t lay_classifier(const struct fos_dir *dir, struct fos_cls *c)
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	c->flows_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow));
 	c->pieces_off = take(&at, (uint64_t)c->nr_pieces * sizeof(struct fos_piece));
+	c->events_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow_events));
 	c->buckets_off = take(&at, (uint64_t)c->nr_buckets * 4);
 	c->live_off = take(&at, align_up(c->nr_flows / 2u, 64) / 8);
 	c->claims_off = take(&at, (uint64_t)c->nr_frames * 4);

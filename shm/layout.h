@@ -153,6 +153,8 @@ enum fos_desc_kind {
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
 	FOS_DESC_REPLY,      /* a question (ARP, ND) that egress is to answer out of port `len` */
 	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
+	FOS_DESC_CHALLENGE,  /* the packet is refused (RFC 5961): acknowledge to its sender; frame free */
+	FOS_DESC_BEFORE,     /* the first `len` payload bytes lie before the stream's start: they pass */
 	FOS_DESC_HOME        /* egress -> ingress: frame is free */
 };
 
@@ -183,13 +185,16 @@ enum fos_event_kind {
 	FOS_EVENT_ESTABLISHED,
 	FOS_EVENT_RETRANSMISSION,
 	FOS_EVENT_DIFFERING_COPY,
-	FOS_EVENT_OUT_OF_ORDER,
+	FOS_EVENT_OUT_OF_ORDER,   /* bytes ahead of a hole */
+	FOS_EVENT_GAP,            /* a hole has opened */
 	FOS_EVENT_GAP_FILLED,
-	FOS_EVENT_WINDOW_OVERRUN,
+	FOS_EVENT_WINDOW_OVERRUN, /* bytes beyond what the receiver offered */
 	FOS_EVENT_ZERO_WINDOW,
 	FOS_EVENT_INVALID_RST,
+	FOS_EVENT_INVALID_SYN,
 	FOS_EVENT_CLOSE,
-	FOS_EVENT_MISSED /* the ring was full: some events since then are not told singly */
+	FOS_EVENT_MISSED, /* the ring was full: some events since then are not told singly */
+	FOS_NR_EVENTS
 };
 
 /* struct fos_event - one condition, in stream order with the bytes of the flow */
@@ -207,6 +212,25 @@ struct fos_event {
 	uint32_t old_piece;
 	uint32_t pad;
 	uint64_t pad1;
+};
+
+/* struct fos_flow_events - what has happened on a flow so far; one per flow, reset with it.  Private
+ * words of the classifier's transaction that others may look at (relaxed): PMs to come, flowosctl.
+ *  offset size field      unit
+ *       0   32 count      events of each kind, saturating
+ *      32    8 last_pos   app position of the newest one
+ *      40    8 last_ns    its time
+ *      48    4 last_len   bytes concerned
+ *      52    2 last_kind  enum fos_event_kind; meaningful when a count is not 0
+ *      56    8 challenge_ns  when the box sent this side its last challenge; own */
+struct fos_flow_events {
+	uint16_t count[16]; /* by enum fos_event_kind */
+	uint64_t last_pos;
+	uint64_t last_ns;
+	uint32_t last_len;
+	uint16_t last_kind;
+	uint16_t pad;
+	uint64_t challenge_ns;
 };
 
 /* struct fos_msg - a PM's message to another PM */
@@ -257,7 +281,10 @@ enum fos_flow_flag {
 	FOS_FLOW_REVERSE = 1u << 4,  /* this is flow 2c+1 */
 	FOS_FLOW_AGGREGATE = 1u << 5,
 	FOS_FLOW_PICKUP = 1u << 6,   /* no handshake seen */
-	FOS_FLOW_OFFERED = 1u << 7   /* first packet is at the gate: PMs with on_open look now */
+	FOS_FLOW_OFFERED = 1u << 7,  /* first packet is at the gate: PMs with on_open look now */
+	/* Its packets leave exactly as they came once PMs have passed them (signed, MPTCP, or one
+	 * direction only): nothing is edited, retained or made; PMs that edit do not watch. */
+	FOS_FLOW_OPAQUE = 1u << 8
 };
 
 /* published state bits, only ever set */
@@ -394,6 +421,7 @@ struct fos_cls {
 	uint64_t txn_off;     /* struct fos_txn_log */
 	uint64_t private_off; /* classifier/state.h; nobody else reads it */
 	uint64_t private_size;
+	uint64_t events_off;  /* struct fos_flow_events[nr_flows] */
 	uint32_t nr_flows;
 	uint32_t nr_pieces;
 	uint32_t nr_buckets;
@@ -734,6 +762,8 @@ _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
 _Static_assert(sizeof(struct fos_event) == 64, "event: one line");
+_Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");
+_Static_assert(FOS_NR_EVENTS <= 16, "a count for each kind");
 _Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
 _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
 _Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");
