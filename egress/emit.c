@@ -121,7 +121,7 @@ static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header
 	if (!o.has_ts)
 		return;
 	w->tsval = newest ? t->ts_seen : o.tsval;
-	if (!e->p->offline && t->flags & FOS_TCB_TS_SENT && fos_out_newer(t->ts_sent, w->tsval))
+	if (t->flags & FOS_TCB_TS_SENT && fos_out_newer(t->ts_sent, w->tsval))
 		w->tsval = t->ts_sent;
 	w->with_ts = true;
 	if (newest && g && g->flags & FOS_TCB_TS) {

@@ -379,6 +379,7 @@ static void established_input(struct host *h, const struct seg *s)
 		if (s->len && after(s->end - (s->flags & SG_FIN), h->rcv_nxt)) {
 			reply(h, SG_RST, s->ack, 0, NULL, 0);
 			h->state = HOST_CLOSED;
+			h->aborts++;
 		}
 		return;
 	}

@@ -79,6 +79,7 @@ struct host {
 	uint32_t nr_dead;
 	uint32_t urgent_seen; /* segments that came with URG */
 	uint32_t early;       /* segments that came ahead of a hole */
+	uint32_t aborts;      /* connections that it reset itself */
 };
 
 void host_init(struct host *h, uint32_t iss);

@@ -478,8 +478,9 @@ bool inline_once(struct inline_box *b, struct host *behind, const struct script_
 	b->client = *client;
 	inline_start(b);
 	good = offline ? inline_replay(b, script, &recorder.r) : inline_run(b, script);
+	b->moot = recorder.aborts > 0;
 	inline_stop(b);
-	return good;
+	return good || b->moot;
 }
 
 uint64_t inline_counter(const struct inline_box *b, enum fos_counter_id id)

@@ -1,6 +1,5 @@
 /* Order, retransmission and overlap, case by case: bytes are delivered in sequence, the first copy
- * of
- * a byte stands for the module and for the host, whatever comes later. */
+ * of a byte stands for the module and for the host, whatever comes later. */
 #include "tests/unit/tcp_cases.h"
 
 static const struct tcp_case ORDER[] = {
