@@ -72,8 +72,14 @@ uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, ui
 	memcpy(to, t->tmpl, t->tmpl_len);
 	*l3 = t->tmpl_l3;
 	*link = t->link;
-	if (!mirror)
-		return t->tmpl_len + fos_ext_put(e, flow, to + t->tmpl_len);
+	if (!mirror) {
+		uint32_t ext = fos_ext_put(e, flow, to + t->tmpl_len);
+
+		/* now: when the segment is closed the template may be another packet's */
+		if (ext && t->tmpl_len - t->tmpl_l3 == 40)
+			to[t->tmpl_l3 + 6] = t->tmpl_proto;
+		return t->tmpl_len + ext;
+	}
 	if (t->link == FOS_LINK_ETHERNET)
 		swap(to, to + 6, 6);
 	if (t->tmpl_len - t->tmpl_l3 == 40) {
@@ -239,7 +245,8 @@ void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)
 	m->orig_len = m->len;
 	if (m->flags & FOS_PKT_IPV6) {
 		put16(ip + 4, total - 40);
-		ip[6] = ext_len(m) ? e->tcbs[b->flow].tmpl_proto : m->proto;
+		if (!ext_len(m))
+			ip[6] = m->proto;
 	} else {
 		end_ipv4(e, b, ip, m->proto, 20 + ext_len(m), total);
 	}

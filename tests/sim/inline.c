@@ -122,6 +122,12 @@ static void left(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
 	struct script_view v;
 	bool tcp = script_view(data, len, &v);
 
+	if (getenv("INLINE_TRACE")) {
+		fprintf(stderr, "# port %u:", port);
+		for (uint32_t i = 14; i < len; i++)
+			fprintf(stderr, " %02x", data[i]);
+		fprintf(stderr, "\n");
+	}
 	if (port == 1) {
 		if (b->offline && tcp && v.dport != SCRIPT_PORT)
 			return; /* the other direction of the capture */

@@ -73,6 +73,9 @@ static const struct tcp_case FRAGMENT[] = {
 	    HOST_EOF),
 	ROW("g09", "6", "hs 0:" FORTY ",frag=48-.0-24.24-48 40:/F", FORTY, NULL, HOST_EOF),
 	ROW("g10", "6", "hs 0:" FORTY ",frag=0- 40:/F", FORTY, NULL, HOST_EOF),
+	/* part of an atomic fragment begins a segment that other packets' bytes complete */
+	ROW("g10b", "6", "hs 2:B*7 14:E*8 3:F*7,frag=0- 10:I*7 0:.. 22:/F",
+	    "..BBBBBBBFIIIIEEEEEEEE", NULL, HOST_EOF),
 	ROW("g11", "6", "hs 0:" FORTY ",frag=0-32.24-48.48- 0:" FORTY " 40:/F", FORTY, NULL,
 	    HOST_EOF),
 	ROW("g12", "6", "hs 4:BBBB,ext 0:AAAA,ext 8:/F", "AAAABBBB", NULL, HOST_EOF),
