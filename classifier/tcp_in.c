@@ -82,14 +82,14 @@ static bool note_ack(struct input *in)
 }
 
 /* The segment goes on without its payload, translated by egress. */
-static void pass_control(struct input *in)
+static void pass_control(struct input *in, uint32_t flags)
 {
 	struct fos_classifier *c = in->c;
 	uint64_t pos = (uint64_t)fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
 
 	note_ack(in);
 	fos_emit(c, FOS_DESC_TCP_CTL, in->pkt->part[0].frame, in->pkt->part[0].gen, in->flow, pos,
-		 0, 0);
+		 0, flags);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
 		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
 }
@@ -97,7 +97,12 @@ static void pass_control(struct input *in)
 /* The segment's frame stays here or goes home: what it acknowledges is told by itself. */
 static void announce_ack(struct input *in)
 {
-	if (note_ack(in))
+	bool says = note_ack(in);
+
+	for (uint32_t i = 0; i < in->seg.nr_sack; i++)
+		fos_emit(in->c, FOS_DESC_SACK, FOS_NONE, 0, in->flow,
+			 in->seg.sack[i][0] | (uint64_t)in->seg.sack[i][1] << 32, 0, i);
+	if (says || in->seg.nr_sack)
 		fos_emit(in->c, FOS_DESC_ACK, FOS_NONE, 0, in->flow,
 			 in->seg.ack | (uint64_t)in->seg.wnd << 32, in->seg.tsval, 0);
 }
@@ -122,7 +127,7 @@ static void take_syn(struct input *in)
 	if (in->seg.md5)
 		f->pass_pos_flags |= FOS_NOTE_MD5;
 	in->s->state |= FOS_FLOW_ST_SYN;
-	pass_control(in);
+	pass_control(in, 0);
 }
 
 /* A refusal comes from a side that has no stream yet: it goes on as the segment that it is. */
@@ -131,7 +136,7 @@ static bool reset_goes_by_itself(struct input *in)
 	if (in->s->state & FOS_FLOW_ST_SYN)
 		return false;
 	in->f->isn = in->seg.seq - 1;
-	pass_control(in);
+	pass_control(in, 0);
 	return true;
 }
 
@@ -281,7 +286,8 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 		note(in, FOS_EVENT_OUT_OF_ORDER, pos, len);
 		if (!hole)
 			note(in, FOS_EVENT_GAP, tail, (uint32_t)(pos - tail));
-		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len, 0);
+		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,
+			 fin ? FOS_PIECE_FIN : 0);
 	}
 	if (hole && in->s->app_tail > pos + len)
 		note(in, FOS_EVENT_GAP_FILLED, pos, len);
@@ -385,7 +391,7 @@ static void take_segment(struct input *in)
 	    (int32_t)(in->seg.tsval - in->f->ts_recent) > 0)
 		in->f->ts_recent = in->seg.tsval;
 	if (is_keepalive(in, pos)) {
-		pass_control(in);
+		pass_control(in, FOS_DESC_PROBE);
 	} else if (bytes && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {
 		note_ack(in);
 	} else if (!bytes) {
@@ -394,7 +400,7 @@ static void take_segment(struct input *in)
 		if (away > PURE_ACK_SPAN || away < -PURE_ACK_SPAN)
 			refuse(in, FOS_C_drop_tcp_invalid);
 		else
-			pass_control(in);
+			pass_control(in, 0);
 	} else {
 		announce_ack(in);
 		fos_event_window(c, in->flow, pos + in->seg.len, in->pkt->meta.time_ns);
@@ -457,7 +463,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 		take_syn(&in);
 		break;
 	case FOS_TCP_DO_CTL:
-		pass_control(&in);
+		pass_control(&in, 0);
 		break;
 	case FOS_TCP_DO_DATA:
 		take_segment(&in);

@@ -9,6 +9,7 @@ enum tcp_option {
 	OPT_MSS,
 	OPT_WSCALE,
 	OPT_SACK_OK,
+	OPT_SACK,
 	OPT_TS = 8,
 	OPT_MD5 = 19,
 	OPT_MPTCP = 30,
@@ -35,6 +36,11 @@ static void option(const uint8_t *o, uint32_t len, struct fos_tcp_segment *seg)
 		seg->wscale = o[2] > 14 ? 14 : o[2];
 	} else if (o[0] == OPT_SACK_OK && len == 2) {
 		seg->sack_ok = true;
+	} else if (o[0] == OPT_SACK && len % 8 == 2) {
+		for (uint32_t i = 2; i < len && seg->nr_sack < 4; i += 8, seg->nr_sack++) {
+			seg->sack[seg->nr_sack][0] = be32(o + i);
+			seg->sack[seg->nr_sack][1] = be32(o + i + 4);
+		}
 	} else if (o[0] == OPT_TS && len == 10) {
 		seg->has_ts = true;
 		seg->tsval = be32(o + 2);

@@ -33,6 +33,8 @@ struct fos_tcp_segment {
 	bool sack_ok;
 	bool md5; /* carries a signature option */
 	bool mptcp; /* carries an MPTCP option */
+	uint8_t nr_sack;
+	uint32_t sack[4][2]; /* left, right */
 };
 
 /* struct fos_tcp_side - what one end has sent so far */

@@ -6,6 +6,7 @@
 
 #include "egress/frames.h"
 #include "egress/offline.h"
+#include "egress/sack.h"
 #include "shm/build.h"
 
 static int lay_out(struct fos_egress *e)
@@ -41,13 +42,15 @@ int fos_attach_lists(struct fos_egress *e)
 	e->timed = calloc(nr + 1, 4);
 	e->due_bits = calloc(words, 8);
 	e->due = calloc(nr + 1, sizeof(*e->due));
+	e->sacks = calloc(nr + 1, sizeof(*e->sacks));
 	e->hinted = calloc(nr + 1, 4);
 	e->hinted_bits = calloc(words, 8);
 	e->big = aligned_alloc(FOS_CACHE_LINE, FOS_BIG_SIZE);
 	if (e->p->offline)
 		e->offline = fos_offline_new(e->p->dir);
 	if (!e->run || !e->run_list || !e->timed_bits || !e->timed || !e->due_bits || !e->due ||
-	    !e->hinted || !e->hinted_bits || !e->big || (e->p->offline && !e->offline)) {
+	    !e->sacks || !e->hinted || !e->hinted_bits || !e->big ||
+	    (e->p->offline && !e->offline)) {
 		fos_log(FOS_LOG_ERROR, "egress: no memory for the lists of %u flows", nr);
 		return -ENOMEM;
 	}
@@ -140,6 +143,7 @@ void fos_attach_free(struct fos_egress *e)
 	free(e->timed);
 	free(e->due_bits);
 	free(e->due);
+	free(e->sacks);
 	free(e->hinted);
 	free(e->hinted_bits);
 	free(e->big);

@@ -171,10 +171,11 @@ static uint32_t segment_limit(const struct fos_egress *e, uint32_t flow, bool v6
 	return mss > 64 ? mss : 64;
 }
 
-bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack, struct fos_build *b)
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
+		   struct fos_build *b)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (sack ? 12 : 0);
+	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (nr ? 4 + 8 * nr : 0);
 	uint32_t limit, seen = t->longest;
 	uint8_t *l4;
 
@@ -190,10 +191,13 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack, st
 		memcpy(l4, "\x01\x01\x08\x0a", 4);
 		l4 += 12;
 	}
-	if (sack) {
-		memcpy(l4, "\x01\x01\x05\x0a", 4);
-		put32(l4 + 4, sack[0]);
-		put32(l4 + 8, sack[1]);
+	if (nr) {
+		memcpy(l4, "\x01\x01\x05", 3);
+		l4[3] = (uint8_t)(2 + 8 * nr);
+	}
+	for (uint32_t i = 0; i < nr; i++) {
+		put32(l4 + 4 + 8 * i, sack[i][0]);
+		put32(l4 + 8 + 8 * i, sack[i][1]);
 	}
 	limit = segment_limit(e, flow, fos_box_meta(&e->p->box, b->frame)->flags & FOS_PKT_IPV6);
 	/* the MSS counts no options of either kind (RFC 6691) */

@@ -30,9 +30,9 @@ struct fos_build {
 	uint32_t room; /* payload bytes that fit frame, path and, for TCP, the receiver's MSS */
 };
 
-/* Begins a TCP segment in a free frame.  With sack, one SACK block [sack[0], sack[1]).  False: no
- * free frame, or nothing known of either direction. */
-bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+/* Begins a TCP segment in a free frame, with nr SACK blocks [left, right).  False: no free frame, or
+ * nothing known of either direction. */
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
 		   struct fos_build *b);
 
 /* Begins a UDP datagram. */

@@ -12,6 +12,7 @@
 
 /* Room for the largest IP packet, laid out like a frame (refrag.h). */
 #define FOS_BIG_SIZE (FOS_FRAME_DATA_OFF + 65536u)
+struct fos_sack;
 
 /* an ingress, where free frames go */
 struct fos_home {
@@ -59,6 +60,7 @@ struct fos_egress {
 	uint64_t *due_bits; /* flows that owe an acknowledgement */
 	struct fos_due *due;
 	uint64_t due_head, due_tail;
+	struct fos_sack *sacks; /* by flow: blocks of selective acknowledgements, sack.h */
 	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */
 	uint64_t *hinted_bits;
 	uint32_t nr_hinted;

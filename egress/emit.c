@@ -7,6 +7,7 @@
 #include "egress/mss.h"
 #include "egress/out.h"
 #include "egress/refrag.h"
+#include "egress/sack.h"
 #include "egress/timer.h"
 #include "egress/urgent.h"
 
@@ -37,37 +38,15 @@ static void rewrite_and_finish(struct fos_egress *e, uint32_t flow, struct fos_h
 /* SACK blocks of a packet of direction `flow` count the peer's output. */
 struct sack_ctx {
 	const struct fos_egress *e;
-	const struct fos_tcb *g;
+	uint32_t flow;
 	uint32_t ack; /* as it will be sent */
 };
 
-static bool sack_inline(void *ctx, uint32_t *left, uint32_t *right)
+static uint32_t translate_sack(void *ctx, uint32_t (*block)[2], uint32_t n)
 {
 	const struct sack_ctx *c = ctx;
-	const struct fos_seqmap *m = &c->g->map;
-	int64_t l = fos_out_pos(c->g, *left, c->g->una);
-	int64_t r = fos_out_pos(c->g, *right, c->g->una);
 
-	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(c->g))
-		return false;
-	*left = fos_out_seq(c->g, fos_seqmap_back_left(m, &c->e->pool, (uint64_t)l));
-	*right = fos_out_seq(c->g, fos_seqmap_back(m, &c->e->pool, (uint64_t)r));
-	/* a block that touches the acknowledgement looks like reneging to Linux */
-	return fos_out_newer(*right, *left) && *left != c->ack;
-}
-
-static bool sack_offline(void *ctx, uint32_t *left, uint32_t *right)
-{
-	const struct sack_ctx *c = ctx;
-	const struct fos_seqmap *m = &c->g->map;
-	int64_t l = fos_out_pos(c->g, *left, c->g->map.in);
-	int64_t r = fos_out_pos(c->g, *right, c->g->map.in);
-
-	if (l < 0 || r <= l)
-		return false;
-	*left = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)l).hi);
-	*right = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)r).at);
-	return fos_out_newer(*right, *left) && *left != c->ack;
+	return fos_sack_translate(c->e, c->flow, c->ack, block, n);
 }
 
 /* What must not reach the other end: the box could not keep it true. */
@@ -92,19 +71,30 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		     struct fos_header_tcp *w, struct sack_ctx *c)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
+	const struct fos_tcb *g;
+	uint64_t edge;
+	uint16_t wnd;
 
 	w->ack = as_came;
 	if (!fos_out_ack(e, flow, as_came, &w->ack))
 		return;
-	*c = (struct sack_ctx){.e = e, .g = fos_out_peer(e, flow), .ack = w->ack};
+	*c = (struct sack_ctx){.e = e, .flow = flow, .ack = w->ack};
+	g = fos_out_peer(e, flow);
 	/* an untouched peer stream: blocks are right as they are */
-	if (c->g->map.nr || c->g->map.open_in || c->g->map.open_out)
-		w->sack = e->p->offline ? sack_offline : sack_inline;
+	if (g->map.nr || g->map.open_in || g->map.open_out)
+		w->sack = translate_sack;
 	w->ctx = c;
+	wnd = fos_out_wnd(e, flow, &edge);
+	if (edge) {
+		w->wnd = wnd;
+		if (edge > g->edge_in)
+			fos_out_tcb(e, FOS_PEER(flow))->edge_in = edge;
+	}
 	t->ack_sent = w->ack;
 	t->wnd_sent = w->wnd;
 	t->flags |= FOS_TCB_ACK_SENT;
-	fos_timer_ack_done(e, flow);
+	if (!fos_sack_pending(e, flow))
+		fos_timer_ack_done(e, flow);
 }
 
 /* Timestamps never go back in what leaves (PAWS at the receiver). */
@@ -132,6 +122,14 @@ static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header
 	t->flags |= FOS_TCB_TS_SENT;
 }
 
+static bool tells_sack(const struct fos_header *h)
+{
+	struct fos_header_options o;
+
+	fos_header_options(h, &o);
+	return o.has_sack;
+}
+
 void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool again)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
@@ -151,6 +149,8 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	w.set = (uint8_t)(s->ecn | (s->flags & FOS_SEG_FIN ? FOS_TH_FIN : 0) |
 			  (s->flags & FOS_SEG_PSH ? FOS_TH_PSH : 0));
 	w.clear = s->flags & FOS_SEG_FIN ? 0 : FOS_TH_FIN;
+	if (!own && tells_sack(&h))
+		fos_sack_told(e, flow);
 	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
 	fill_ts(e, flow, &h, own || again, &w);
 	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
@@ -185,19 +185,24 @@ void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, u
 	fos_frames_send(e, b->frame, fos_out_port(e, b->flow), false);
 }
 
-static bool begin_control(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+static bool begin_control(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
 			  struct fos_build *b)
 {
 	return e->tcbs[flow].flags & FOS_TCB_ISN &&
-	       fos_frames_tx_room(e, fos_out_port(e, flow), 1) && fos_build_tcp(e, flow, sack, b);
+	       fos_frames_tx_room(e, fos_out_port(e, flow), 1) &&
+	       fos_build_tcp(e, flow, sack, nr, b);
 }
 
-bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack)
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow)
 {
+	uint32_t sack[FOS_SACK_MAX][2], nr = 0, ack;
 	struct fos_build b;
 
-	if (!begin_control(e, flow, sack, &b))
+	if (fos_out_ack(e, flow, e->tcbs[flow].ack_seen, &ack))
+		nr = fos_sack_list(e, flow, ack, sack);
+	if (!begin_control(e, flow, sack, nr, &b))
 		return false;
+	fos_sack_told(e, flow);
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]), 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
 	return true;
@@ -207,7 +212,7 @@ bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
 {
 	struct fos_build b;
 
-	if (!begin_control(e, flow, NULL, &b))
+	if (!begin_control(e, flow, NULL, 0, &b))
 		return false;
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]) - 1, 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
@@ -218,7 +223,7 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
 {
 	struct fos_build b;
 
-	if (!begin_control(e, flow, NULL, &b))
+	if (!begin_control(e, flow, NULL, 0, &b))
 		return false;
 	fos_emit_control(e, &b, pos, FOS_TH_RST);
 	fos_count(e->p->counter, FOS_C_rsts_made, 1);
@@ -241,6 +246,7 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}
+	fos_sack_told(e, flow);
 	if (h->l4[13] & FOS_TH_ACK)
 		fill_ack(e, flow, as_came, &w, &c);
 	else

@@ -12,8 +12,9 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
  * flow's output; flags are added to ACK. */
 void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags);
 
-/* A pure acknowledgement in direction `flow`; sack: one block, or NULL.  False: not possible now. */
-bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack);
+/* A pure acknowledgement in direction `flow`, with what is to be told selectively.  False: not
+ * possible now. */
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow);
 
 /* A probe that makes the receiver of `flow` tell its window: one byte before snd_nxt, no data. */
 bool fos_emit_probe(struct fos_egress *e, uint32_t flow);

@@ -177,16 +177,16 @@ static void patch16(struct fos_header *h, uint8_t *field, uint16_t v)
 /* One SACK option at o (length olen): translated blocks first, NOPs where some are left out. */
 static void translate_sack(const struct fos_header_tcp *w, uint8_t *o, uint32_t olen)
 {
-	uint32_t kept = 0, nr = (olen - 2) / 8;
+	uint32_t kept, nr = (olen - 2) / 8, block[OPT_MAX / 8][2];
 
 	for (uint32_t i = 0; i < nr; i++) {
-		uint32_t left = get32(o + 2 + 8 * i), right = get32(o + 6 + 8 * i);
-
-		if (!w->sack(w->ctx, &left, &right))
-			continue;
-		put32(o + 2 + 8 * kept, left);
-		put32(o + 6 + 8 * kept, right);
-		kept++;
+		block[i][0] = get32(o + 2 + 8 * i);
+		block[i][1] = get32(o + 6 + 8 * i);
+	}
+	kept = w->sack(w->ctx, block, nr);
+	for (uint32_t i = 0; i < kept; i++) {
+		put32(o + 2 + 8 * i, block[i][0]);
+		put32(o + 6 + 8 * i, block[i][1]);
 	}
 	if (kept == nr)
 		return;

@@ -57,8 +57,8 @@ struct fos_header_tcp {
 	bool with_urg; /* replace flag and pointer of urgent data */
 	uint16_t urg;  /* pointer; 0 = none */
 	uint8_t strip; /* enum fos_header_strip: options to be replaced by NOPs */
-	/* Translates one SACK block in place; false = leave it out.  NULL: blocks stay. */
-	bool (*sack)(void *ctx, uint32_t *left, uint32_t *right);
+	/* Translates n SACK blocks [left, right) in place; returns how many are left.  NULL: they stay. */
+	uint32_t (*sack)(void *ctx, uint32_t (*block)[2], uint32_t n);
 	void *ctx;
 };
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "egress/again.h"
 #include "egress/edited.h"
 #include "egress/resend.h"
 #include "egress/retain.h"
@@ -154,6 +155,7 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	if (sent_ns && e->p->now_ns >= sent_ns)
 		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
 	fos_seqmap_prune(&g->map, &e->pool, una);
+	g->dupacks = 0;
 	g->rto_shift = 0;
 	g->rto_at = 0;
 	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
@@ -168,6 +170,8 @@ static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, ui
 		return;
 	g->edge = edge;
 	g->flags |= FOS_TCB_WND;
+	if (edge > g->una && edge - g->una > g->wnd_most)
+		g->wnd_most = (uint32_t)(edge - g->una);
 	if (g->flags & FOS_TCB_BLOCKED)
 		fos_egress_run_later(e, flow);
 }
@@ -187,6 +191,7 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t to = FOS_PEER(flow);
 	struct fos_tcb *g;
+	bool advanced;
 	int64_t pos;
 
 	if (!peer || !(peer->flags & FOS_TCB_ISN) || peer->flags & FOS_TCB_DONE)
@@ -210,11 +215,47 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 		move_edge(e, to, g, (uint64_t)pos + ((uint64_t)wnd << t->wscale));
 	else
 		move_edge(e, to, g, (uint64_t)pos + wnd);
-	if ((uint64_t)pos > g->una)
+	advanced = (uint64_t)pos > g->una;
+	if (advanced)
 		advance(e, to, g, (uint64_t)pos);
+	if (advanced)
+		fos_again_hole(e, to);
 	fos_out_note_window(e, to);
 	fos_out_check_done(e, flow);
 	return true;
+}
+
+/* The edge to offer to the sender.  Small steps wait for more while more is to come: no silly
+ * window (RFC 1122 section 4.2.3.3). */
+static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb *g, uint32_t mss)
+{
+	uint64_t edge = g->edge >= g->map.out ? g->map.in + (g->edge - g->map.out) :
+						fos_seqmap_back(&g->map, &e->pool, g->edge);
+	uint64_t step = g->wnd_most / 2 < mss ? g->wnd_most / 2 : mss;
+
+	if (edge <= g->edge_in || (edge - g->edge_in < step && g->una < fos_out_wire(g)))
+		return g->edge_in;
+	return edge;
+}
+
+uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+	uint32_t shift, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
+	uint64_t ack, room;
+
+	*edge = 0;
+	if (e->p->offline || pickup || !g || !(g->flags & FOS_TCB_EDITED) ||
+	    !(g->flags & FOS_TCB_WND))
+		return t->wnd;
+	shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
+	ack = fos_seqmap_back(&g->map, &e->pool, g->una);
+	*edge = edge_for_sender(e, g, t->mss ? t->mss : 536);
+	room = *edge > ack ? *edge - ack : 0;
+	room = (room + (1u << shift) - 1) >> shift;
+	room = room > UINT16_MAX ? UINT16_MAX : room;
+	*edge = ack + (room << shift);
+	return (uint16_t)room;
 }
 
 uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)

@@ -49,13 +49,14 @@ struct fos_tcb {
 	struct fos_seqmap map; /* map.in: input passed; map.out: next output position */
 	uint64_t una;   /* output acknowledged by the receiver; the FIN counts one */
 	uint64_t edge;  /* right edge of the receiver's window, output positions */
+	uint64_t edge_in; /* and as the sender was told, input positions; once edited */
 	uint64_t taken; /* input position below which pieces' frames have been taken over */
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* as published in struct fos_out */
 	uint64_t srtt_us;
 	uint64_t rttvar_us;
 	uint64_t rto_us;
 	uint64_t rto_at; /* ns; 0 = not running */
-	uint64_t recover; /* una is to pass it since the last timeout: what was sent below may be lost */
+	uint64_t recover; /* una is to pass it: what was sent below may be lost too */
 	uint64_t number; /* newest input frame that had to do with this flow (offline) */
 	uint64_t time_ns; /* its time */
 	uint64_t urg_in; /* input position after the urgent byte */
@@ -69,8 +70,9 @@ struct fos_tcb {
 	uint32_t ts_sent; /* newest TSval that left */
 	uint32_t ack_seen; /* newest acknowledgement this direction carried, as it came */
 	uint32_t ack_sent; /* and as it left */
+	uint32_t wnd_most; /* largest window that the receiver had */
 	uint16_t wnd;      /* newest raw window this direction announced */
-	uint16_t wnd_sent;
+	uint16_t wnd_sent; /* and as it left */
 	uint16_t mss;      /* announced by this direction, 0 = none */
 	uint16_t longest;  /* largest payload that came in this direction */
 	uint16_t ip_id;    /* of the next packet the box makes */
@@ -81,6 +83,7 @@ struct fos_tcb {
 	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
 	uint8_t tmpl_proto; /* IPv6: next header where extension headers follow */
 	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
+	uint8_t dupacks; /* in a row */
 	uint16_t link; /* link type of tmpl */
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
 };

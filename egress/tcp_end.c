@@ -51,7 +51,7 @@ static uint32_t fin_frame(struct fos_egress *e, uint32_t flow, uint32_t frame)
 		return frame;
 	if (frame != FOS_NONE)
 		fos_frames_put(e, frame);
-	if (!fos_build_tcp(e, flow, NULL, &b))
+	if (!fos_build_tcp(e, flow, NULL, 0, &b))
 		return FOS_NONE;
 	fos_build_end(e, &b, 0);
 	return b.frame;

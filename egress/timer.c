@@ -84,7 +84,7 @@ static uint32_t run_due(struct fos_egress *e)
 		if (t->gen != d->gen || !(t->flags & FOS_TCB_ACK_DUE))
 			continue;
 		fos_timer_ack_done(e, d->flow);
-		fos_emit_ack(e, d->flow, NULL);
+		fos_emit_ack(e, d->flow);
 	}
 	return n;
 }

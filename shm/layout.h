@@ -144,19 +144,26 @@ enum fos_ring_kind {
 enum fos_desc_kind {
 	FOS_DESC_FRAME = 1,  /* ingress -> classifier: a received packet */
 	FOS_DESC_FORWARD,    /* classifier -> egress: send as it is (flow rewrites apply) */
-	FOS_DESC_TCP_CTL,    /* a TCP segment without payload of a reconstructed flow: translate */
+	/* a TCP segment without payload of a reconstructed flow: translate; `flags` FOS_DESC_PROBE */
+	FOS_DESC_TCP_CTL,
 	FOS_DESC_ACK,        /* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval */
 	/* stream bytes [pos, pos+len) came again; the frame is to be freed.  `flags` FOS_PIECE_FIN:
 	 * the FIN too; FOS_PIECE_RST: after the connection's reset, `pos` = what it acknowledged */
 	FOS_DESC_REXMIT,
-	FOS_DESC_OOO,        /* a segment at [pos,pos+len) is in the OOSEQ queue: frame stays there */
+	/* a segment at [pos, pos+len) is in the OOSEQ queue: the frame stays there; `flags`
+	 * FOS_PIECE_FIN: and a FIN after it */
+	FOS_DESC_OOO,
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
 	FOS_DESC_REPLY,      /* a question (ARP, ND) that egress is to answer out of port `len` */
 	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
 	FOS_DESC_CHALLENGE,  /* the packet is refused (RFC 5961): acknowledge to its sender; frame free */
 	FOS_DESC_BEFORE,     /* the first `len` payload bytes lie before the stream's start: they pass */
+	FOS_DESC_SACK,       /* no frame: block `flags` (0 first) of the segment whose FOS_DESC_ACK
+			      * follows, `pos` = left edge (low 32) | right edge << 32 */
 	FOS_DESC_HOME        /* egress -> ingress: frame is free */
 };
+
+#define FOS_DESC_PROBE 1u /* it stands one before the sender's next byte: keep-alive, window probe */
 
 /* struct fos_desc - a frame changes hands, 32 bytes */
 struct fos_desc {

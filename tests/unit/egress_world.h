@@ -53,6 +53,11 @@ struct egress_world {
 	uint32_t ext_len;
 	uint8_t ext_first; /* IPv6: kind of the first */
 	bool qinq;
+	bool sack;      /* permitted at the SYN */
+	uint8_t scale[2]; /* of the window, 0 = not offered */
+	uint8_t tos;
+	uint8_t th; /* TCP flags (CWR, ECE) beside those asked for */
+	uint32_t block[4][2], nr_block; /* SACK blocks of the next packet */
 	uint32_t lost_home; /* frames that came home */
 };
 
