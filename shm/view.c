@@ -6,6 +6,7 @@
 /* The walk restarts from `first` that many times when the classifier reclaims under it. */
 #define FIND_TRIES 4
 #define FIND_STEPS (1u << 22)
+#define OPEN_TRIES 64 /* egress publishes once a batch; to meet it that often is no chance */
 
 bool fos_piece_get(const struct fos_box *box, uint32_t piece, uint32_t flow, uint32_t gen,
 		   struct fos_piece *out)
@@ -108,6 +109,30 @@ static bool edit_get(const struct fos_view *v, const struct fos_layer *l, uint32
 	       out->ins <= FOS_INSERT_MAX && out->pos + out->del >= out->pos;
 }
 
+/* How far egress is, in the positions before and after each editor; below that, editors forget
+ * their edits, each when it comes to it. */
+static void read_passed(struct fos_view *v)
+{
+	const struct fos_out *o = &v->box->outs[v->flow];
+
+	/* pairs with egress's release of each */
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		v->passed[i] = fos_acquire64(&o->pos[i]);
+	if (fos_acquire32(&o->gen) != v->gen)
+		memset(v->passed, 0, sizeof(v->passed));
+}
+
+/* A deletion leaves no trace in the output: that the cursor is behind it, not before, shows only
+ * in egress's having passed it.  What stages before had there may be forgotten already. */
+static bool deletion_passed(const struct fos_view *v, const struct fos_layer *l,
+			    const struct fos_edit *e)
+{
+	uint32_t n = v->box->dir->pm[l->editor].editor;
+
+	return e->ins == 0 && n >= 1 && n <= FOS_MAX_EDITORS && e->pos + e->del <= v->passed[n - 1] &&
+	       e->out_pos <= v->passed[n];
+}
+
 /* Places a layer's cursor at output position q: finds the edits behind and the one ahead. */
 static bool layer_seek(const struct fos_view *v, struct fos_layer *l, const struct fos_pm_pub *pub,
 		       uint64_t q)
@@ -124,7 +149,7 @@ static bool layer_seek(const struct fos_view *v, struct fos_layer *l, const stru
 			return false;
 		if (left != pub->edits - pub->edits_freed && e.out_pos - e.pos != out - in)
 			return false; /* not the place that the edit before it leads to */
-		if (q < e.out_pos + e.ins || q == e.out_pos) {
+		if (q < e.out_pos + e.ins || (q == e.out_pos && !deletion_passed(v, l, &e))) {
 			l->edit = idx;
 			l->nr = nr;
 			l->ins_off = q > e.out_pos ? (uint32_t)(q - e.out_pos) : 0;
@@ -204,6 +229,19 @@ static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
 	return fos_acquire32(&f->gen) == v->gen && q <= v->base_tail;
 }
 
+/* False when egress moved on while the layers were opened: they may not fit each other. */
+static bool still_passed(const struct fos_view *v)
+{
+	const struct fos_out *o = &v->box->outs[v->flow];
+
+	if (fos_acquire32(&o->gen) != v->gen)
+		return true;
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		if (fos_acquire64(&o->pos[i]) != v->passed[i])
+			return false;
+	return true;
+}
+
 bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow, uint32_t gen,
 		   uint32_t stage, uint64_t pos)
 {
@@ -212,9 +250,17 @@ bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow,
 	v->gen = gen;
 	/* an edit freed and reused between the copy of `pub` and the copy of the record looks
 	 * broken once; what is still broken after fresh copies is */
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0, again = 0; i < 4; i++) {
+		bool good;
+
 		v->broken = FOS_NONE;
-		if (open_once(v, stage, pos))
+		read_passed(v);
+		good = open_once(v, stage, pos);
+		if (!still_passed(v) && again++ < OPEN_TRIES) {
+			i = 0;
+			continue;
+		}
+		if (good)
 			return true;
 		if (v->broken == FOS_NONE)
 			return false;
@@ -412,4 +458,19 @@ uint64_t fos_view_tail(const struct fos_view *v)
 		t = layer_tail(v, l, t);
 	}
 	return t;
+}
+
+bool fos_view_ended(const struct fos_view *v)
+{
+	uint64_t t = v->base_tail, at = v->base;
+
+	for (uint32_t i = 0; i < v->nr_layers; i++) {
+		const struct fos_layer *l = &v->layer[i];
+
+		if (l->limit < t)
+			return false;
+		t = layer_tail(v, l, t);
+		at = l->out;
+	}
+	return at == t;
 }

@@ -58,6 +58,7 @@ struct fos_view {
 	uint64_t base_tail; /* app.tail when opened */
 	uint64_t base;      /* cursor in the unedited stream */
 	uint32_t piece;     /* piece that holds `base`, or FOS_NONE: look it up from `first` */
+	uint64_t passed[FOS_MAX_EDITORS + 1]; /* by egress, when opened: struct fos_out's pos */
 	uint32_t broken;    /* PM index that broke the rules, or FOS_NONE */
 };
 
@@ -77,6 +78,10 @@ bool fos_view_settle(struct fos_view *v);
 
 /* Tail of the view: position after the last byte visible now (walks the edits ahead). */
 uint64_t fos_view_tail(const struct fos_view *v);
+
+/* Has every stage released all that it was given, and is the cursor behind all of it?  A stream whose
+ * last bytes were deleted is used up before a later stage has released what was inserted there. */
+bool fos_view_ended(const struct fos_view *v);
 
 /* Base position (unedited stream) of the cursor after settling. */
 static inline uint64_t fos_view_base(const struct fos_view *v)
