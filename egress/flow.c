@@ -12,7 +12,6 @@
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/offline.h"
-#include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/retain.h"
@@ -107,7 +106,8 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	r->number = r->t->number;
 	r->time_ns = r->t->time_ns;
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
-	if (!copying || r->template_of == pc->frame)
+	/* the headers in a borrowed frame are another packet's, maybe of the other direction */
+	if (!copying || r->template_of == pc->frame || pc->flags & FOS_PIECE_BORROWED)
 		return;
 	r->template_of = pc->frame;
 	if (!fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size,
@@ -168,7 +168,7 @@ static bool begin_own(struct run *r)
 {
 	struct fos_seg *s;
 
-	if (!fos_build_tcp(r->e, r->flow, NULL, 0, &r->b)) {
+	if (!fos_build_tcp(r->e, r->flow, NULL, &r->b)) {
 		r->b.frame = FOS_NONE;
 		r->again = true;
 		r->e->starved = true;
@@ -313,11 +313,11 @@ static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
 	const struct fos_tcb *g = fos_out_peer(r->e, r->flow);
 
 	if (r->e->p->offline || r->t->map.in == in_before || r->t->map.out != out_before ||
-	    r->t->una < r->t->map.out || !g || !fos_out_ack(r->e, peer, 0, &ack))
+	    r->t->una < fos_out_wire(r->t) || !g || !fos_out_ack(r->e, peer, 0, &ack))
 		return;
 	if (g->flags & FOS_TCB_ACK_SENT && g->ack_sent == ack)
 		return;
-	fos_emit_ack(r->e, peer);
+	fos_emit_ack(r->e, peer, NULL);
 }
 
 static void finish_run(struct run *r)
@@ -329,7 +329,8 @@ static void finish_run(struct run *r)
 		;
 	if (!fos_flow_skip(e, r->flow, fos_view_base(&r->view)))
 		r->again = true;
-	fin = !r->again && !r->blocked && fos_tcp_end_due(e, r->flow);
+	fin = !r->again && !r->blocked && fos_tcp_end_due(e, r->flow) &&
+	      fos_view_ended(&r->view);
 	/* offline a FIN that came alone has its own place among the frames */
 	if (fin && r->b.frame != FOS_NONE && (!e->p->offline || r->fin_here)) {
 		flush(r, true, true);
@@ -341,12 +342,8 @@ static void finish_run(struct run *r)
 		fos_tcp_end_fin(e, r->flow);
 	if (r->blocked) {
 		r->t->flags |= FOS_TCB_BLOCKED;
-		if (r->t->seg_first == FOS_NONE) {
-			/* nothing is on its way that would bring news of the window */
-			if (!r->t->rto_at)
-				fos_emit_probe(e, r->flow);
+		if (r->t->seg_first == FOS_NONE)
 			fos_timer_start(e, r->flow);
-		}
 	} else {
 		r->t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	}
@@ -430,9 +427,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
 	}
-	if (fos_opaque(e, flow)) {
-		fos_opaque_run(e, flow, &r.view);
-	} else if (f->flags & FOS_FLOW_TCP) {
+	if (f->flags & FOS_FLOW_TCP) {
 		learn_time(&r, f);
 		run_tcp(&r);
 		fos_out_note_window(e, flow);

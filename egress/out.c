@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-#include "egress/again.h"
 #include "egress/edited.h"
-#include "egress/resend.h"
 #include "egress/retain.h"
 #include "egress/timer.h"
 
@@ -100,14 +98,6 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 	if (!g || !(g->flags & FOS_TCB_ISN))
 		return false;
 	if (!e->p->offline) {
-		/* taken up in the middle: what lies before the start is its ends' own matter */
-		as_came = e->tcbs[flow].ack_seen;
-		if (g->una == 0 && e->tcbs[flow].flags & FOS_TCB_ACK_KNOWN &&
-		    e->p->box.flows[flow].flags & FOS_FLOW_PICKUP &&
-		    fos_out_pos(g, as_came, 0) < 0) {
-			*ack = as_came;
-			return true;
-		}
 		*ack = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, g->una));
 		return true;
 	}
@@ -150,12 +140,9 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->una = una;
 	if (fos_retain_ack(e, flow, &sent_ns))
 		fos_egress_run_later(e, flow);
-	else if (una < g->recover)
-		fos_resend_range(e, flow, una, una + 1); /* NewReno, RFC 6582 */
 	if (sent_ns && e->p->now_ns >= sent_ns)
 		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
 	fos_seqmap_prune(&g->map, &e->pool, una);
-	g->dupacks = 0;
 	g->rto_shift = 0;
 	g->rto_at = 0;
 	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
@@ -164,25 +151,19 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 		fos_egress_run_later(e, flow);
 }
 
-static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t edge)
+static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t pos,
+		      uint32_t wnd)
 {
+	uint64_t edge = pos + wnd;
+
+	if (wnd > g->wnd_max)
+		g->wnd_max = wnd;
 	if (g->flags & FOS_TCB_WND && edge <= g->edge)
 		return;
 	g->edge = edge;
 	g->flags |= FOS_TCB_WND;
-	if (edge > g->una && edge - g->una > g->wnd_most)
-		g->wnd_most = (uint32_t)(edge - g->una);
 	if (g->flags & FOS_TCB_BLOCKED)
 		fos_egress_run_later(e, flow);
-}
-
-void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
-{
-	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
-		return;
-	t->ack_seen = ack;
-	t->wnd = wnd;
-	t->flags |= FOS_TCB_ACK_KNOWN;
 }
 
 bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled)
@@ -191,7 +172,6 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t to = FOS_PEER(flow);
 	struct fos_tcb *g;
-	bool advanced;
 	int64_t pos;
 
 	if (!peer || !(peer->flags & FOS_TCB_ISN) || peer->flags & FOS_TCB_DONE)
@@ -212,50 +192,14 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 		return true;
 	g = fos_out_tcb(e, to);
 	if (scaled && t->wscale != 0xff && g->wscale != 0xff)
-		move_edge(e, to, g, (uint64_t)pos + ((uint64_t)wnd << t->wscale));
+		move_edge(e, to, g, (uint64_t)pos, (uint32_t)wnd << t->wscale);
 	else
-		move_edge(e, to, g, (uint64_t)pos + wnd);
-	advanced = (uint64_t)pos > g->una;
-	if (advanced)
+		move_edge(e, to, g, (uint64_t)pos, wnd);
+	if ((uint64_t)pos > g->una)
 		advance(e, to, g, (uint64_t)pos);
-	if (advanced)
-		fos_again_hole(e, to);
 	fos_out_note_window(e, to);
 	fos_out_check_done(e, flow);
 	return true;
-}
-
-/* The edge to offer to the sender.  Small steps wait for more while more is to come: no silly
- * window (RFC 1122 section 4.2.3.3). */
-static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb *g, uint32_t mss)
-{
-	uint64_t edge = g->edge >= g->map.out ? g->map.in + (g->edge - g->map.out) :
-						fos_seqmap_back(&g->map, &e->pool, g->edge);
-	uint64_t step = g->wnd_most / 2 < mss ? g->wnd_most / 2 : mss;
-
-	if (edge <= g->edge_in || (edge - g->edge_in < step && g->una < fos_out_wire(g)))
-		return g->edge_in;
-	return edge;
-}
-
-uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
-{
-	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
-	uint32_t shift, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
-	uint64_t ack, room;
-
-	*edge = 0;
-	if (e->p->offline || pickup || !g || !(g->flags & FOS_TCB_EDITED) ||
-	    !(g->flags & FOS_TCB_WND))
-		return t->wnd;
-	shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
-	ack = fos_seqmap_back(&g->map, &e->pool, g->una);
-	*edge = edge_for_sender(e, g, t->mss ? t->mss : 536);
-	room = *edge > ack ? *edge - ack : 0;
-	room = (room + (1u << shift) - 1) >> shift;
-	room = room > UINT16_MAX ? UINT16_MAX : room;
-	*edge = ack + (room << shift);
-	return (uint16_t)room;
 }
 
 uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)
@@ -280,8 +224,14 @@ void fos_out_note_window(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint64_t *word = &e->outs[flow].opened_ns;
-	/* a sender waits for room for a whole segment (RFC 1122, 4.2.3.4) */
-	bool closed = fos_out_window(e, t) < (t->longest > 536 ? t->longest : 536);
+	/* a sender waits for room for a whole segment, or half of what there ever was (RFC 1122,
+	 * 4.2.3.4) */
+	uint32_t enough = t->longest > 536 ? t->longest : 536;
+	bool closed;
+
+	if (t->wnd_max / 2 < enough)
+		enough = t->wnd_max / 2 ? t->wnd_max / 2 : 1;
+	closed = fos_out_window(e, t) < enough;
 
 	if (!e->p->offline && closed != (*word == UINT64_MAX))
 		fos_txn_publish64(&e->txn, word, closed ? UINT64_MAX : e->p->now_ns);

@@ -48,7 +48,6 @@ void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
 bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
-	bool again = false;
 	uint32_t n = 0;
 
 	*sent_ns = 0;
@@ -59,9 +58,7 @@ bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 			return false;
 		if (n++ == ACK_MAX)
 			return true;
-		/* those behind one that was lost waited for it: no measure of the path */
-		again |= s->flags & FOS_SEG_RESENT;
-		*sent_ns = again ? 0 : s->sent_ns;
+		*sent_ns = s->flags & FOS_SEG_RESENT ? 0 : s->sent_ns;
 		drop_first(e, t);
 	}
 	return false;

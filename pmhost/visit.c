@@ -20,6 +20,16 @@ static void hint_pm(struct fos_instance *pm, uint32_t other)
 		fos_hint(pm->p, pm->to_pm[other], pm->w.flow, pm->w.gen);
 }
 
+static bool stage_edits(const struct fos_instance *pm)
+{
+	const struct fos_dir_stage *st = &pm->dir->pipeline[pm->d->pipeline].stage[pm->d->stage];
+
+	for (uint32_t i = 0; i < st->nr_pms; i++)
+		if (pm->dir->pm[st->pm[i]].edits)
+			return true;
+	return false;
+}
+
 /* The next stage that watches the flow; behind the last one, who takes the stream over. */
 static void hint_next(struct fos_instance *pm)
 {
@@ -36,7 +46,9 @@ static void hint_next(struct fos_instance *pm)
 			found = true;
 		}
 	}
-	if (!found && app && pm->to_egress)
+	/* a deletion brings the next stage nothing to release, but egress something to acknowledge,
+	 * once all of this stage have passed it */
+	if (app && pm->to_egress && (!found || stage_edits(pm)))
 		fos_hint(pm->p, pm->to_egress, pm->w.flow, pm->w.gen);
 	if (!found && !app)
 		pm->w.wake_classifier = true;

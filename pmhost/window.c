@@ -80,6 +80,9 @@ static bool app_ended(const struct fos_window *w, const struct fos_view *v, uint
 	const struct fos_flow *f = &w->pm->box->flows[w->flow];
 	uint64_t base = fos_view_base(v);
 
+	/* an earlier stage may yet release what it inserts at the end */
+	if (!fos_view_ended(v))
+		return false;
 	if ((state & (FOS_FLOW_ST_FIN | FOS_FLOW_ST_RESET)) && base == fos_relaxed64(&f->fin_pos))
 		return true;
 	return (state & FOS_FLOW_ST_CLOSED) && base == v->base_tail;
