@@ -27,6 +27,7 @@ struct fos_raw_memory {
 	char *frame_size;
 	char *flows;
 	char *edits;
+	char *arena;
 	int hugepages;
 };
 

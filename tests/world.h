@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "shm/box.h"
 #include "shm/build.h"
@@ -88,10 +89,12 @@ static inline void world_make(struct world *w)
 		uint64_t size = w->dir->region[i].size;
 		void *base = w->dir;
 
-		if (w->dir->region[i].kind != FOS_REGION_DIR && posix_memalign(&base, 4096, size))
+		/* zero, and only what is touched costs anything */
+		if (w->dir->region[i].kind != FOS_REGION_DIR)
+			base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (base == MAP_FAILED)
 			abort();
-		if (base != w->dir)
-			memset(base, 0, size);
 		fos_build_region(w->dir, i, base, 77);
 		w->box.region[i].base = base;
 		w->box.region[i].size = size;
@@ -107,7 +110,7 @@ static inline void world_free(struct world *w)
 {
 	for (uint32_t i = 0; i < w->dir->nr_regions; i++)
 		if (w->dir->region[i].kind != FOS_REGION_DIR)
-			free(w->box.region[i].base);
+			munmap(w->box.region[i].base, w->box.region[i].size);
 	free(w->dir);
 }
 
