@@ -111,6 +111,13 @@ static inline void play_kill(struct play *p, uint32_t pm)
 	fos_proc_unbind(&p->host[pm]);
 }
 
+static inline void play_restart(struct play *p, uint32_t pm)
+{
+	play_kill(p, pm);
+	if (play_start(p, pm) != 0)
+		abort();
+}
+
 static inline void play_make(struct play *p)
 {
 	p->now = 1000000000;
@@ -284,6 +291,14 @@ static inline bool play_egress(struct play *p, uint32_t flow)
 			fos_release64(&o->pos[p->w.dir->pm[v.layer[i].editor].editor],
 				      v.layer[i].out);
 	return v.broken == FOS_NONE;
+}
+
+/* Flow 0 has something new: everyone looks, what comes out is taken. */
+static inline void play_turn(struct play *p)
+{
+	play_hint(p, 0);
+	play_run(p);
+	play_egress(p, 0);
 }
 
 /* Edit records that PM `pm` has free. */

@@ -20,13 +20,6 @@ static void begin(struct play *p)
 	play_connection(p, 0, PLAY_GEN);
 }
 
-static void turn(struct play *p)
-{
-	play_hint(p, 0);
-	play_run(p);
-	play_egress(p, 0);
-}
-
 /* The page cut in two at `cut`; with `kill` the host dies in between. */
 static bool becomes(const char *page, size_t cut, bool kill, const char *want)
 {
@@ -37,7 +30,7 @@ static bool becomes(const char *page, size_t cut, bool kill, const char *want)
 	begin(&p);
 	if (cut > 0) {
 		play_append(&p, 0, page, (uint32_t)cut);
-		turn(&p);
+		play_turn(&p);
 	}
 	if (kill) {
 		play_kill(&p, 0);
@@ -46,7 +39,7 @@ static bool becomes(const char *page, size_t cut, bool kill, const char *want)
 	if (cut < n)
 		play_append(&p, 0, page + cut, (uint32_t)(n - cut));
 	play_fin(&p, 0);
-	turn(&p);
+	play_turn(&p);
 	good = p.out[0].len == strlen(want) && memcmp(p.out[0].data, want, strlen(want)) == 0;
 	if (!good)
 		diag("cut at %zu: %.*s", cut, (int)p.out[0].len, (char *)p.out[0].data);
@@ -115,7 +108,7 @@ static void test_streaming(void)
 		uint64_t held;
 
 		play_append(&p, 0, block, sizeof(block));
-		turn(&p);
+		play_turn(&p);
 		held = world_flow(&p.w, 0)->app.tail - p.w.box.outs[0].pos[0];
 		most = held > most ? held : most;
 		if (i % 50 == 0) {
@@ -125,7 +118,7 @@ static void test_streaming(void)
 	}
 	play_append(&p, 0, "</script>B", 10);
 	play_fin(&p, 0);
-	turn(&p);
+	play_turn(&p);
 	ok(p.out[0].len == 2 && memcmp(p.out[0].data, "AB", 2) == 0,
 	   "a script of a megabyte goes while it streams, through fifteen deaths");
 	is_u64(most, 0, "nothing of it is held");

@@ -1,4 +1,4 @@
-/* A PM's life with its flows: gate, holds and their limits, the stream's end, close, verdicts,
+/* A PM's life with its flows: gate, the stream's end, close, verdicts,
  * timers, messages and output; each also across the death of the host. */
 #include <unistd.h>
 
@@ -81,20 +81,6 @@ static void begin(struct play *p, const struct fos_pm *a, const struct fos_pm *b
 	play_connection(p, 0, PLAY_GEN);
 }
 
-static void turn(struct play *p)
-{
-	play_hint(p, 0);
-	play_run(p);
-	play_egress(p, 0);
-}
-
-static void restart(struct play *p, uint32_t pm)
-{
-	play_kill(p, pm);
-	if (play_start(p, pm) != 0)
-		abort();
-}
-
 static struct fos_pm_pub pub_of(struct play *p, uint32_t pm, uint32_t flow)
 {
 	const struct fos_pm_flow *f = world_pm_flow(&p->w, pm, flow);
@@ -110,7 +96,7 @@ static void test_gate(void)
 
 	begin(&p, &gated, &gated);
 	play_append(&p, 0, "x", 1);
-	turn(&p);
+	play_turn(&p);
 	is_u64(saw.open, 0, "on_open waits until the first packet is at the gate");
 	world_flow(&p.w, 0)->flags |= FOS_FLOW_OFFERED;
 	play_hint(&p, 0);
@@ -122,15 +108,15 @@ static void test_gate(void)
 	ok(saw.open == 2 && pub_of(&p, 1, 0).flags & FOS_PM_OPENED,
 	   "its hint opens the second");
 	is_u64((uint64_t)-rc, (uint64_t)-FOS_EPERM, "on_open commits once, not by fos_release()");
-	restart(&p, 0);
-	turn(&p);
+	play_restart(&p, 0);
+	play_turn(&p);
 	is_u64(saw.open, 2, "a restarted host does not open again");
 	play_close(&p, 0, FOS_CLOSE_RST);
 	play_hint(&p, 1);
-	turn(&p);
+	play_turn(&p);
 	ok(saw.close == 4 && saw.why == FOS_END_RST, "on_close runs once per stage and direction");
-	restart(&p, 1);
-	turn(&p);
+	play_restart(&p, 1);
+	play_turn(&p);
 	is_u64(saw.close, 4, "and not again after a restart");
 	play_free(&p);
 }
@@ -141,18 +127,18 @@ static void test_reuse(void)
 
 	begin(&p, &gated, NULL);
 	world_flow(&p.w, 0)->flags |= FOS_FLOW_OFFERED;
-	turn(&p);
+	play_turn(&p);
 	play_close(&p, 0, FOS_CLOSE_FIN);
-	turn(&p);
+	play_turn(&p);
 	is_u64(saw.kept, 1, "the context lives until on_close");
 	play_connection(&p, 0, PLAY_GEN + 1);
 	play_append(&p, 0, "new", 3);
-	turn(&p);
+	play_turn(&p);
 	ok(p.out[0].len == 3 && pub_of(&p, 0, 0).gen == PLAY_GEN + 1 &&
 		   !(pub_of(&p, 0, 0).flags & FOS_PM_OPENED),
 	   "a slot's next connection starts from nothing");
 	play_close(&p, 0, FOS_CLOSE_FIN);
-	turn(&p);
+	play_turn(&p);
 	is_u64(saw.kept, 0, "with a context of zeros");
 	play_free(&p);
 }
@@ -163,62 +149,16 @@ static void test_mute(void)
 
 	begin(&p, &mute, NULL);
 	play_append(&p, 0, "abc", 3);
-	turn(&p);
+	play_turn(&p);
 	ok(p.out[0].len == 3 && pub_of(&p, 0, 0).head == FOS_POS_MAX,
 	   "a module without on_data lets all pass");
 	play_close(&p, 0, FOS_CLOSE_TIMEOUT);
-	turn(&p);
+	play_turn(&p);
 	ok(saw.close == 1 && saw.why == FOS_END_TIMEOUT, "and is told of the end");
 	play_free(&p);
 }
 
-/* ---------------------------------------------------------------- holds */
-
-static void hold(struct fos_window *w)
-{
-	fos_hold(w, 0, 0);
-}
-
-static void hold_tightly(struct fos_window *w)
-{
-	fos_hold(w, 10, 50);
-}
-
-static void test_holds(void)
-{
-	struct play p;
-
-	begin(&p, &plain, NULL);
-	body = hold;
-	play_append(&p, 0, "held", 4);
-	turn(&p);
-	is_u64(p.out[0].len, 0, "what is not released waits");
-	is_u64(p.host[0].hooks->idle(&p.host[0]), p.now + 200000000, "the host wakes at the limit");
-	p.now += 199999999;
-	play_run(&p);
-	play_egress(&p, 0);
-	is_u64(p.out[0].len, 0, "up to the limit of time");
-	restart(&p, 0);
-	p.now += 1;
-	play_run(&p);
-	play_egress(&p, 0);
-	ok(p.out[0].len == 4 && p.host[0].counter[FOS_C_pm_hold_expired] == 1,
-	   "which a restart does not move; the end of a hold is counted");
-	body = hold_tightly;
-	play_append(&p, 0, "0123456789", 10);
-	turn(&p);
-	is_u64(p.out[0].len, 4, "a handler's own limit: ten bytes wait");
-	play_append(&p, 0, "x", 1);
-	turn(&p);
-	is_u64(p.out[0].len, 15, "eleven do not");
-	body = hold;
-	play_append(&p, 0, "end", 3);
-	play_fin(&p, 0);
-	turn(&p);
-	is_u64(p.out[0].len, 18, "nothing waits at the end of the stream");
-	is_u64(p.host[0].counter[FOS_C_pm_hold_expired], 2, "that is not a hold that expired");
-	play_free(&p);
-}
+/* ---------------------------------------------------------------- the end */
 
 static void at_end(struct fos_window *w)
 {
@@ -242,18 +182,18 @@ static void test_end(void)
 	begin(&p, &plain, NULL);
 	body = at_end;
 	play_append(&p, 0, "abc", 3);
-	turn(&p);
+	play_turn(&p);
 	play_fin(&p, 0);
-	turn(&p);
+	play_turn(&p);
 	ok(p.out[0].len == 4 && memcmp(p.out[0].data, "abc!", 4) == 0,
 	   "who holds a byte can add to the end of the stream");
 	play_free(&p);
 	begin(&p, &plain, NULL);
 	body = too_late;
 	play_append(&p, 0, "abc", 3);
-	turn(&p);
+	play_turn(&p);
 	play_fin(&p, 0);
-	turn(&p);
+	play_turn(&p);
 	is_u64((uint64_t)-rc, (uint64_t)-FOS_EINVAL, "who holds none cannot");
 	play_free(&p);
 }
@@ -288,28 +228,28 @@ static void test_verdicts(void)
 	begin(&p, &plain, NULL);
 	body = leave;
 	play_append(&p, 0, "abcdef", 6);
-	turn(&p);
+	play_turn(&p);
 	play_append(&p, 0, "ghi", 3);
-	turn(&p);
-	restart(&p, 0);
-	turn(&p);
+	play_turn(&p);
+	play_restart(&p, 0);
+	play_turn(&p);
 	ok(p.out[0].len == 11 && memcmp(p.out[0].data, "123bcdefghi", 11) == 0 && saw.data == 1,
 	   "bypass: edits so far stand, the rest passes unseen");
 	told = hints(&p);
 	play_append(&p, 0, "jkl", 3);
-	turn(&p);
+	play_turn(&p);
 	ok(hints(&p) > told, "and who comes next hears of it all the same");
 	play_free(&p);
 	begin(&p, &plain, NULL);
 	body = cut_off;
 	play_append(&p, 0, "abc", 3);
-	turn(&p);
+	play_turn(&p);
 	play_append(&p, 0, "def", 3);
-	turn(&p);
+	play_turn(&p);
 	ok(pub_of(&p, 0, 0).verdict == FOS_VERDICT_RESET && saw.data == 1 && p.out[0].len == 0,
 	   "reset: published without a release, and the handler is not called again");
 	play_close(&p, 0, FOS_CLOSE_PM);
-	turn(&p);
+	play_turn(&p);
 	ok(saw.close == 1 && saw.why == FOS_END_PM, "and the flow closes with what it held");
 	play_free(&p);
 }
@@ -339,10 +279,10 @@ static void test_parallel(void)
 	play_connection(&p, 0, PLAY_GEN);
 	body = one_by_one;
 	play_append(&p, 0, "abcdef", 6);
-	turn(&p);
+	play_turn(&p);
 	ok(p.out[0].len == 1 && p.out[0].data[0] == 'b' && pub_of(&p, 0, 0).head == 6,
 	   "side by side: what leaves is behind the slower one, edited by the other");
-	restart(&p, 1);
+	play_restart(&p, 1);
 	play_append(&p, 1, "uvw", 3);
 	play_hint(&p, 1);
 	play_run(&p);
@@ -367,8 +307,8 @@ static void test_timer(void)
 	begin(&p, &plain, NULL);
 	body = set_timer;
 	play_append(&p, 0, "a", 1);
-	turn(&p);
-	restart(&p, 0);
+	play_turn(&p);
+	play_restart(&p, 0);
 	p.now += 999;
 	play_run(&p);
 	is_u64(saw.timer, 0, "a timer does not fire early");
@@ -376,7 +316,7 @@ static void test_timer(void)
 	play_run(&p);
 	play_run(&p);
 	is_u64(saw.timer, 1, "it fires once, also in a restarted host");
-	restart(&p, 0);
+	play_restart(&p, 0);
 	p.now += 5000;
 	play_run(&p);
 	is_u64(saw.timer, 1, "and not again");
@@ -410,8 +350,8 @@ static void test_messages(void)
 	ok(saw.message == 64 && saw.last_len == 5 && saw.last_topic == 5 &&
 		   strcmp(saw.from, "plain0") == 0,
 	   "the receiver gets each, with topic and sender");
-	restart(&p, 1);
-	restart(&p, 0);
+	play_restart(&p, 1);
+	play_restart(&p, 0);
 	body = send_each;
 	play_work(&p, 0);
 	body = NULL;
@@ -459,11 +399,11 @@ static void test_output(void)
 	play_connection(&p, 0, PLAY_GEN);
 	for (int i = 0; i < 6; i++) {
 		play_append(&p, 0, "x", 1);
-		turn(&p);
+		play_turn(&p);
 		if (write(fd, "", 0) == 0 && i == 3) {
 			/* a line that was written and not committed */
 			ok(pwrite(fd, "line 3\n", 7, 14) == 7, "a line of an uncommitted batch");
-			restart(&p, 0);
+			play_restart(&p, 0);
 		}
 	}
 	ok(pread(fd, got, sizeof(got) - 1, 0) > 0, "there is output");
@@ -478,7 +418,6 @@ int main(void)
 	test_gate();
 	test_reuse();
 	test_mute();
-	test_holds();
 	test_end();
 	test_verdicts();
 	test_parallel();

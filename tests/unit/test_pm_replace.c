@@ -96,13 +96,6 @@ static uint32_t options(struct play *p, const struct pair *set)
 	return play_options(p, buf, n);
 }
 
-static void restart(struct play *p, uint32_t pm)
-{
-	play_kill(p, pm);
-	if (play_start(p, pm) != 0)
-		abort();
-}
-
 static void work_or_die(struct play *p, uint32_t pm, uint64_t *seed)
 {
 	countdown = world_below(seed, 5) == 0 ? 1 + (int)world_below(seed, 2) : 0;
@@ -110,10 +103,10 @@ static void work_or_die(struct play *p, uint32_t pm, uint64_t *seed)
 	if (setjmp(killed) == 0)
 		play_work(p, pm);
 	else
-		restart(p, pm);
+		play_restart(p, pm);
 	countdown = 0;
 	if (world_below(seed, 10) == 0)
-		restart(p, pm);
+		play_restart(p, pm);
 }
 
 /* One stream through one or two stages; two stages use the same table (it is the module's). */
