@@ -131,7 +131,7 @@ expect "the sequence delta is the number of deleted bytes, in one unbroken TCP c
 # ---- the download ----------------------------------------------------------------------------
 
 step "$BIG_MB MB through the module while it is killed $KILLS times"
-in_client curl -sS --max-time 60 --limit-rate 16M -o "$NET_TMP/big" "http://$SERVER/big" \
+in_client curl -sS --max-time 60 --limit-rate 10M -o "$NET_TMP/big" "http://$SERVER/big" \
 	2>"$NET_TMP/curl.err" &
 curl=$!
 during=0

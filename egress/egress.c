@@ -345,6 +345,13 @@ static void send_rest(struct fos_egress *e)
 	e->kick_again = true;
 }
 
+/* New sockets (Linux before 6.4): what the old ones had not sent yet is lost, and mended by TCP. */
+static void forget_sent(struct fos_egress *e)
+{
+	e->st->nr_tx = 0;
+	fos_frames_abandon(e);
+}
+
 /* Timers of flows go on. */
 static void restart_timers(struct fos_egress *e)
 {
@@ -375,10 +382,22 @@ static int init(struct fos_proc *p)
 		return rc;
 	e->sink_open = true;
 	begin(e);
-	if (e->st->nr_tx)
+	if (p->fds.sockets)
+		forget_sent(e);
+	else if (e->st->nr_tx)
 		send_rest(e);
 	restart_timers(e);
 	return 0;
+}
+
+static int renew(struct fos_proc *p)
+{
+	struct fos_egress *e = p->state;
+	int rc = e->sink->renew(e->sink_ctx);
+
+	if (rc == 0)
+		forget_sent(e);
+	return rc;
 }
 
 static void fini(struct fos_proc *p)
@@ -401,4 +420,5 @@ const struct fos_proc_hooks fos_egress_hooks = {
 	.work = work,
 	.idle = idle,
 	.fini = fini,
+	.renew = renew,
 };

@@ -199,3 +199,16 @@ uint32_t fos_frames_reap(struct fos_egress *e)
 	e->sink->reap_done(e->sink_ctx);
 	return n;
 }
+
+void fos_frames_abandon(struct fos_egress *e)
+{
+	for (uint32_t f = 0; f < e->p->dir->nr_frames && e->st->nr_in_tx > 0; f++) {
+		if (!(e->segs[f].flags & FOS_SEG_IN_TX))
+			continue;
+		if (!fos_egress_room(e))
+			fos_egress_commit(e);
+		fos_frames_touch(e);
+		take_back(e, f);
+	}
+	fos_egress_commit(e);
+}

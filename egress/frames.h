@@ -49,4 +49,7 @@ void fos_frames_retained(struct fos_egress *e, int64_t by);
 /* Takes back what the sink is done with; a transaction of its own.  Returns how many. */
 uint32_t fos_frames_reap(struct fos_egress *e);
 
+/* The sockets that packets were given to are gone: they count as sent.  Commits. */
+void fos_frames_abandon(struct fos_egress *e);
+
 #endif

@@ -36,6 +36,8 @@ struct fos_sink_ops {
 	uint64_t (*mark)(void *ctx, uint32_t port);
 	/* Offline: everything of this batch is there, write it out in input order. */
 	void (*flush)(void *ctx);
+	/* The sockets are others now (struct fos_proc_hooks.renew); only sinks that have some. */
+	int (*renew)(void *ctx);
 	void (*close)(void *ctx);
 };
 

@@ -7,6 +7,7 @@
 #include "shm/xsk.h"
 
 #define SEND_MAX 2048u
+#define BIND_NS 5000000000ull
 #define RETRY_NS 100000000ull /* a device that refuses is asked again after that */
 
 struct port {
@@ -14,6 +15,7 @@ struct port {
 	bool open;
 	bool down;       /* the device refuses; packets are dropped until it takes some again */
 	uint64_t retry_ns;
+	uint64_t patient_until; /* till then the socket may not be bound yet */
 	uint64_t kicks_seen;
 	uint64_t dropped_seen;
 	uint32_t reaped; /* completions handed out, to be released */
@@ -33,16 +35,12 @@ void *fos_sink_xsk_new(void)
 	return calloc(1, sizeof(struct xsk_sink));
 }
 
-static int open_sink(void *ctx, struct fos_proc *p)
+static int open_ports(struct xsk_sink *s)
 {
 	static const struct fos_xsk_sizes sizes = FOS_XSK_SIZES;
-	struct xsk_sink *s = ctx;
+	const struct fos_proc *p = s->p;
 	char err[256];
 
-	s->p = p;
-	s->refused = calloc(p->dir->nr_frames, sizeof(*s->refused));
-	if (!s->refused)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < p->dir->nr_ports; i++) {
 		if (p->fds.xsk_tx[i] < 0)
 			continue;
@@ -52,8 +50,35 @@ static int open_sink(void *ctx, struct fos_proc *p)
 			return -EIO;
 		}
 		s->port[i].open = true;
+		s->port[i].patient_until = p->fds.sockets ? p->now_ns + BIND_NS : 0;
 	}
 	return 0;
+}
+
+static int open_sink(void *ctx, struct fos_proc *p)
+{
+	struct xsk_sink *s = ctx;
+
+	s->p = p;
+	s->refused = calloc(p->dir->nr_frames, sizeof(*s->refused));
+	return s->refused ? open_ports(s) : -ENOMEM;
+}
+
+static void close_ports(struct xsk_sink *s)
+{
+	for (uint32_t i = 0; i < FOS_MAX_PORTS; i++)
+		if (s->port[i].open)
+			fos_xsk_leave_tx(&s->port[i].tx);
+	memset(s->port, 0, sizeof(s->port));
+}
+
+static int renew(void *ctx)
+{
+	struct xsk_sink *s = ctx;
+
+	close_ports(s);
+	s->nr_refused = s->refused_out = 0;
+	return open_ports(s);
 }
 
 static uint32_t room(void *ctx, uint32_t port)
@@ -127,7 +152,7 @@ static bool kick(void *ctx)
 		count(s, q);
 		if (rc == 0)
 			q->down = false;
-		else if (rc == -EAGAIN)
+		else if (rc == -EAGAIN || (rc == -ENXIO && s->p->now_ns < q->patient_until))
 			again = true;
 		else
 			went_down(s, i, rc);
@@ -186,9 +211,7 @@ static void close_sink(void *ctx)
 {
 	struct xsk_sink *s = ctx;
 
-	for (uint32_t i = 0; i < FOS_MAX_PORTS; i++)
-		if (s->port[i].open)
-			fos_xsk_leave_tx(&s->port[i].tx);
+	close_ports(s);
 	free(s->refused);
 	free(s);
 }
@@ -202,5 +225,6 @@ const struct fos_sink_ops fos_sink_xsk_ops = {
 	.reap_done = reap_done,
 	.mark = mark,
 	.flush = flush,
+	.renew = renew,
 	.close = close_sink,
 };

@@ -172,6 +172,14 @@ static uint64_t ingress_idle(struct fos_proc *p)
 	return UINT64_MAX;
 }
 
+static int ingress_renew(struct fos_proc *p)
+{
+	struct fos_ingress *g = p->state;
+
+	fos_xsk_leave_rx(&g->xsk);
+	return fos_ingress_live_init(g);
+}
+
 static void ingress_fini(struct fos_proc *p)
 {
 	struct fos_ingress *g = p->state;
@@ -192,6 +200,7 @@ const struct fos_proc_hooks fos_ingress_hooks = {
 	.work = ingress_work,
 	.idle = ingress_idle,
 	.fini = ingress_fini,
+	.renew = ingress_renew,
 };
 
 struct fos_ingress *fos_ingress_new(void)

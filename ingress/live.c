@@ -8,11 +8,27 @@
 #define FILL_BATCH 64u
 #define LOST_NS 200000000ull
 
+/* The sockets that these frames were given to are gone (Linux before 6.4): they are ours again. */
+static void take_back(struct fos_ingress *g)
+{
+	uint32_t before = g->nr_stack;
+
+	for (uint32_t f = 0; f < g->proc->dir->nr_frames; f++) {
+		if ((g->claims[f] & 3u) != FOS_ING_KERNEL)
+			continue;
+		fos_relaxed_store32(&g->claims[f], (g->claims[f] & ~3u) | FOS_ING_HELD);
+		g->stack[g->nr_stack++] = f;
+	}
+	fos_count(g->proc->counter, FOS_C_frames_swept, g->nr_stack - before);
+}
+
 int fos_ingress_live_init(struct fos_ingress *g)
 {
 	static const struct fos_xsk_sizes sizes = FOS_XSK_SIZES;
 	char err[256];
 
+	if (g->proc->fds.sockets)
+		take_back(g);
 	if (fos_xsk_adopt_rx(&g->xsk, g->proc->fds.xsk, &sizes, err, sizeof(err)) < 0) {
 		fos_log(FOS_LOG_ERROR, "%s", err);
 		return -EIO;

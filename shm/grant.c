@@ -146,6 +146,8 @@ static int *place(struct fos_grant *g, uint32_t kind, uint32_t index)
 
 static void accept_record(struct fos_grant *g, const struct fos_grant_msg *m, const int *fds)
 {
+	if (m->kind == FOS_GRANT_RX_SOCKET || m->kind == FOS_GRANT_TX_SOCKET)
+		g->fds.sockets = (uint32_t)strtoul(m->text, NULL, 10);
 	if (m->kind == FOS_GRANT_WELCOME) {
 		g->proc = m->index[0];
 		g->generation = m->index[1];
@@ -229,6 +231,13 @@ static void shut(int *fd, size_t nr)
 			close(fd[i]);
 		fd[i] = -1;
 	}
+}
+
+void fos_grant_renew_sockets(struct fos_grant *g, const struct fos_grant_msg *m, const int *fds)
+{
+	shut(g->fds.xsk_tx, FOS_MAX_PORTS);
+	shut(&g->fds.xsk, 1);
+	accept_record(g, m, fds);
 }
 
 void fos_grant_close(struct fos_grant *g)

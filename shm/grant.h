@@ -8,7 +8,8 @@
  *                                                        own writable, doorbells, sockets, maps
  *   {"cmd":"hello","proc":"classifier.0","resume":true}  the same stage again after the keeper was
  *                                                        restarted: lease only
- *   {"cmd":"ready"}                                      the stage works (no answer)
+ *   {"cmd":"ready","sockets":N}                          the stage works, and has mapped the rings
+ *                                                        of those sockets (no answer)
  *   {"cmd":"attach"}                                     an observer: all regions, read-only
  *   {"cmd":"status"} {"cmd":"stopping"} {"cmd":"stop"}   see shm/keeper_serve.c
  *
@@ -36,8 +37,10 @@ enum fos_grant_kind {
 	FOS_GRANT_REGION,      /* index[i] = region, FOS_GRANT_WRITABLE */
 	FOS_GRANT_BELL,        /* index[i] = ring */
 	FOS_GRANT_WAKE,        /* index[i] = proc: a doorbell that wakes it (offline) */
+	/* text = number of these sockets, where the stage maps their rings before they are bound; such
+	 * ones may come again at any time, and take the place of those before */
 	FOS_GRANT_RX_SOCKET,
-	FOS_GRANT_TX_SOCKET, /* index[i] = port */
+	FOS_GRANT_TX_SOCKET, /* index[i] = port; text as above */
 	FOS_GRANT_EDITED_MAP,
 	FOS_GRANT_OWNED_MAP,
 	FOS_GRANT_STEER_COUNTERS, /* index[i] = port; observers */
@@ -87,5 +90,8 @@ int fos_grant_send(int sock, const struct fos_grant_msg *m, const int *fds);
 /* Reads one record without waiting; returns 1, 0 = nothing there, -EPIPE = other side gone,
  * -EPROTO.  At most FOS_GRANT_FDS descriptors in fds, m->nr_fds of them valid. */
 int fos_grant_poll(int sock, struct fos_grant_msg *m, int fds[FOS_GRANT_FDS]);
+
+/* Sockets that come while the stage works: those before are closed; fds become the grant's. */
+void fos_grant_renew_sockets(struct fos_grant *g, const struct fos_grant_msg *m, const int *fds);
 
 #endif

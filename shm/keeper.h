@@ -51,6 +51,11 @@ struct fos_keeper {
 	int pidfd[FOS_MAX_PROCS]; /* of the lease's holder, -1 = none */
 	bool ready[FOS_MAX_PROCS];
 	bool active; /* all stages were ready once: packets are taken */
+	/* with dir->sockets: which of them a stage has mapped; whether they are bound; whether that
+	 * failed and is to be tried with new ones */
+	uint32_t mapped[FOS_MAX_PROCS];
+	bool bound;
+	bool bind_failed;
 	int listen_fd;
 	struct fos_keeper_conn *conn[FOS_KEEPER_CONNS];
 	uint32_t nr_conns;
@@ -71,6 +76,12 @@ int fos_keeper_open_net(struct fos_keeper *k);
 void fos_keeper_activate(struct fos_keeper *k);
 void fos_keeper_deactivate(struct fos_keeper *k);
 
+/* Linux before 6.4.  renew: new sockets for all, handed to the stages that there are; called when
+ * one that used the old ones is gone.  bind: once every ingress and egress has mapped the newest;
+ * 0 = bound or not yet. */
+int fos_keeper_renew_sockets(struct fos_keeper *k);
+int fos_keeper_bind_sockets(struct fos_keeper *k);
+
 /* keeper_match.c: what the XDP program must take so that every pipeline sees all it matches. */
 void fos_keeper_superset(const struct fos_dir *dir, struct fos_steer_conf *conf);
 
@@ -87,6 +98,7 @@ void fos_keeper_recheck_leases(struct fos_keeper *k);
 
 /* keeper_grant.c: the records of a grant.  -EAGAIN: the receiver does not read. */
 int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc);
+int fos_keeper_send_sockets(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
 int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
 

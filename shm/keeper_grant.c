@@ -91,22 +91,43 @@ static void add_wakes(struct batch *b, const struct fos_keeper *k, uint32_t proc
 	}
 }
 
-static void add_network(struct batch *b, const struct fos_keeper *k, uint32_t proc)
+static void add_maps(struct batch *b, const struct fos_keeper *k, uint32_t proc)
 {
 	const struct fos_dir_proc *me = &k->dir->proc[proc];
 	const struct fos_steer *first = &k->port[0].steer;
 
 	if (k->dir->offline)
 		return;
-	if (me->role == FOS_ROLE_INGRESS)
-		add(b, FOS_GRANT_RX_SOCKET, 0, k->port[me->port].rx[me->queue]);
 	if (me->role == FOS_ROLE_CLASSIFIER)
 		add(b, FOS_GRANT_OWNED_MAP, 0, first->owned_fd);
-	if (me->role != FOS_ROLE_EGRESS)
+	if (me->role == FOS_ROLE_EGRESS)
+		add(b, FOS_GRANT_EDITED_MAP, 0, first->edited_fd);
+}
+
+static void add_sockets(struct batch *b, const struct fos_keeper *k, uint32_t proc)
+{
+	const struct fos_dir_proc *me = &k->dir->proc[proc];
+
+	if (k->dir->offline)
 		return;
-	add(b, FOS_GRANT_EDITED_MAP, 0, first->edited_fd);
-	for (uint32_t i = 0; i < k->dir->nr_ports; i++)
+	flush(b);
+	if (k->dir->sockets)
+		snprintf(b->m.text, sizeof(b->m.text), "%u", k->dir->sockets);
+	if (me->role == FOS_ROLE_INGRESS)
+		add(b, FOS_GRANT_RX_SOCKET, 0, k->port[me->port].rx[me->queue]);
+	for (uint32_t i = 0; i < k->dir->nr_ports && me->role == FOS_ROLE_EGRESS; i++)
 		add(b, FOS_GRANT_TX_SOCKET, i, k->port[i].tx[me->lane]);
+	flush(b);
+	b->m.text[0] = 0;
+}
+
+int fos_keeper_send_sockets(const struct fos_keeper *k, int fd, uint32_t proc)
+{
+	struct batch b;
+
+	start(&b, fd);
+	add_sockets(&b, k, proc);
+	return b.rc;
 }
 
 int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc)
@@ -118,8 +139,8 @@ int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc)
 	add_regions(&b, k, proc);
 	add_bells(&b, k, proc);
 	add_wakes(&b, k, proc);
-	add_network(&b, k, proc);
-	flush(&b);
+	add_maps(&b, k, proc);
+	add_sockets(&b, k, proc);
 	rc = rc < 0 ? rc : b.rc;
 	return rc < 0 ? rc : word(fd, FOS_GRANT_END, 0, 0, "");
 }

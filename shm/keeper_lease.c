@@ -110,8 +110,14 @@ void fos_keeper_dead(struct fos_keeper *k, uint32_t proc)
 	hold(k, proc, -1);
 	k->ready[proc] = false;
 	fos_release32(&k->dir->proc[proc].lease.state, FOS_LEASE_DEAD);
-	if (!fos_relaxed32(&k->dir->stopping))
-		wake_neighbours(k, proc);
+	if (fos_relaxed32(&k->dir->stopping))
+		return;
+	wake_neighbours(k, proc);
+	/* whoever takes its place cannot map the rings that it had */
+	if (k->dir->sockets && (k->dir->proc[proc].role == FOS_ROLE_INGRESS ||
+				k->dir->proc[proc].role == FOS_ROLE_EGRESS) &&
+	    fos_keeper_renew_sockets(k) < 0)
+		k->bind_failed = true; /* said; the loop tries again */
 }
 
 void fos_keeper_recheck_leases(struct fos_keeper *k)

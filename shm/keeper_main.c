@@ -201,6 +201,8 @@ int main(int argc, char **argv)
 	if (fos_keeper_adopt(k)) {
 		fos_keeper_recheck_leases(k);
 		rc = listen_again(k);
+		if (rc == 0 && k->dir->sockets)
+			rc = fos_keeper_renew_sockets(k);
 	} else {
 		rc = create(k);
 		if (rc == 0)

@@ -136,16 +136,21 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 	if (!resume)
 		return fos_keeper_send_stage(k, c->fd, proc);
 	rc = fos_keeper_send_word(c->fd, FOS_GRANT_WELCOME, proc, "");
-	return rc < 0 ? rc : fos_keeper_send_word(c->fd, FOS_GRANT_END, 0, "");
+	if (rc == 0)
+		rc = fos_keeper_send_word(c->fd, FOS_GRANT_END, 0, "");
+	return rc == 0 && k->dir->sockets ? fos_keeper_send_sockets(k, c->fd, proc) : rc;
 }
 
-static void set_ready(struct fos_keeper *k, uint32_t proc)
+static void set_ready(struct fos_keeper *k, uint32_t proc, uint32_t sockets)
 {
 	uint32_t ready, all;
 
 	if (proc == FOS_NONE)
 		return;
 	k->ready[proc] = true;
+	k->mapped[proc] = sockets;
+	if (fos_keeper_bind_sockets(k) < 0)
+		return;
 	all = stages(k, &ready);
 	if (ready < all || k->active || fos_relaxed32(&k->dir->stopping))
 		return;
@@ -181,7 +186,8 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	} else if (!strcmp(cmd, "hello")) {
 		rc = hello(k, c, request);
 	} else if (!strcmp(cmd, "ready")) {
-		set_ready(k, c->proc);
+		set_ready(k, c->proc, (uint32_t)json_integer_value(
+						 json_object_get(request, "sockets")));
 	} else if (!strcmp(cmd, "attach")) {
 		rc = fos_keeper_send_observer(k, c->fd);
 	} else if (!strcmp(cmd, "status")) {
@@ -343,6 +349,7 @@ int fos_keeper_serve(struct fos_keeper *k)
 	struct sigaction stop_action = {.sa_handler = on_signal};
 	const struct timespec tick = {.tv_nsec = TICK_NS};
 	uint64_t give_up = 0;
+	int rc = 0;
 	sigset_t block, before;
 
 	/* signals arrive inside ppoll() only, so none slips in between look and wait */
@@ -363,6 +370,11 @@ int fos_keeper_serve(struct fos_keeper *k)
 			fos_notify("WATCHDOG=1");
 		if (ppoll(p, n, &tick, &before) > 0)
 			look(k, p);
+		/* the first time it is a matter of the configuration or the machine */
+		if (k->bind_failed && (!k->active || fos_keeper_renew_sockets(k) < 0)) {
+			rc = -EIO;
+			break;
+		}
 		if (k->stop && give_up == 0)
 			give_up = fos_clock_ns() + 5000000000ull;
 		if (k->stop && (!anyone_left(k) || fos_clock_ns() > give_up))
@@ -371,5 +383,5 @@ int fos_keeper_serve(struct fos_keeper *k)
 	fos_notify("STOPPING=1");
 	while (k->nr_conns > 0)
 		drop(k, k->nr_conns - 1);
-	return 0;
+	return rc;
 }

@@ -35,7 +35,8 @@ static void visit_port(struct fos_keeper *k, uint32_t i, visit_fn fn, void *arg)
 {
 	struct fos_keeper_port *p = &k->port[i];
 
-	for (uint32_t q = 0; q < k->dir->port[i].nr_queues; q++) {
+	/* with a number they are the stages' as long as they live; a new keeper makes new ones */
+	for (uint32_t q = 0; q < k->dir->port[i].nr_queues && !k->dir->sockets; q++) {
 		visit(fn, arg, &p->rx[q], "rx.%u.%u", i, q);
 		visit(fn, arg, &p->tx[q], "tx.%u.%u", i, q);
 	}

@@ -712,6 +712,9 @@ struct fos_dir {
 	uint32_t tcp_urgent;     /* 0 = flag and pointer are cleared, 1 = translated */
 	uint32_t tcp_mptcp_pass; /* 0 = its options are taken out of the handshake */
 	uint32_t tcp_mss;        /* 0 = kept, FOS_MSS_AUTO, else the bound in bytes */
+	/* How often the AF_XDP sockets have been made, where their rings can be mapped only before
+	 * bind (Linux before 6.4); 0 = once for all */
+	uint32_t sockets;
 	uint32_t stopping; /* release: 1 = orderly stop */
 	uint32_t input_off;  /* offline: paths in the string blob */
 	uint32_t output_off; /* 0 = none */

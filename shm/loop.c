@@ -132,10 +132,11 @@ void fos_loop_unwatch(struct fos_loop *l, int fd)
 		if (!w->armed)
 			continue;
 		w->armed = false;
-		/* a poll request keeps the file open: take it back before the caller closes */
+		/* A poll request keeps the file open: take it back before the caller closes.  By
+		 * cancelling: removing it fails (EALREADY) while an event of it is pending. */
 		sqe = io_uring_get_sqe(&l->ring);
 		if (sqe) {
-			io_uring_prep_poll_remove(sqe, request);
+			io_uring_prep_cancel64(sqe, request, 0);
 			io_uring_sqe_set_data64(sqe, GONE);
 			io_uring_submit(&l->ring);
 			/* deferred task work runs only when asked to */

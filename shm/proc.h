@@ -30,10 +30,17 @@ struct fos_proc_hooks {
 	uint64_t (*idle)(struct fos_proc *p);
 	/* Orderly stop: flush what must not be lost. */
 	void (*fini)(struct fos_proc *p);
+	/* The sockets in p->fds are others now, never used (Linux before 6.4, when a neighbour was
+	 * restarted); the old ones are closed: unmap them, take back what they had.  -errno after one
+	 * fos_log line. */
+	int (*renew)(struct fos_proc *p);
 };
 
 /* fds handed out by the keeper beside regions and doorbells */
 struct fos_proc_fds {
+	/* Their number, where the rings must be mapped before bind; what a predecessor gave to sockets
+	 * of another number is nobody's.  0 = the rings of the same sockets go on for ever. */
+	uint32_t sockets;
 	int xsk;     /* RX socket (ingress); -1 = none */
 	int xsk_tx[FOS_MAX_PORTS]; /* TX sockets (egress), by port, queue = lane */
 	int edited_map; /* BPF map of edited tuples (egress) */

@@ -130,6 +130,11 @@ static void lose_keeper(struct fos_run *r)
 	r->reconnect_ns = r->real_ns + RECONNECT_NS;
 }
 
+static int say_ready(const struct fos_run *r, int fd)
+{
+	return fos_grant_say(fd, "{\"cmd\":\"ready\",\"sockets\":%u}", r->p->fds.sockets);
+}
+
 /* The stage goes on without the keeper and tells its successor that it is still there. */
 static void find_keeper(struct fos_run *r)
 {
@@ -141,12 +146,26 @@ static void find_keeper(struct fos_run *r)
 	if (fos_grant_say(fd,
 			  "{\"cmd\":\"hello\",\"proc\":\"%s\",\"resume\":true,\"box\":\"%016llx\"}",
 			  r->name, (unsigned long long)r->p->dir->head.box_id) < 0 ||
-	    fos_grant_say(fd, "{\"cmd\":\"ready\"}") < 0 ||
-	    fos_loop_watch(r->p->loop, fd, false) < 0) {
+	    say_ready(r, fd) < 0 || fos_loop_watch(r->p->loop, fd, false) < 0) {
 		close(fd);
 		return;
 	}
 	r->control = fd;
+}
+
+/* The old descriptors are closed before the hook unmaps their rings: a mapping keeps its socket. */
+static void renew_sockets(struct fos_run *r, const struct fos_grant_msg *m, const int *fds)
+{
+	struct fos_proc *p = r->p;
+
+	if (p->fds.xsk >= 0)
+		fos_loop_unwatch(p->loop, p->fds.xsk);
+	fos_grant_renew_sockets(r->grant, m, fds);
+	p->fds = r->grant->fds;
+	if (p->hooks->renew(p) < 0)
+		p->failed = p->stopping = true;
+	else
+		say_ready(r, r->control);
 }
 
 static void hear_keeper(struct fos_run *r)
@@ -155,6 +174,11 @@ static void hear_keeper(struct fos_run *r)
 	int fds[FOS_GRANT_FDS], rc;
 
 	while ((rc = fos_grant_poll(r->control, &m, fds)) > 0) {
+		if (m.nr_fds > 0 && r->p->hooks->renew &&
+		    (m.kind == FOS_GRANT_RX_SOCKET || m.kind == FOS_GRANT_TX_SOCKET)) {
+			renew_sockets(r, &m, fds);
+			continue;
+		}
 		while (m.nr_fds > 0)
 			close(fds[--m.nr_fds]);
 		if (m.kind == FOS_GRANT_STOP)
@@ -269,7 +293,7 @@ int fos_proc_run(struct fos_run *r)
 	fos_relaxed_store32(&head->pid, (uint32_t)getpid());
 	r->watchdog_ns = fos_notify_watchdog_ns();
 	fos_notify("READY=1");
-	fos_grant_say(r->control, "{\"cmd\":\"ready\"}");
+	say_ready(r, r->control);
 	while (!p->stopping) {
 		if (pass(r) == 0)
 			rest(r);

@@ -98,7 +98,7 @@ static int adopt_error(int rc, const char *what, char *err, size_t errlen)
 	const char *why = strerror(-rc);
 
 	if (rc == -EBUSY)
-		why = "this kernel maps rings only before bind (Linux 6.4 or newer is needed)";
+		why = "it was bound meanwhile, and this kernel maps rings only before that";
 	snprintf(err, errlen, "cannot map the %s rings of an AF_XDP socket: %s", what, why);
 	return rc;
 }
@@ -139,22 +139,6 @@ int fos_xsk_adopt_tx(struct fos_xsk_tx *t, int fd, const struct fos_xsk_sizes *s
 	resume_prod(&t->tx, &t->map[0]);
 	resume_cons(&t->comp, &t->map[1]);
 	return 0;
-}
-
-void fos_xsk_use_rx(struct fos_xsk_rx *r, const struct fos_xsk_pair *pair)
-{
-	memset(r, 0, sizeof(*r));
-	r->fd = pair->rx_fd;
-	resume_cons(&r->rx, &pair->early[0]);
-	resume_prod(&r->fill, &pair->early[1]);
-}
-
-void fos_xsk_use_tx(struct fos_xsk_tx *t, const struct fos_xsk_pair *pair)
-{
-	memset(t, 0, sizeof(*t));
-	t->fd = pair->tx_fd;
-	resume_prod(&t->tx, &pair->early[2]);
-	resume_cons(&t->comp, &pair->early[3]);
 }
 
 void fos_xsk_leave_rx(struct fos_xsk_rx *r)

@@ -70,11 +70,6 @@ struct fos_xsk_pair {
 	int tx_fd;
 	bool zerocopy;
 	bool big_budget; /* one sendto() sends a whole TX ring (XDP_MAX_TX_SKB_BUDGET) */
-	/* Kernels before 6.4 refuse to map rings of a bound socket.  Then late_map is false, and
-	 * the maps were made before the bind: processes forked from the keeper inherit them (see
-	 * fos_xsk_use_rx()), and a stage cannot be restarted without opening the pair anew. */
-	bool late_map;
-	struct fos_xsk_map early[4]; /* rx, fill, tx, comp; p == NULL with late_map */
 };
 
 /* Create and bind both sockets; with umem->owner_fd == -1 registers the UMEM first and sets
@@ -82,6 +77,20 @@ struct fos_xsk_pair {
 int fos_xsk_open(struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf,
 		 struct fos_xsk_pair *pair, char *err, size_t errlen);
 void fos_xsk_close(struct fos_xsk_pair *pair);
+
+/* Can rings of a bound socket be mapped (Linux 6.4 and newer)?  Otherwise the keeper makes one
+ * socket per queue for both directions, the two stages map its rings while it is unbound, and then
+ * it is bound.  Whoever is restarted cannot map them again: new sockets are made, and frames that
+ * the old ones had are their users' again. */
+bool fos_xsk_maps_late(const struct fos_xsk_pair *pair, const struct fos_xsk_sizes *sizes);
+
+/* Such a socket: all four rings, and the UMEM on the first (sets umem->owner_fd).  Then bind them,
+ * that first one before all others.  0 or -errno with one line in err; bind waits up to 2 s for a
+ * predecessor's end. */
+int fos_xsk_create(struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf, int *fd, char *err,
+		   size_t errlen);
+int fos_xsk_bind(const struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf, int fd,
+		 char *err, size_t errlen);
 
 /* Does the kernel have XDP_USE_SG (packets in several buffers)?  Needs CAP_NET_RAW. */
 bool fos_xsk_has_sg(void);
@@ -110,15 +119,11 @@ struct fos_xsk_tx {
 	struct fos_xsk_map map[2];
 };
 
-/* Map the rings of a bound socket and resume where they stand.  0 or -errno with one line. */
+/* Map the rings of a socket and resume where they stand.  0 or -errno with one line. */
 int fos_xsk_adopt_rx(struct fos_xsk_rx *r, int fd, const struct fos_xsk_sizes *s, char *err,
 		     size_t errlen);
 int fos_xsk_adopt_tx(struct fos_xsk_tx *t, int fd, const struct fos_xsk_sizes *s, char *err,
 		     size_t errlen);
-
-/* The same from maps made before the bind (pair->late_map false), inherited by fork. */
-void fos_xsk_use_rx(struct fos_xsk_rx *r, const struct fos_xsk_pair *pair);
-void fos_xsk_use_tx(struct fos_xsk_tx *t, const struct fos_xsk_pair *pair);
 
 /* Unmap; the descriptor stays the caller's. */
 void fos_xsk_leave_rx(struct fos_xsk_rx *r);

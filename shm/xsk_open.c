@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,26 +93,6 @@ static uint16_t mode_flags(enum fos_xsk_mode mode)
 	return XDP_USE_NEED_WAKEUP;
 }
 
-static bool kernel_maps_late(void)
-{
-	struct utsname u;
-	int major = 0, minor = 0;
-
-	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2)
-		return true;
-	return major > 6 || (major == 6 && minor >= 4);
-}
-
-static int map_early(const struct attempt *a, int i, int fd, uint64_t pgoff, uint32_t nr)
-{
-	int rc;
-
-	if (a->pair->late_map)
-		return 0;
-	rc = fos_xsk_map_ring(&a->pair->early[i], fd, pgoff, nr);
-	return rc < 0 ? failed(a, rc, "map rings before bind") : 0;
-}
-
 /* FILL and COMPLETION belong to the queue and are made through its receive socket. */
 static int open_rx(struct attempt *a)
 {
@@ -141,13 +120,6 @@ static int open_rx(struct attempt *a)
 		rc = set_ring(fd, XDP_RX_RING, s->rx);
 	if (rc < 0)
 		return failed(a, rc, "create receive rings");
-	rc = map_early(a, 0, fd, XDP_PGOFF_RX_RING, s->rx);
-	if (rc == 0)
-		rc = map_early(a, 1, fd, XDP_UMEM_PGOFF_FILL_RING, s->fill);
-	if (rc == 0)
-		rc = map_early(a, 3, fd, XDP_UMEM_PGOFF_COMPLETION_RING, s->comp);
-	if (rc < 0)
-		return rc;
 	if (first) {
 		sa.sxdp_flags = mode_flags(a->conf->mode);
 	} else {
@@ -178,9 +150,6 @@ static int open_tx(struct attempt *a)
 		return failed(a, rc, "create the send ring");
 	a->pair->big_budget =
 		setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &nr, sizeof(nr)) == 0;
-	rc = map_early(a, 2, fd, XDP_PGOFF_TX_RING, nr);
-	if (rc < 0)
-		return rc;
 	rc = bind_queue(fd, &sa);
 	return rc < 0 ? failed(a, rc, "bind the send socket") : 0;
 }
@@ -203,7 +172,6 @@ int fos_xsk_open(struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf,
 	memset(pair, 0, sizeof(*pair));
 	pair->rx_fd = -1;
 	pair->tx_fd = -1;
-	pair->late_map = kernel_maps_late();
 	rc = open_rx(&a);
 	if (rc == 0)
 		rc = open_tx(&a);
@@ -219,14 +187,80 @@ int fos_xsk_open(struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf,
 
 void fos_xsk_close(struct fos_xsk_pair *pair)
 {
-	for (int i = 0; i < 4; i++)
-		fos_xsk_unmap(&pair->early[i]);
 	if (pair->tx_fd >= 0)
 		close(pair->tx_fd);
 	if (pair->rx_fd >= 0)
 		close(pair->rx_fd);
 	pair->tx_fd = -1;
 	pair->rx_fd = -1;
+}
+
+bool fos_xsk_maps_late(const struct fos_xsk_pair *pair, const struct fos_xsk_sizes *sizes)
+{
+	struct fos_xsk_map m;
+	int rc = fos_xsk_map_ring(&m, pair->rx_fd, XDP_PGOFF_RX_RING, sizes->rx);
+
+	if (rc == 0)
+		fos_xsk_unmap(&m);
+	return rc != -EBUSY;
+}
+
+/* ---- rings mapped before the bind ------------------------------------------------------------ */
+
+int fos_xsk_create(struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf, int *out, char *err,
+		   size_t errlen)
+{
+	const struct fos_xsk_sizes *s = &conf->sizes;
+	struct attempt a = { umem, conf, NULL, err, errlen };
+	int rc = 0, fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	*out = -1;
+	if (fd < 0)
+		return failed(&a, -errno, "create an AF_XDP socket");
+	if (umem->owner_fd < 0)
+		rc = register_umem(fd, umem);
+	if (rc < 0)
+		failed(&a, rc, "register the packet region (UMEM)");
+	if (rc == 0) {
+		rc = set_ring(fd, XDP_UMEM_FILL_RING, s->fill);
+		if (rc == 0)
+			rc = set_ring(fd, XDP_UMEM_COMPLETION_RING, s->comp);
+		if (rc == 0)
+			rc = set_ring(fd, XDP_RX_RING, s->rx);
+		if (rc == 0)
+			rc = set_ring(fd, XDP_TX_RING, s->tx);
+		if (rc < 0)
+			failed(&a, rc, "create rings");
+	}
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	if (umem->owner_fd < 0)
+		umem->owner_fd = fd;
+	*out = fd;
+	return 0;
+}
+
+int fos_xsk_bind(const struct fos_xsk_umem *umem, const struct fos_xsk_conf *conf, int fd,
+		 char *err, size_t errlen)
+{
+	struct attempt a = { NULL, conf, NULL, err, errlen };
+	struct sockaddr_xdp sa = {
+		.sxdp_family = AF_XDP,
+		.sxdp_flags = XDP_SHARED_UMEM, /* the other flags are inherited */
+		.sxdp_ifindex = conf->ifindex,
+		.sxdp_queue_id = conf->queue,
+		.sxdp_shared_umem_fd = (uint32_t)umem->owner_fd,
+	};
+	int rc;
+
+	if (fd == umem->owner_fd) {
+		sa.sxdp_flags = mode_flags(conf->mode);
+		sa.sxdp_shared_umem_fd = 0;
+	}
+	rc = bind_queue(fd, &sa);
+	return rc < 0 ? failed(&a, rc, "bind the socket") : 0;
 }
 
 bool fos_xsk_has_sg(void)

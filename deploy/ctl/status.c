@@ -173,6 +173,7 @@ static void print_json(const struct fos_ctl_view *v)
 	json_rings(v, &j);
 	json_pms(v, &j);
 	fos_json_u64(&j, "flows", live_flows(v));
+	fos_json_u64(&j, "sockets_made", v->dir->sockets); /* 0 = once, for ever */
 	fos_json_close(&j, '}');
 	putchar('\n');
 }

@@ -81,7 +81,7 @@ check "a datagram of another flow passes" wait_for 20 got_other
 is "$(grep -c edited "$NET_TMP/udp")" 0 "those of the edited flow do not"
 
 kill "$xpid"
-wait_for 50 grep -q '^late_map' "$NET_TMP/x.log"
+wait_for 50 grep -q '^budget' "$NET_TMP/x.log"
 at_least "$(count partial)" 1 "partial checksums are recognised"
 at_least "$(count valid)" 1 "and valid ones"
 is "$(count bad)" 0 "no checksum is bad"

@@ -259,8 +259,7 @@ static void report(void)
 			die("cannot read the counters");
 	for (unsigned int c = 0; c < FOS_STEER_NR; c++)
 		printf("%s %" PRIu64 "\n", fos_steer_name(c), n[0][c] + n[1][c]);
-	printf("sg %d\nbudget %d\nlate_map %d\n", fos_xsk_has_sg(), pair[0].big_budget,
-	       pair[0].late_map);
+	printf("sg %d\nbudget %d\n", fos_xsk_has_sg(), pair[0].big_budget);
 }
 
 static void go_down(void)
