@@ -8,6 +8,7 @@
 #include "classifier/expire.h"
 #include "classifier/gate.h"
 #include "classifier/packet.h"
+#include "classifier/pickup.h"
 #include "classifier/tcp_in.h"
 #include "classifier/tcp_state.h"
 
@@ -99,6 +100,31 @@ static void open_flow(struct fos_classifier *c, uint32_t flow, uint32_t pipeline
 	c->flows[flow].number = number;
 }
 
+/* A SYN may say that the connection's packets must not be changed. */
+static uint32_t opaque(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t flags)
+{
+	struct fos_tcp_segment seg;
+
+	if (!(flags & FOS_FLOW_TCP) || !(flags & FOS_FLOW_APP) || !bare_syn(pkt) ||
+	    !fos_tcp_parse(pkt->head, pkt->head_len, &seg))
+		return 0;
+	return fos_pickup_opaque(c, &seg);
+}
+
+/* At the limit of half-open connections the oldest one makes way: what is established is not
+ * touched, and a SYN that is no part of a flood has its time. */
+static void bound_half_open(struct fos_classifier *c)
+{
+	uint32_t limit = c->dir->max_half_open;
+
+	if (limit == 0 || limit > c->nr_conns / 2)
+		limit = c->nr_conns / 2;
+	if (c->priv->nr_half_open < limit)
+		return;
+	fos_expire_close(c, c->priv->list[FOS_LIST_HANDSHAKE].first, FOS_CLOSE_EVICTED);
+	fos_cls_count(c, FOS_C_half_open_evicted);
+}
+
 /* Returns the forward flow of a new connection; FOS_NONE: the packet was dropped. */
 static uint32_t open_connection(struct fos_classifier *c, struct fos_packet *pkt,
 				const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
@@ -107,6 +133,9 @@ static uint32_t open_connection(struct fos_classifier *c, struct fos_packet *pkt
 	struct fos_flow_key reverse = fos_flow_key_reverse(key);
 	uint32_t conn, list = FOS_LIST_DATAGRAM;
 
+	flags |= opaque(c, pkt, flags);
+	if (flags & FOS_FLOW_TCP)
+		bound_half_open(c);
 	if (c->priv->nr_conns + ROOM_AT > c->nr_conns)
 		fos_expire_make_room(c);
 	conn = fos_conn_new(c);
@@ -139,7 +168,6 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 			  const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
 {
 	struct fos_tcp_segment seg;
-	uint32_t flow;
 
 	if (pkt->damage) {
 		/* packet readers are shown it; it starts nothing */
@@ -148,16 +176,17 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 		fos_packet_drop(c, pkt, pkt->damage);
 		return FOS_NONE;
 	}
+	if (fos_tcp_flags_bad(tcp_flags(pkt))) {
+		fos_packet_drop(c, pkt, FOS_C_drop_tcp_invalid);
+		return FOS_NONE;
+	}
 	if (c->dir->pass_midstream == 0 || !fos_tcp_parse(pkt->head, pkt->head_len, &seg) ||
 	    seg.flags & (FOS_TCP_RST | FOS_TCP_SYN) || !(seg.flags & FOS_TCP_ACK)) {
 		fos_cls_count(c, FOS_C_packets_midstream);
 		fos_packet_forward(c, pkt, FOS_NONE);
 		return FOS_NONE;
 	}
-	flow = open_connection(c, pkt, key, pipeline, number);
-	if (flow != FOS_NONE)
-		fos_tcp_pick_up(c, flow, seg.seq, seg.ack);
-	return flow;
+	return open_connection(c, pkt, key, pipeline, number);
 }
 
 static struct fos_flow_key aggregate_key(const struct fos_classifier *c,

@@ -86,6 +86,7 @@ static int attach_memory(struct fos_classifier *c)
 	c->cls = (void *)own;
 	c->flows = (void *)(own + c->cls->flows_off);
 	c->pieces = (void *)(own + c->cls->pieces_off);
+	c->events = (void *)(own + c->cls->events_off);
 	c->buckets = (void *)(own + c->cls->buckets_off);
 	c->live = (void *)(own + c->cls->live_off);
 	c->claims = (void *)(own + c->cls->claims_off);

@@ -9,6 +9,9 @@
  *	deliver.c     packet streams, and what follows the packet stages (gate.c: what comes first)
  *	tcp_in.c      sequence numbers become stream positions (tcp_state.c: what a segment means,
  *	              tcp_side.c: what is known of one direction)
+ *	pickup.c      connections seen from the middle on, or in one direction only
+ *	challenge.c   RST and SYN that RFC 5961 refuses
+ *	event.c       what has happened on a flow
  *	reassembly.c  the OOSEQ queue
  *	progress.c    hints from PMs and egress: gate, packet stages, verdicts, reclaiming
  *	expire.c      time, closing, freeing
@@ -74,6 +77,7 @@ struct fos_classifier {
 	struct fos_cls *cls;
 	struct fos_flow *flows;
 	struct fos_piece *pieces;
+	struct fos_flow_events *events; /* by flow */
 	uint32_t *buckets;
 	uint64_t *live;
 	uint32_t *claims;
@@ -107,6 +111,8 @@ struct fos_classifier {
 	/* all live flows are to be looked at from here on (hints were lost, or a restart) */
 	uint32_t walk;
 	uint32_t owned_told[FOS_MAX_PMS]; /* addresses that the XDP program knows of, by PM */
+	uint64_t challenge_s; /* the second that `challenges` counts */
+	uint32_t challenges;
 	uint64_t scan_ns; /* closed connections are looked at again then */
 	bool eof_done;
 };

@@ -55,13 +55,29 @@ void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns,
 
 /* ------------------------------------------------------------------ closing */
 
+static bool seen_by(const struct fos_classifier *c, uint32_t pm, uint32_t flow)
+{
+	struct fos_pm_pub pub;
+
+	return fos_box_pub(c->box, pm, flow, c->conns[flow >> 1].gen, &pub);
+}
+
+/* A connection of which PMs can have seen nothing: it was given up before its third packet. */
+static bool stillborn(const struct fos_classifier *c, uint32_t flow)
+{
+	return c->conns[flow >> 1].close == FOS_CLOSE_EVICTED &&
+	       !(c->flows[flow].state & FOS_FLOW_ST_ESTABLISHED) && c->flows[flow].app.tail == 0;
+}
+
 static void hint_all(struct fos_classifier *c, uint32_t flow)
 {
+	bool quiet = stillborn(c, flow);
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
 
 	for (uint32_t k = 0; k < pl->nr_stages; k++)
 		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++)
-			if (fos_box_watches(c->dir, pl->stage[k].pm[i], c->flows[flow].flags))
+			if (fos_box_watches(c->dir, pl->stage[k].pm[i], c->flows[flow].flags) &&
+			    (!quiet || seen_by(c, pl->stage[k].pm[i], flow)))
 				fos_hint_pm(c, flow, pl->stage[k].pm[i]);
 	fos_hint_egress(c, flow);
 }
@@ -167,7 +183,8 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 {
 	uint32_t gen = c->conns[conn].gen;
 	uint64_t since = c->conns[conn].closed_ns;
-	bool waited = past(c->now_ns, since, UNSEEN_NS) || c->p->offline;
+	bool waited = past(c->now_ns, since, UNSEEN_NS) || c->p->offline ||
+		      stillborn(c, 2 * conn);
 	bool force = past(c->now_ns, since, FORCE_NS) && !c->p->offline;
 
 	if (c->conns[conn].list != FOS_LIST_CLOSED)
@@ -251,8 +268,9 @@ static bool still_sending(const struct fos_classifier *c, uint32_t conn)
 {
 	uint32_t gen = c->conns[conn].gen;
 
-	if (c->conns[conn].flags & FOS_CONN_LIGHT)
-		return false; /* its packets only pass */
+	/* their packets only pass */
+	if (c->conns[conn].flags & FOS_CONN_LIGHT || c->flows[2 * conn].flags & FOS_FLOW_OPAQUE)
+		return false;
 	return !egress_done(c, 2 * conn, gen) ||
 	       (has_reverse(c, conn) && !egress_done(c, 2 * conn + 1, gen));
 }

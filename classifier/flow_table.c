@@ -124,6 +124,8 @@ static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	f->last_time_ns = f->start_ns = 0;
 	f->pkt.last = f->app.last = FOS_NONE;
 	f->packets = f->bytes = f->number = 0;
+	fos_txn_save(&c->txn, &c->events[flow], sizeof(c->events[flow]));
+	memset(&c->events[flow], 0, sizeof(c->events[flow]));
 	c->ooo_last[flow] = FOS_NONE;
 }
 
@@ -219,6 +221,7 @@ void fos_conn_list(struct fos_classifier *c, uint32_t conn, uint32_t list)
 
 	fos_save_conn(c, conn);
 	unlink_conn(c, conn);
+	c->priv->nr_half_open += (list == FOS_LIST_HANDSHAKE) - (k->list == FOS_LIST_HANDSHAKE);
 	c->priv->nr_linger += (list == FOS_LIST_LINGER) - (k->list == FOS_LIST_LINGER);
 	k->list = (uint8_t)list;
 	k->prev = k->next = FOS_NONE;

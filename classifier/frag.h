@@ -3,6 +3,12 @@
  * The fragments of a datagram stay in their frames until all are there; then they are one packet
  * of several parts.  Bounded in datagrams, in fragments of one, and in time.  Any overlap that is
  * not an exact duplicate ends the datagram: what two ends would make of it differs.
+ *
+ * A first fragment too small for the transport header is refused over IPv6 (RFC 7112) and below 8
+ * bytes over IPv4.  Where IPv4 cuts a TCP header in two, the whole is put together before anything
+ * looks at it; it leaves in segments of the box's own, or not at all (RFC 1858): fos_packet_forward().
+ *
+ * What nobody changes leaves in the fragments that it came in; the rest is egress/refrag.h's.
  */
 #ifndef FOS_CLASSIFIER_FRAG_H
 #define FOS_CLASSIFIER_FRAG_H

@@ -237,8 +237,21 @@ static uint32_t quoted_flow(struct fos_classifier *c, const struct fos_packet *p
 
 /* ------------------------------------------------------------------ all frames at once */
 
+/* A TCP header that its first fragment does not hold whole hides from whoever filters behind the box
+ * (RFC 1858).  Streams are not concerned: they leave in segments of the box's own. */
+static bool header_cut(const struct fos_packet *pkt)
+{
+	return pkt->nr > 1 && pkt->meta.flags & FOS_PKT_FRAGMENT &&
+	       pkt->meta.proto == IPPROTO_TCP && pkt->head_len >= 20 &&
+	       pkt->part[0].len < (pkt->head[12] >> 4) * 4u;
+}
+
 void fos_packet_forward(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t flow)
 {
+	if (header_cut(pkt)) {
+		fos_packet_drop(c, pkt, FOS_C_drop_fragment_tiny);
+		return;
+	}
 	for (uint32_t i = 0; i < pkt->nr; i++)
 		fos_emit(c, FOS_DESC_FORWARD, pkt->part[i].frame, pkt->part[i].gen, flow, 0, 0, 0);
 }

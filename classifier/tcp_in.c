@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "classifier/admit.h"
+#include "classifier/challenge.h"
 #include "classifier/deliver.h"
+#include "classifier/event.h"
 #include "classifier/expire.h"
 #include "classifier/packet.h"
+#include "classifier/pickup.h"
 #include "classifier/reassembly.h"
 #include "classifier/tcp_side.h"
 
@@ -33,10 +36,14 @@ static enum fos_tcp_action judge(struct input *in)
 		.reset = in->conn->close != FOS_CLOSE_NONE && in->conn->close != FOS_CLOSE_FIN,
 		.finished = in->conn->close == FOS_CLOSE_FIN,
 		.one_sided = in->c->p->offline,
+		.one_way = in->f->pass_pos_flags & FOS_NOTE_ONE_WAY,
+		.midstream = in->s->flags & FOS_FLOW_PICKUP,
 	};
 
 	fos_tcp_side_of(in->c, in->flow, &own);
 	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
+	if (in->seg.flags & FOS_TCP_RST) /* the only one for whom it is to be exact */
+		own.una -= fos_tcp_edited_by(in->c, in->flow, in->s->gen);
 	peer.max += fos_tcp_edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
 	return fos_tcp_judge(&conn, &own, &peer, &in->seg);
 }
@@ -46,6 +53,11 @@ static enum fos_tcp_action judge(struct input *in)
 static void refuse(struct input *in, uint32_t reason)
 {
 	fos_packet_drop(in->c, in->pkt, reason);
+}
+
+static void note(struct input *in, enum fos_event_kind kind, uint64_t pos, uint32_t len)
+{
+	fos_event_note(in->c, in->flow, kind, pos, len, in->pkt->meta.time_ns);
 }
 
 /* Notes the acknowledgement and window; true when they say something new. */
@@ -60,6 +72,8 @@ static bool note_ack(struct input *in)
 	/* an older one that was overtaken says nothing */
 	if (!first && (int32_t)(in->seg.ack - f->last_ack) < 0)
 		return false;
+	if (in->seg.wnd == 0 && (first || f->last_wnd != 0))
+		note(in, FOS_EVENT_ZERO_WINDOW, in->peer->app_tail, 0);
 	f->pass_pos_flags |= FOS_NOTE_ACKED;
 	f->last_ack = in->seg.ack;
 	f->last_wnd = in->seg.wnd;
@@ -68,14 +82,14 @@ static bool note_ack(struct input *in)
 }
 
 /* The segment goes on without its payload, translated by egress. */
-static void pass_control(struct input *in)
+static void pass_control(struct input *in, uint32_t flags)
 {
 	struct fos_classifier *c = in->c;
 	uint64_t pos = (uint64_t)fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
 
 	note_ack(in);
 	fos_emit(c, FOS_DESC_TCP_CTL, in->pkt->part[0].frame, in->pkt->part[0].gen, in->flow, pos,
-		 0, 0);
+		 0, flags);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
 		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
 }
@@ -83,7 +97,12 @@ static void pass_control(struct input *in)
 /* The segment's frame stays here or goes home: what it acknowledges is told by itself. */
 static void announce_ack(struct input *in)
 {
-	if (note_ack(in))
+	bool says = note_ack(in);
+
+	for (uint32_t i = 0; i < in->seg.nr_sack; i++)
+		fos_emit(in->c, FOS_DESC_SACK, FOS_NONE, 0, in->flow,
+			 in->seg.sack[i][0] | (uint64_t)in->seg.sack[i][1] << 32, 0, i);
+	if (says || in->seg.nr_sack)
 		fos_emit(in->c, FOS_DESC_ACK, FOS_NONE, 0, in->flow,
 			 in->seg.ack | (uint64_t)in->seg.wnd << 32, in->seg.tsval, 0);
 }
@@ -94,6 +113,11 @@ static void take_syn(struct input *in)
 {
 	struct fos_flow *f = in->f;
 
+	/* its data cannot be taken off where nothing may be changed; it comes again without */
+	if (in->s->flags & FOS_FLOW_OPAQUE && in->seg.len > 0 && !in->c->p->offline) {
+		refuse(in, FOS_C_drop_tcp_invalid);
+		return;
+	}
 	f->isn = in->seg.seq;
 	f->mss = in->seg.mss;
 	f->wscale = in->seg.wscale;
@@ -103,20 +127,7 @@ static void take_syn(struct input *in)
 	if (in->seg.md5)
 		f->pass_pos_flags |= FOS_NOTE_MD5;
 	in->s->state |= FOS_FLOW_ST_SYN;
-	pass_control(in);
-}
-
-void fos_tcp_pick_up(struct fos_classifier *c, uint32_t flow, uint32_t seq, uint32_t ack)
-{
-	struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
-
-	c->flows[flow].isn = seq - 1;
-	c->flows[FOS_PEER(flow)].isn = ack - 1;
-	s->flags |= FOS_FLOW_PICKUP;
-	p->flags |= FOS_FLOW_PICKUP;
-	s->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
-	p->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
-	fos_conn_list(c, flow >> 1, FOS_LIST_IDLE);
+	pass_control(in, 0);
 }
 
 /* A refusal comes from a side that has no stream yet: it goes on as the segment that it is. */
@@ -125,7 +136,7 @@ static bool reset_goes_by_itself(struct input *in)
 	if (in->s->state & FOS_FLOW_ST_SYN)
 		return false;
 	in->f->isn = in->seg.seq - 1;
-	pass_control(in);
+	pass_control(in, 0);
 	return true;
 }
 
@@ -176,6 +187,8 @@ static void establish(struct input *in)
 {
 	const uint32_t both = FOS_FLOW_ST_SYN;
 
+	if (in->s->flags & FOS_FLOW_PICKUP)
+		fos_pickup_settle(in->c, in->flow, in->pkt->meta.time_ns);
 	if (in->s->state & FOS_FLOW_ST_ESTABLISHED || !(in->s->state & in->peer->state & both))
 		return;
 	in->s->state |= FOS_FLOW_ST_ESTABLISHED;
@@ -187,10 +200,16 @@ static void establish(struct input *in)
  * come; with it, or when it does not, PMs are told. */
 static void note_fin(struct input *in)
 {
-	if (!(in->s->state & in->peer->state & FOS_FLOW_ST_FIN))
+	bool alone = in->f->pass_pos_flags & FOS_NOTE_ONE_WAY;
+
+	if (!alone && !(in->s->state & in->peer->state & FOS_FLOW_ST_FIN))
 		return;
 	fos_save_conn(in->c, in->flow >> 1);
 	in->conn->close = FOS_CLOSE_FIN;
+	if (alone) {
+		fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_CLOSING);
+		return;
+	}
 	in->conn->flags |= FOS_CONN_GOODBYE;
 	if (in->flow & 1)
 		in->conn->flags |= FOS_CONN_LAST_R;
@@ -208,6 +227,12 @@ static void note_goodbye(struct input *in)
 	fos_expire_publish_closed(in->c, in->flow >> 1, FOS_CLOSE_FIN);
 }
 
+static void differing(struct input *in, uint64_t pos, uint32_t len)
+{
+	fos_cls_count(in->c, FOS_C_tcp_overlap_differs);
+	note(in, FOS_EVENT_DIFFERING_COPY, pos, len);
+}
+
 /* Bytes [pos, pos+len) came before.  The frame, if there is one to give, goes home. */
 static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, bool fin,
 		   bool give_frame)
@@ -216,8 +241,9 @@ static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, b
 	const struct fos_part *part = &in->pkt->part[0];
 
 	fos_cls_count(c, FOS_C_tcp_retransmitted);
+	note(in, FOS_EVENT_RETRANSMISSION, pos, len);
 	if (fos_reasm_differs(c, in->flow, in->pkt, pos, off, len))
-		fos_cls_count(c, FOS_C_tcp_overlap_differs);
+		differing(in, pos, len);
 	fos_emit(c, FOS_DESC_REXMIT, give_frame ? part->frame : FOS_NONE, part->gen, in->flow, pos,
 		 len, fin ? FOS_PIECE_FIN : 0);
 	if (!give_frame)
@@ -233,6 +259,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 {
 	struct fos_classifier *c = in->c;
 	uint64_t tail = in->s->app_tail;
+	bool hole = in->f->ooo_first != FOS_NONE;
 	struct fos_reasm_in run = {
 		.pkt = in->pkt,
 		.pos = pos,
@@ -246,17 +273,24 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	enum fos_reasm_result r = fos_reasm_place(c, in->flow, &run, &differs);
 
 	if (differs)
-		fos_cls_count(c, FOS_C_tcp_overlap_differs);
+		differing(in, pos, len);
 	if (r == FOS_REASM_NO_PIECE || r == FOS_REASM_TOO_FAR)
 		refuse(in, r == FOS_REASM_NO_PIECE ? FOS_C_drop_no_piece : FOS_C_drop_ooo_limit);
 	if (r == FOS_REASM_NOTHING) {
 		fos_cls_count(c, FOS_C_tcp_retransmitted);
+		note(in, FOS_EVENT_RETRANSMISSION, pos, len);
 		refuse(in, FOS_C_drop_tcp_duplicate);
 	}
 	if (pos > tail && (r == FOS_REASM_TAKEN || r == FOS_REASM_NOTHING)) {
 		fos_cls_count(c, FOS_C_tcp_ooo);
-		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len, 0);
+		note(in, FOS_EVENT_OUT_OF_ORDER, pos, len);
+		if (!hole)
+			note(in, FOS_EVENT_GAP, tail, (uint32_t)(pos - tail));
+		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,
+			 fin ? FOS_PIECE_FIN : 0);
 	}
+	if (hole && in->s->app_tail > pos + len)
+		note(in, FOS_EVENT_GAP_FILLED, pos, len);
 	if (in->s->app_tail != tail || in->s->state & FOS_FLOW_ST_FIN)
 		fos_deliver_hint_app(c, in->flow);
 	if (in->s->state & FOS_FLOW_ST_FIN)
@@ -331,6 +365,9 @@ static bool is_keepalive(const struct input *in, int64_t pos)
 {
 	uint64_t next = in->s->app_tail + (in->s->state & FOS_FLOW_ST_FIN ? 1 : 0);
 
+	/* before the first byte there is none that it could be */
+	if (pos == -1 && next == 0 && in->seg.len == 1 && !(in->seg.flags & FOS_TCP_FIN))
+		return !(in->s->flags & FOS_FLOW_PICKUP);
 	return in->seg.len == 0 && pos == (int64_t)next - 1 && !(in->seg.flags & FOS_TCP_FIN);
 }
 
@@ -354,16 +391,19 @@ static void take_segment(struct input *in)
 	    (int32_t)(in->seg.tsval - in->f->ts_recent) > 0)
 		in->f->ts_recent = in->seg.tsval;
 	if (is_keepalive(in, pos)) {
-		pass_control(in);
+		pass_control(in, FOS_DESC_PROBE);
+	} else if (bytes && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {
+		note_ack(in);
 	} else if (!bytes) {
 		int64_t away = pos - (int64_t)in->s->app_tail;
 
 		if (away > PURE_ACK_SPAN || away < -PURE_ACK_SPAN)
 			refuse(in, FOS_C_drop_tcp_invalid);
 		else
-			pass_control(in);
+			pass_control(in, 0);
 	} else {
 		announce_ack(in);
+		fos_event_window(c, in->flow, pos + in->seg.len, in->pkt->meta.time_ns);
 		if (in->s->state & FOS_FLOW_ST_FIN)
 			after_fin(in, pos);
 		else if (fos_tcp_over_quota(c, in->flow))
@@ -384,18 +424,17 @@ static void tell_reset(struct input *in)
 
 /* ------------------------------------------------------------------ the way in */
 
-static void midstream(struct input *in)
+/* Passes as it is, counted, unless it is (now) taken up. */
+static void pass_or_take(struct input *in, bool taken, uint32_t counter)
 {
-	struct fos_classifier *c = in->c;
-
-	if (c->dir->pass_midstream && in->seg.flags & FOS_TCP_ACK &&
-	    !(in->seg.flags & (FOS_TCP_RST | FOS_TCP_SYN))) {
-		fos_tcp_pick_up(c, in->flow, in->seg.seq, in->seg.ack);
+	if (taken) {
+		in->seg.md5 = false;
 		take_segment(in);
 		return;
 	}
-	fos_cls_count(c, FOS_C_packets_midstream);
-	fos_packet_forward(c, in->pkt, in->flow);
+	fos_pickup_settle(in->c, in->flow, in->pkt->meta.time_ns);
+	fos_cls_count(in->c, counter);
+	fos_packet_forward(in->c, in->pkt, in->flow);
 }
 
 void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
@@ -415,16 +454,16 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 		return;
 	}
 	in.seg.len = pkt->l4_len - in.seg.header_len;
-	/* a signature is suspect unless the connection began with one */
-	if (in.f->pass_pos_flags & FOS_NOTE_MD5 || in.seg.flags & FOS_TCP_SYN)
-		in.seg.md5 = in.seg.md5 && in.seg.flags & FOS_TCP_SYN;
+	/* a signature is suspect unless the connection began with one: then its lack is */
+	if (in.f->pass_pos_flags & FOS_NOTE_MD5 && !(in.seg.flags & FOS_TCP_SYN))
+		in.seg.md5 = !in.seg.md5;
 	switch (judge(&in)) {
 	case FOS_TCP_DO_START:
 	case FOS_TCP_DO_SYN:
 		take_syn(&in);
 		break;
 	case FOS_TCP_DO_CTL:
-		pass_control(&in);
+		pass_control(&in, 0);
 		break;
 	case FOS_TCP_DO_DATA:
 		take_segment(&in);
@@ -436,11 +475,17 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 		fos_admit_restart(c, flow, pkt);
 		break;
 	case FOS_TCP_DO_MIDSTREAM:
-		midstream(&in);
+		pass_or_take(&in, fos_pickup_midstream(c, flow, &in.seg),
+			     FOS_C_packets_midstream);
+		break;
+	case FOS_TCP_DO_ONE_WAY:
+		pass_or_take(&in, fos_pickup_one_way(c, flow, &in.seg), FOS_C_packets_one_way);
+		break;
+	case FOS_TCP_DO_RAW:
+		fos_packet_forward(c, pkt, flow);
 		break;
 	case FOS_TCP_DO_CHALLENGE:
-		fos_cls_count(c, FOS_C_tcp_challenge);
-		refuse(&in, FOS_C_drop_tcp_invalid);
+		fos_challenge(c, flow, pkt, in.seg.flags);
 		break;
 	case FOS_TCP_DO_CLOSED:
 		tell_reset(&in);

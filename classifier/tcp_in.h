@@ -13,7 +13,4 @@
  * stages. */
 void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt);
 
-/* Sets a connection up whose handshake was not seen, from one of its segments. */
-void fos_tcp_pick_up(struct fos_classifier *c, uint32_t flow, uint32_t seq, uint32_t ack);
-
 #endif

@@ -21,6 +21,8 @@ void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_sid
 	side->nxt = f->isn + 1 + (uint32_t)s->app_tail + side->fin;
 	side->max = f->isn + 1 + (uint32_t)fos_reasm_end(c, flow) + 1;
 	side->last_ack = f->last_ack;
+	side->una = p->last_ack;
+	side->una_known = p->pass_pos_flags & FOS_NOTE_ACKED;
 	side->wnd = (uint32_t)f->last_wnd << shift;
 }
 

@@ -9,8 +9,10 @@ enum tcp_option {
 	OPT_MSS,
 	OPT_WSCALE,
 	OPT_SACK_OK,
+	OPT_SACK,
 	OPT_TS = 8,
 	OPT_MD5 = 19,
+	OPT_MPTCP = 30,
 	OPT_AO = 29
 };
 
@@ -34,11 +36,18 @@ static void option(const uint8_t *o, uint32_t len, struct fos_tcp_segment *seg)
 		seg->wscale = o[2] > 14 ? 14 : o[2];
 	} else if (o[0] == OPT_SACK_OK && len == 2) {
 		seg->sack_ok = true;
+	} else if (o[0] == OPT_SACK && len % 8 == 2) {
+		for (uint32_t i = 2; i < len && seg->nr_sack < 4; i += 8, seg->nr_sack++) {
+			seg->sack[seg->nr_sack][0] = be32(o + i);
+			seg->sack[seg->nr_sack][1] = be32(o + i + 4);
+		}
 	} else if (o[0] == OPT_TS && len == 10) {
 		seg->has_ts = true;
 		seg->tsval = be32(o + 2);
 	} else if (o[0] == OPT_MD5 || o[0] == OPT_AO) {
 		seg->md5 = true;
+	} else if (o[0] == OPT_MPTCP) {
+		seg->mptcp = true;
 	}
 }
 
@@ -114,6 +123,8 @@ static enum fos_tcp_action judge_syn_ack(const struct fos_tcp_conn *conn,
 {
 	if (!own->syn && !peer->syn)
 		return conn->one_sided ? FOS_TCP_DO_START : FOS_TCP_DO_MIDSTREAM;
+	if (conn->one_way)
+		return FOS_TCP_DO_INVALID; /* it was acknowledged before it came */
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
 	if (own->syn && !peer->syn && conn->one_sided && seg->seq == own->isn)
@@ -132,17 +143,21 @@ static enum fos_tcp_action judge_rst(const struct fos_tcp_conn *conn,
 {
 	int32_t ahead = (int32_t)(seg->seq - own->nxt);
 
-	if (seg->md5)
-		return FOS_TCP_DO_INVALID;
 	if (!own->syn && !peer->syn)
 		return FOS_TCP_DO_MIDSTREAM;
+	if (seg->md5)
+		return FOS_TCP_DO_INVALID;
 	if (!own->syn)
 		/* a refusal: valid by what it acknowledges */
 		return seg->flags & FOS_TCP_ACK && seg->ack == peer->isn + 1 && !conn->reset ?
 			       FOS_TCP_DO_RESET :
 			       FOS_TCP_DO_INVALID;
-	if (ahead == 0)
+	/* exact: the next number, or the one that its peer (or a challenge) has named last */
+	if (ahead == 0 || (ahead < 0 && own->una_known && seg->seq == own->una))
 		return conn->reset || conn->finished ? FOS_TCP_DO_CTL : FOS_TCP_DO_RESET;
+	/* its SYN met a connection that the other end still knows: this ends that one */
+	if (!peer->syn && !conn->one_sided && !conn->reset)
+		return FOS_TCP_DO_RAW;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
 	return ahead > 0 && ahead < window(peer) ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_INVALID;
@@ -155,11 +170,18 @@ static bool ack_plausible(const struct fos_tcp_conn *conn, const struct fos_tcp_
 	bool beyond = (int32_t)(ack - peer->max) > 0;
 
 	if (!conn->established || !own->acked)
-		return !beyond && (int32_t)(ack - (peer->isn + 1)) >= 0;
+		return !beyond && (int32_t)(ack - (peer->isn + 1)) >=
+					  (conn->midstream ? -window(own) : 0);
 	/* a capture may have missed what is acknowledged; more than was offered it cannot be */
 	if (beyond && !(conn->one_sided && (int64_t)(int32_t)(ack - own->last_ack) <= window(own)))
 		return false;
 	return (int32_t)(ack - own->last_ack) >= -window(own);
+}
+
+bool fos_tcp_flags_bad(uint8_t f)
+{
+	return (f & FOS_TCP_SYN && f & (FOS_TCP_FIN | FOS_TCP_RST)) ||
+	       !(f & (FOS_TCP_SYN | FOS_TCP_RST | FOS_TCP_ACK));
 }
 
 enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,
@@ -168,22 +190,23 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 {
 	uint8_t f = seg->flags;
 
-	if (f & FOS_TCP_SYN && f & (FOS_TCP_FIN | FOS_TCP_RST))
+	if (fos_tcp_flags_bad(f))
 		return FOS_TCP_DO_INVALID;
 	if (f & FOS_TCP_RST)
 		return judge_rst(conn, own, peer, seg);
 	if (f & FOS_TCP_SYN)
 		return f & FOS_TCP_ACK ? judge_syn_ack(conn, own, peer, seg) :
 					 judge_syn(conn, own, peer, seg);
-	if (!(f & FOS_TCP_ACK))
-		return FOS_TCP_DO_INVALID;
 	if (!own->syn && !peer->syn)
 		return FOS_TCP_DO_MIDSTREAM;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
-	if (!own->syn || (!peer->syn && !conn->one_sided))
-		return FOS_TCP_DO_INVALID;
-	if (peer->syn && !ack_plausible(conn, own, peer, seg->ack))
+	if (!own->syn)
+		/* half-open (RFC 9293 section 3.5.1): the SYN's sender answers it with a RST */
+		return conn->one_sided || conn->established ? FOS_TCP_DO_INVALID : FOS_TCP_DO_RAW;
+	if (!peer->syn && !conn->one_sided)
+		return FOS_TCP_DO_ONE_WAY;
+	if (peer->syn && !conn->one_way && !ack_plausible(conn, own, peer, seg->ack))
 		return FOS_TCP_DO_INVALID;
 	return FOS_TCP_DO_DATA;
 }

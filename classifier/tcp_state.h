@@ -32,6 +32,9 @@ struct fos_tcp_segment {
 	bool has_ts;
 	bool sack_ok;
 	bool md5; /* carries a signature option */
+	bool mptcp; /* carries an MPTCP option */
+	uint8_t nr_sack;
+	uint32_t sack[4][2]; /* left, right */
 };
 
 /* struct fos_tcp_side - what one end has sent so far */
@@ -43,6 +46,8 @@ struct fos_tcp_side {
 	uint32_t nxt; /* next sequence number in order, after the FIN when that was taken */
 	uint32_t max; /* the most that its peer may acknowledge: end of the furthest byte, and a FIN */
 	uint32_t last_ack;
+	uint32_t una; /* what its peer has acknowledged last, if una_known */
+	bool una_known;
 	uint32_t wnd; /* bytes it last offered */
 };
 
@@ -51,6 +56,8 @@ struct fos_tcp_conn {
 	bool reset;    /* ended by a RST */
 	bool finished; /* both FINs taken, or closed by the box */
 	bool one_sided; /* offline: packets may be missing, even one whole direction */
+	bool one_way; /* inline: only one direction passes the box */
+	bool midstream; /* its start was not seen */
 };
 
 enum fos_tcp_action {
@@ -60,6 +67,8 @@ enum fos_tcp_action {
 	FOS_TCP_DO_DATA,      /* ACK, data, FIN: to be placed in the stream */
 	FOS_TCP_DO_RESET,     /* ends the connection */
 	FOS_TCP_DO_RESTART,   /* first SYN of another connection with this tuple */
+	FOS_TCP_DO_RAW,       /* passes as it is: the ends have not agreed on numbers yet */
+	FOS_TCP_DO_ONE_WAY,   /* acknowledges a SYN that did not pass the box */
 	FOS_TCP_DO_MIDSTREAM, /* nothing is known of the connection */
 	FOS_TCP_DO_CHALLENGE, /* an end would answer with a challenge ACK: refused */
 	FOS_TCP_DO_INVALID,   /* no end would accept it: refused */
@@ -68,6 +77,10 @@ enum fos_tcp_action {
 
 /* Reads a header of `len` bytes.  False: it is cut. */
 bool fos_tcp_parse(const uint8_t *header, uint32_t len, struct fos_tcp_segment *seg);
+
+/* Flags that no end takes, whatever it knows of the connection: SYN with FIN or RST, or none of SYN,
+ * RST and ACK. */
+bool fos_tcp_flags_bad(uint8_t flags);
 
 /* What is to become of a segment that `own` sends to `peer`. */
 enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct fos_tcp_side *own,

@@ -102,20 +102,35 @@ static void check_sizes(struct fos_config *cfg)
 				 (unsigned long long)cfg->ooo_total_bytes);
 }
 
+#define BRIDGED "only IPv4 and IPv6 are taken from the wire, the bridge carries the rest"
+
+static bool compiles(pcap_t *dead, const char *filter)
+{
+	struct bpf_program program;
+
+	if (pcap_compile(dead, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return false;
+	pcap_freecode(&program);
+	return true;
+}
+
 static void check_filter(struct fos_config *cfg, const struct fos_config_match *m)
 {
 	pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAPLEN);
-	struct bpf_program program;
+	char ip_only[FOS_CONFIG_FILTER_MAX + 32];
 
 	if (dead == NULL) {
 		fos_config_error(cfg, m->where, "match: out of memory for the filter");
 		return;
 	}
-	if (pcap_compile(dead, &program, m->filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
+	/* behind the filter: `vlan` in it moves where the type is looked for */
+	snprintf(ip_only, sizeof(ip_only), "(%s) and (ip or ip6)", m->filter);
+	if (!compiles(dead, m->filter))
 		fos_config_error(cfg, m->where, "match: %s does not compile: %s (see "
 				 "pcap-filter(7))", FOS_SHOW(m->filter), pcap_geterr(dead));
-	else
-		pcap_freecode(&program);
+	else if (!compiles(dead, ip_only) && strstr(pcap_geterr(dead), "rejects all"))
+		fos_config_warn(cfg, m->where, "match: %s gets no traffic: " BRIDGED,
+				FOS_SHOW(m->filter));
 	pcap_close(dead);
 }
 
@@ -150,8 +165,7 @@ static void check_match(struct fos_config *cfg, struct fos_config_match *m)
 		check_fields(cfg, m);
 	if (m->set & FOS_CONFIG_MATCH_ETH_TYPE && m->eth_type != ETH_IPV4 &&
 	    m->eth_type != ETH_IPV6)
-		fos_config_warn(cfg, m->where, "match: eth_type 0x%04x gets no traffic: only IPv4 "
-				"and IPv6 are taken from the wire, the bridge carries the rest",
+		fos_config_warn(cfg, m->where, "match: eth_type 0x%04x gets no traffic: " BRIDGED,
 				m->eth_type);
 	if (!(m->set & FOS_CONFIG_MATCH_IN_PORT))
 		return;
@@ -198,9 +212,6 @@ static void check_pm_names(struct fos_config *cfg)
 /* Keys that the format has and nothing carries out: who asks for them is told. */
 static void warn_unused(struct fos_config *cfg)
 {
-	if (cfg->arena_bytes != FOS_CONFIG_ARENA_DEFAULT)
-		fos_config_warn(cfg, cfg->arena_where, "arena: has no effect: what a PM inserts "
-				"takes 256 bytes for each of 'edits'");
 	for (uint32_t i = 0; i < cfg->pms_nr; i++) {
 		const struct fos_config_pm *pm = &cfg->pms[i];
 

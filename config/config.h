@@ -61,9 +61,6 @@ enum {
 #define FOS_CONFIG_EDITS_DEFAULT	(64u << 10)	/* edit records per PM */
 #define FOS_CONFIG_EDITS_MIN		256u
 #define FOS_CONFIG_EDITS_MAX		(16u << 20)
-#define FOS_CONFIG_ARENA_DEFAULT	(4ull << 20)	/* bytes of inserted text per PM */
-#define FOS_CONFIG_ARENA_MIN		(64ull << 10)
-#define FOS_CONFIG_ARENA_MAX		(1ull << 30)
 #define FOS_CONFIG_OOO_FLOW_DEFAULT	(1ull << 20)	/* bytes queued out of order, one flow */
 #define FOS_CONFIG_OOO_FLOW_MIN		(4ull << 10)
 #define FOS_CONFIG_OOO_FLOW_MAX		(64ull << 20)
@@ -204,7 +201,7 @@ struct fos_config_pm {
 	struct fos_where direction_where;
 	struct fos_where hold_where;
 	char *name;				/* unique in the file */
-	char *file;				/* NULL: look up `name` on the PM path */
+	char *file;				/* as given; NULL: look up `name` on the PM path */
 	uint32_t pipeline;			/* index of its pipeline */
 	uint32_t stage;				/* index of its stage within the pipeline */
 	enum fos_config_direction direction;
@@ -245,7 +242,6 @@ struct fos_config {
 	uint32_t frame_size;			/* bytes */
 	uint32_t flows;
 	uint32_t edits;				/* per PM */
-	uint64_t arena_bytes;			/* per PM */
 	enum fos_config_hugepages hugepages;
 	/* tcp */
 	enum fos_config_urgent urgent;
@@ -259,7 +255,6 @@ struct fos_config {
 	uint32_t idle_ms;
 	uint32_t handshake_ms;
 	uint32_t closing_ms;
-	struct fos_where arena_where;
 	struct fos_where frames_where, flows_where, lanes_where, hugepages_where;
 	struct fos_where run_dir_where, ooo_per_flow_where;
 	/* lists */

@@ -32,8 +32,6 @@ static const struct number_key number_keys[] = {
 	{ KEY(memory, flows, FOS_FORM_SIZE, FOS_CONFIG_FLOWS_MIN, FOS_CONFIG_FLOWS_MAX, flows),
 	  WHERE(flows_where) },
 	{ KEY(memory, edits, FOS_FORM_SIZE, FOS_CONFIG_EDITS_MIN, FOS_CONFIG_EDITS_MAX, edits), 0 },
-	{ KEY(memory, arena, FOS_FORM_SIZE, FOS_CONFIG_ARENA_MIN, FOS_CONFIG_ARENA_MAX,
-	      arena_bytes), WHERE(arena_where) },
 	{ KEY(limits, ooo_per_flow, FOS_FORM_SIZE, FOS_CONFIG_OOO_FLOW_MIN, FOS_CONFIG_OOO_FLOW_MAX,
 	      ooo_per_flow_bytes), WHERE(ooo_per_flow_where) },
 	{ KEY(limits, ooo_total, FOS_FORM_SIZE, FOS_CONFIG_OOO_TOTAL_MIN, FOS_CONFIG_OOO_TOTAL_MAX,

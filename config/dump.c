@@ -58,7 +58,6 @@ static void dump_box(const struct fos_config *c, FILE *out)
 	fprintf(out, "  frame_size: %u\n", c->frame_size);
 	fprintf(out, "  flows: %s\n", TEXT_OF(size, c->flows));
 	fprintf(out, "  edits: %s\n", TEXT_OF(size, c->edits));
-	fprintf(out, "  arena: %s\n", TEXT_OF(size, c->arena_bytes));
 	fprintf(out, "  hugepages: %s\n", fos_config_hugepages_name(c->hugepages));
 }
 

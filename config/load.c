@@ -21,7 +21,6 @@ void fos_config_init(struct fos_config *cfg, FILE *report)
 		.frame_size = FOS_CONFIG_FRAME_SIZE_DEFAULT,
 		.flows = FOS_CONFIG_FLOWS_DEFAULT,
 		.edits = FOS_CONFIG_EDITS_DEFAULT,
-		.arena_bytes = FOS_CONFIG_ARENA_DEFAULT,
 		.hugepages = FOS_CONFIG_HUGEPAGES_AUTO,
 		.ooo_per_flow_bytes = FOS_CONFIG_OOO_FLOW_DEFAULT,
 		.ooo_total_bytes = FOS_CONFIG_OOO_TOTAL_DEFAULT,

@@ -72,7 +72,6 @@ static const cyaml_schema_field_t memory_fields[] = {
 	TEXT("frame_size", OPT, struct fos_raw_memory, frame_size),
 	TEXT("flows", OPT, struct fos_raw_memory, flows),
 	TEXT("edits", OPT, struct fos_raw_memory, edits),
-	TEXT("arena", OPT, struct fos_raw_memory, arena),
 	WORD("hugepages", struct fos_raw_memory, hugepages, hugepages_words),
 	CYAML_FIELD_END
 };

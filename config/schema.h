@@ -27,7 +27,6 @@ struct fos_raw_memory {
 	char *frame_size;
 	char *flows;
 	char *edits;
-	char *arena;
 	int hugepages;
 };
 

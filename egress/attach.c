@@ -6,6 +6,7 @@
 
 #include "egress/frames.h"
 #include "egress/offline.h"
+#include "egress/sack.h"
 #include "shm/build.h"
 
 static int lay_out(struct fos_egress *e)
@@ -41,12 +42,15 @@ int fos_attach_lists(struct fos_egress *e)
 	e->timed = calloc(nr + 1, 4);
 	e->due_bits = calloc(words, 8);
 	e->due = calloc(nr + 1, sizeof(*e->due));
+	e->sacks = calloc(nr + 1, sizeof(*e->sacks));
 	e->hinted = calloc(nr + 1, 4);
 	e->hinted_bits = calloc(words, 8);
+	e->big = aligned_alloc(FOS_CACHE_LINE, FOS_BIG_SIZE);
 	if (e->p->offline)
 		e->offline = fos_offline_new(e->p->dir);
 	if (!e->run || !e->run_list || !e->timed_bits || !e->timed || !e->due_bits || !e->due ||
-	    !e->hinted || !e->hinted_bits || (e->p->offline && !e->offline)) {
+	    !e->sacks || !e->hinted || !e->hinted_bits || !e->big ||
+	    (e->p->offline && !e->offline)) {
 		fos_log(FOS_LOG_ERROR, "egress: no memory for the lists of %u flows", nr);
 		return -ENOMEM;
 	}
@@ -69,10 +73,22 @@ static void rebind_rings(struct fos_egress *e)
 	for (uint32_t i = 0; i < p->dir->nr_pms && i < FOS_MAX_PMS; i++)
 		e->pm[i] = fos_proc_prod(p, FOS_RING_READY,
 					 fos_proc_find(p->dir, FOS_ROLE_PM, p->box.lane, i));
-	e->nr_home = 0;
-	for (uint32_t i = 0; i < p->dir->nr_procs; i++)
-		if (p->dir->proc[i].role == FOS_ROLE_INGRESS)
-			e->home[e->nr_home++] = fos_proc_prod(p, FOS_RING_FREE, i);
+}
+
+static int find_homes(struct fos_egress *e)
+{
+	const struct fos_dir *dir = e->p->dir;
+
+	e->home = calloc(dir->nr_procs, sizeof(*e->home));
+	if (!e->home)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dir->nr_procs; i++)
+		if (dir->proc[i].role == FOS_ROLE_INGRESS)
+			e->home[e->nr_home++] = (struct fos_home){
+				.ring = fos_proc_prod(e->p, FOS_RING_FREE, i),
+				.region = (const void *)e->p->box.region[dir->proc[i].region].base,
+			};
+	return 0;
 }
 
 static void share_frames(struct fos_egress *e)
@@ -81,8 +97,7 @@ static void share_frames(struct fos_egress *e)
 	uint32_t lanes = dir->nr_lanes ? dir->nr_lanes : 1, first;
 
 	fos_build_ingress_frames(dir, 0, &first, &e->home_frames);
-	e->own_count = dir->egress_frames / lanes;
-	e->own_first = dir->nr_frames - dir->egress_frames + e->p->box.lane * e->own_count;
+	e->reserve = dir->egress_frames / lanes;
 }
 
 static void touch_node(void *ctx, const void *p, uint32_t n)
@@ -105,6 +120,8 @@ int fos_attach(struct fos_egress *e)
 	lay_out(e);
 	share_frames(e);
 	rebind_rings(e);
+	if (find_homes(e) < 0)
+		return -ENOMEM;
 	if (e->st->magic != FOS_EGR_MAGIC) {
 		fos_frames_init(e);
 		fos_seqmap_pool_init(&e->pool, 2 * e->p->dir->nr_frames);
@@ -126,7 +143,10 @@ void fos_attach_free(struct fos_egress *e)
 	free(e->timed);
 	free(e->due_bits);
 	free(e->due);
+	free(e->sacks);
 	free(e->hinted);
 	free(e->hinted_bits);
+	free(e->big);
+	free(e->home);
 	fos_offline_free(e->offline);
 }

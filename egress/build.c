@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "egress/ext.h"
 #include "egress/frames.h"
 #include "egress/out.h"
 #include "shm/csum.h"
@@ -42,6 +43,11 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 		t->ip_id = (uint16_t)((h->l3[4] << 8 | h->l3[5]) + 1);
 	t->flags |= FOS_TCB_TMPL;
 	t->link = h->m->link;
+	t->tmpl_proto = h->m->proto;
+	if (h->m->flags & FOS_PKT_OPTIONS)
+		fos_ext_learn(e, flow, h, &t->tmpl_proto);
+	else
+		t->flags &= ~(uint32_t)FOS_TCB_EXT;
 }
 
 static void swap(uint8_t *a, uint8_t *b, size_t n)
@@ -53,8 +59,7 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 	memcpy(b, x, n);
 }
 
-/* Copies the template to `to`; returns its length, 0 when there is none. */
-static uint32_t put_template(struct fos_egress *e, uint32_t flow, uint8_t *to, uint32_t *l3,
+uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, uint32_t *l3,
 			     uint16_t *link)
 {
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
@@ -67,8 +72,14 @@ static uint32_t put_template(struct fos_egress *e, uint32_t flow, uint8_t *to, u
 	memcpy(to, t->tmpl, t->tmpl_len);
 	*l3 = t->tmpl_l3;
 	*link = t->link;
-	if (!mirror)
-		return t->tmpl_len;
+	if (!mirror) {
+		uint32_t ext = fos_ext_put(e, flow, to + t->tmpl_len);
+
+		/* now: when the segment is closed the template may be another packet's */
+		if (ext && t->tmpl_len - t->tmpl_l3 == 40)
+			to[t->tmpl_l3 + 6] = t->tmpl_proto;
+		return t->tmpl_len + ext;
+	}
 	if (t->link == FOS_LINK_ETHERNET)
 		swap(to, to + 6, 6);
 	if (t->tmpl_len - t->tmpl_l3 == 40) {
@@ -104,7 +115,7 @@ static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l
 	if (b->frame == FOS_NONE)
 		return false;
 	frame = fos_box_frame(&e->p->box, b->frame);
-	head = put_template(e, flow, frame + FOS_FRAME_DATA_OFF, &l3, &link);
+	head = fos_build_template(e, flow, frame + FOS_FRAME_DATA_OFF, &l3, &link);
 	if (!head || head + 60 > e->p->dir->frame_size - FOS_FRAME_DATA_OFF) {
 		fos_frames_put(e, b->frame);
 		return false;
@@ -121,7 +132,9 @@ static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l
 	m->payload_off = (uint16_t)(m->l4_off + l4_len);
 	m->proto = proto;
 	m->csum = FOS_CSUM_PARTIAL;
-	m->flags = head - l3 == 40 ? FOS_PKT_IPV6 : FOS_PKT_IPV4;
+	m->flags = frame[m->l3_off] >> 4 == 6 ? FOS_PKT_IPV6 : FOS_PKT_IPV4;
+	if (e->tcbs[flow].flags & FOS_TCB_EXT)
+		m->flags |= FOS_PKT_OPTIONS;
 	m->flags |= proto == IPPROTO_TCP ? FOS_PKT_TCP : FOS_PKT_UDP;
 	m->port = e->p->box.flows[flow].port;
 	m->next_frame = FOS_NONE;
@@ -130,10 +143,16 @@ static bool begin(struct fos_egress *e, uint32_t flow, uint8_t proto, uint32_t l
 	mtu = fos_build_mtu(e, flow);
 	if (l3 > LINK_ONE_TAG)
 		mtu -= 4; /* a device's MTU allows for one tag */
-	head = (uint32_t)m->payload_off - m->l3_off;
+	head = b->head = (uint32_t)m->payload_off - m->l3_off;
 	if (b->room > mtu - head)
 		b->room = mtu > head ? mtu - head : 1;
 	return true;
+}
+
+/* Bytes of IP options or extension headers in a packet under construction. */
+static uint32_t ext_len(const struct fos_frame_meta *m)
+{
+	return (uint32_t)(m->l4_off - m->l3_off) - (m->flags & FOS_PKT_IPV6 ? 40 : 20);
 }
 
 static void put_ports(struct fos_egress *e, uint32_t flow, uint8_t *l4)
@@ -153,10 +172,11 @@ static uint32_t segment_limit(const struct fos_egress *e, uint32_t flow, bool v6
 	return mss > 64 ? mss : 64;
 }
 
-bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack, struct fos_build *b)
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
+		   struct fos_build *b)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (sack ? 12 : 0);
+	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (nr ? 4 + 8 * nr : 0);
 	uint32_t limit, seen = t->longest;
 	uint8_t *l4;
 
@@ -172,12 +192,17 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack, st
 		memcpy(l4, "\x01\x01\x08\x0a", 4);
 		l4 += 12;
 	}
-	if (sack) {
-		memcpy(l4, "\x01\x01\x05\x0a", 4);
-		put32(l4 + 4, sack[0]);
-		put32(l4 + 8, sack[1]);
+	if (nr) {
+		memcpy(l4, "\x01\x01\x05", 3);
+		l4[3] = (uint8_t)(2 + 8 * nr);
+	}
+	for (uint32_t i = 0; i < nr; i++) {
+		put32(l4 + 4 + 8 * i, sack[i][0]);
+		put32(l4 + 8 + 8 * i, sack[i][1]);
 	}
 	limit = segment_limit(e, flow, fos_box_meta(&e->p->box, b->frame)->flags & FOS_PKT_IPV6);
+	/* the MSS counts no options of either kind (RFC 6691) */
+	opts += ext_len(fos_box_meta(&e->p->box, b->frame));
 	limit = limit > opts ? limit - opts : 1;
 	/* where the handshake was not seen, what the sender uses is what the receiver takes */
 	if (!(fos_out_peer(e, flow) && fos_out_peer(e, flow)->mss) && limit < seen)
@@ -200,17 +225,17 @@ bool fos_build_udp(struct fos_egress *e, uint32_t flow, struct fos_build *b)
 }
 
 static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uint8_t proto,
-		     uint32_t total)
+		     uint32_t hlen, uint32_t total)
 {
 	struct fos_tcb *t = fos_out_tcb(e, b->flow);
 
-	ip[0] = 0x45;
+	ip[0] = (uint8_t)(0x40 | hlen / 4);
 	put16(ip + 2, total);
 	put16(ip + 4, t->ip_id++);
 	ip[6] &= t->flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;
-	fos_csum_ipv4_set(ip, 20);
+	fos_csum_ipv4_set(ip, hlen);
 }
 
 void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)
@@ -225,9 +250,10 @@ void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)
 	m->orig_len = m->len;
 	if (m->flags & FOS_PKT_IPV6) {
 		put16(ip + 4, total - 40);
-		ip[6] = m->proto;
+		if (!ext_len(m))
+			ip[6] = m->proto;
 	} else {
-		end_ipv4(e, b, ip, m->proto, total);
+		end_ipv4(e, b, ip, m->proto, 20 + ext_len(m), total);
 	}
 	if (m->proto == IPPROTO_UDP)
 		put16(l4 + 4, 8 + len);

@@ -15,17 +15,24 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 /* Largest IP packet that fits the way out of this direction: its port's MTU, a path MTU message. */
 uint32_t fos_build_mtu(const struct fos_egress *e, uint32_t flow);
 
+/* Copies link, VLAN and IP headers, options and extension headers too, for a packet of this
+ * direction (at most 24 + 40 + FOS_EXT_MAX bytes) to `to`.  Returns their length, 0: nothing is known
+ * of either direction; *l3 = offset of the IP header.  Lengths, protocol and checksum are stale. */
+uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, uint32_t *l3,
+			    uint16_t *link);
+
 /* A packet under construction. */
 struct fos_build {
 	uint32_t frame;
 	uint32_t flow;
 	uint8_t *payload;
+	uint32_t head; /* bytes of IP and transport headers */
 	uint32_t room; /* payload bytes that fit frame, path and, for TCP, the receiver's MSS */
 };
 
-/* Begins a TCP segment in a free frame.  With sack, one SACK block [sack[0], sack[1]).  False: no
- * free frame, or nothing known of either direction. */
-bool fos_build_tcp(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+/* Begins a TCP segment in a free frame, with nr SACK blocks [left, right).  False: no free frame, or
+ * nothing known of either direction. */
+bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
 		   struct fos_build *b);
 
 /* Begins a UDP datagram. */

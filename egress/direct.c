@@ -1,15 +1,19 @@
 /* egress/direct.c - descriptors from the classifier, see direct.h */
 #include "egress/direct.h"
 
+#include "egress/again.h"
+#include "egress/before.h"
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
 #include "egress/icmp_error.h"
 #include "egress/mss.h"
+#include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/reply.h"
 #include "egress/resend.h"
+#include "egress/sack.h"
 #include "egress/timer.h"
 
 static void place(struct fos_egress *e, uint32_t frame)
@@ -26,7 +30,7 @@ bool fos_direct_room(struct fos_egress *e, const struct fos_desc *d)
 
 	if (!fos_egress_room(e))
 		return false;
-	if (d->kind == FOS_DESC_FREE || d->kind == FOS_DESC_ACK)
+	if (d->kind == FOS_DESC_FREE || d->kind == FOS_DESC_ACK || d->kind == FOS_DESC_SACK)
 		return true;
 	if (d->kind == FOS_DESC_REPLY)
 		port = d->len;
@@ -73,21 +77,10 @@ static uint32_t peer_port(const struct fos_egress *e, uint32_t frame)
 
 /* ---- acknowledgements ------------------------------------------------------------------------ */
 
-static void learn_ts(struct fos_tcb *t, uint32_t tsval)
+static void block(struct fos_egress *e, const struct fos_desc *d)
 {
-	if (!(t->flags & FOS_TCB_TS) || fos_out_newer(tsval, t->ts_seen))
-		t->ts_seen = tsval;
-	t->flags |= FOS_TCB_TS;
-}
-
-/* The newest acknowledgement brings the window that counts. */
-static void learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
-{
-	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
-		return;
-	t->ack_seen = ack;
-	t->wnd = wnd;
-	t->flags |= FOS_TCB_ACK_KNOWN;
+	if (fos_out_open(e, d->flow, d->flow_gen) && !e->p->offline)
+		fos_sack_see(e, d->flow, d->flags, (uint32_t)d->pos, (uint32_t)(d->pos >> 32));
 }
 
 static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
@@ -95,19 +88,22 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	uint32_t ack = (uint32_t)d->pos, now;
 	uint16_t wnd = (uint16_t)(d->pos >> 32);
+	uint64_t edge;
 
-	if (!t)
+	if (!t || fos_opaque(e, d->flow))
 		return;
 	if (t->flags & FOS_TCB_TS && fos_out_newer(d->len, t->ts_seen))
 		t->ts_seen = d->len;
-	learn_ack(t, ack, wnd);
+	fos_out_learn_ack(t, ack, wnd);
 	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
 		fos_count(e->p->counter, FOS_C_drop_tcp_invalid, 1);
 		return;
 	}
 	if (e->p->offline || t->flags & FOS_TCB_DONE || !fos_out_ack(e, d->flow, 0, &now))
 		return;
-	if (!(t->flags & FOS_TCB_ACK_SENT) || t->ack_sent != now || t->wnd_sent != t->wnd)
+	if (!(t->flags & FOS_TCB_ACK_SENT) || t->ack_sent != now ||
+	    t->wnd_sent != fos_out_wnd(e, d->flow, &edge) ||
+	    fos_sack_pending(e, d->flow))
 		fos_timer_ack_due(e, d->flow);
 }
 
@@ -131,7 +127,7 @@ static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struc
 	if (o.sack_ok)
 		t->flags |= FOS_TCB_SACK;
 	if (o.has_ts)
-		learn_ts(t, o.tsval);
+		fos_out_learn_ts(t, o.tsval);
 }
 
 /* Did both ends offer the option?  A SYN+ACK that leaves it out takes the SYN's offer back. */
@@ -165,14 +161,14 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 	}
 	fos_header_options(h, &o);
 	if (o.has_ts && !(flags & FOS_TH_RST))
-		learn_ts(t, o.tsval);
+		fos_out_learn_ts(t, o.tsval);
 }
 
 /* Sequence number, in the output, of a segment without payload that came at `seq`. */
-static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *t, uint32_t flow,
+static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *t, bool probe,
 			      const struct fos_header *h)
 {
-	uint64_t wire = fos_out_wire(t), in = fos_out_wire_in(t), tail;
+	uint64_t wire = fos_out_wire(t);
 	int64_t pos = fos_out_pos(t, fos_header_seq(h), t->map.in);
 	struct fos_seqmap_fwd fwd;
 
@@ -186,46 +182,48 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 		fwd = fos_seqmap_forward(&t->map, &e->pool, (uint64_t)pos);
 		return fos_out_seq(t, fwd.at < wire ? fwd.at : wire);
 	}
-	/* keep-alive, window probe: one below the next */
-	tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
-	if (pos + 1 == (int64_t)in && t->map.in == tail)
-		return fos_out_seq(t, wire) - 1;
-	return fos_out_seq(t, wire);
+	/* keep-alive, window probe: below what the receiver expects, so that it answers */
+	return probe ? fos_out_seq(t, t->una) - 1 : fos_out_seq(t, wire);
 }
 
-/* An acknowledgement that moved on inside the receiver's numbers and says nothing new in the
- * sender's: there it would look like a duplicate. */
+/* An acknowledgement that says something new in the receiver's numbers and nothing in the sender's:
+ * there it would look like a duplicate. */
 static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *t,
-		     const struct fos_header *h, bool advanced)
+		     const struct fos_header *h, bool news)
 {
 	struct fos_header_options o;
+	uint64_t edge;
 	uint32_t ack;
 
-	if (!advanced || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
+	if (!news || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
 	    !(t->flags & FOS_TCB_ACK_SENT) || h->m->payload_len)
 		return false;
 	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
 		return false;
 	fos_header_options(h, &o);
-	return e->p->offline || (t->wnd_sent == fos_header_wnd(h) && !o.has_sack);
+	return e->p->offline || (t->wnd_sent == fos_out_wnd(e, flow, &edge) && !o.has_sack);
 }
 
 /* Takes the acknowledgement of a control segment in; false: it is not valid. */
 static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
-		     const struct fos_header *h, bool *advanced)
+		     const struct fos_header *h, bool *news)
 {
 	const struct fos_tcb *g = fos_out_peer(e, flow);
 	uint32_t ack = fos_header_ack(h), seen = t->ack_seen;
+	uint16_t wnd = t->wnd;
 	uint64_t una = g ? g->una : 0;
 
 	if (!(h->l4[13] & FOS_TH_ACK))
 		return true;
 	if (!(h->l4[13] & FOS_TH_RST))
-		learn_ack(t, ack, fos_header_wnd(h));
+		fos_out_learn_ack(t, ack, fos_header_wnd(h));
 	if (!fos_out_acked(e, flow, ack, fos_header_wnd(h), !(h->l4[13] & FOS_TH_SYN)))
 		return h->l4[13] & FOS_TH_RST;
 	g = fos_out_peer(e, flow);
-	*advanced = e->p->offline ? fos_out_newer(ack, seen) : g && g->una > una;
+	*news = e->p->offline ? fos_out_newer(ack, seen) : g && (g->una > una || t->wnd != wnd);
+	if (g && !*news && !e->p->offline && ack == fos_out_seq(g, g->una) &&
+	    !(h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) && !(g->flags & FOS_TCB_DONE))
+		fos_resend_dupack(e, FOS_PEER(flow));
 	return true;
 }
 
@@ -233,117 +231,35 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	enum fos_counter_id why = FOS_C_drop_meta;
-	bool advanced = false;
+	bool news = false;
 	struct fos_header h;
 
 	if (!fos_frames_claim(e, d->frame, d->gen))
 		return;
+	if (t && fos_opaque(e, d->flow)) {
+		fos_emit_plain(e, d->flow, d->frame, fos_out_port(e, d->flow));
+		return;
+	}
 	if (!t) {
 		why = FOS_C_drop_tcp_closed;
 	} else if (fos_header_open(&h, fos_box_frame(&e->p->box, d->frame),
 				   e->p->dir->frame_size, e->claims[d->frame]) &&
 		   h.l4 && h.m->flags & FOS_PKT_TCP) {
 		learn(e, d->flow, t, &h);
-		if (!take_ack(e, d->flow, t, &h, &advanced))
+		if (!take_ack(e, d->flow, t, &h, &news))
 			why = FOS_C_drop_tcp_invalid;
 		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
-		else if (absorbed(e, d->flow, t, &h, advanced))
+		else if (absorbed(e, d->flow, t, &h, news))
 			why = FOS_C_drop_ack_absorbed;
 		else {
 			fos_emit_translated(e, d->flow, d->frame, &h,
-					    translate_seq(e, t, d->flow, &h));
+					    translate_seq(e, t, d->flags & FOS_DESC_PROBE, &h), 0);
 			return;
 		}
 	}
 	fos_count(e->p->counter, why, 1);
 	fos_frames_put(e, d->frame);
-}
-
-/* ---- what came again, what came early -------------------------------------------------------- */
-
-static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
-{
-	struct fos_header_options o;
-	struct fos_header h;
-
-	if (frame >= e->p->dir->nr_frames ||
-	    !fos_header_open(&h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size, 0) ||
-	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
-		return;
-	fos_header_options(&h, &o);
-	if (o.has_ts && t->flags & FOS_TCB_TS)
-		learn_ts(t, o.tsval);
-}
-
-/* The connection was reset and this end does not know: as its peer would, with the number that it
- * expects (RFC 9293 section 3.10.7.1).  Where nothing was edited the peer answers itself. */
-static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t)
-{
-	const struct fos_tcb *g = fos_out_peer(e, d->flow);
-	int64_t pos;
-
-	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
-	    !((t->flags | g->flags) & FOS_TCB_EDITED))
-		return;
-	pos = fos_out_pos(g, (uint32_t)d->pos, g->una);
-	if (pos >= 0)
-		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
-}
-
-static void again(struct fos_egress *e, const struct fos_desc *d)
-{
-	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
-	const struct fos_flow *f;
-	uint64_t lo, hi;
-
-	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
-		return;
-	if (d->flags & FOS_PIECE_RST) {
-		reset_again(e, d, t);
-		return;
-	}
-	/* a recorded packet that also brought new bytes stands for itself */
-	if (e->p->offline && d->frame == FOS_NONE)
-		return;
-	learn_again(e, t, d->frame);
-	f = &e->p->box.flows[d->flow];
-	if (d->pos > t->map.in || (d->pos == t->map.in && !(t->flags & FOS_TCB_FIN_SENT))) {
-		/* still in the pipeline; a sender that probes a closed window asks for us (it also
-		 * keeps a module's hold from running out) */
-		if (!e->p->offline && t->seg_first == FOS_NONE &&
-		    (t->flags & FOS_TCB_BLOCKED || e->outs[d->flow].opened_ns == UINT64_MAX))
-			fos_emit_probe(e, d->flow);
-		return;
-	}
-	lo = fos_seqmap_forward(&t->map, &e->pool, d->pos).lo;
-	hi = fos_seqmap_forward(&t->map, &e->pool, d->pos + d->len).hi;
-	if (t->flags & FOS_TCB_FIN_SENT && d->pos + d->len >= f->fin_pos)
-		hi = fos_out_wire(t);
-	if (hi > fos_out_wire(t))
-		hi = fos_out_wire(t);
-	if (hi > t->una)
-		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
-	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->map.in)
-		fos_emit_probe(e, d->flow); /* a keep-alive with a byte: the other end answers */
-	else if (!e->p->offline && fos_out_peer(e, d->flow))
-		fos_emit_ack(e, FOS_PEER(d->flow), NULL);
-}
-
-/* A hole before the box: the receiver cannot see it, so the box tells the sender. */
-static void early(struct fos_egress *e, const struct fos_desc *d)
-{
-	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
-	const struct fos_tcb *g = fos_out_peer(e, d->flow);
-	uint32_t sack[2];
-	bool with;
-
-	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE)
-		return;
-	sack[0] = fos_out_seq(t, d->pos);
-	sack[1] = fos_out_seq(t, d->pos + d->len);
-	with = t->flags & g->flags & FOS_TCB_SACK && d->len && d->pos > t->map.in;
-	fos_emit_ack(e, FOS_PEER(d->flow), with ? sack : NULL);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -453,12 +369,25 @@ void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)
 	case FOS_DESC_ACK:
 		acknowledge(e, d);
 		break;
+	case FOS_DESC_SACK:
+		block(e, d);
+		break;
 	case FOS_DESC_REXMIT:
-		again(e, d);
-		release(e, d);
+		if (!fos_opaque_again(e, d)) {
+			fos_again(e, d);
+			release(e, d);
+		}
 		break;
 	case FOS_DESC_OOO:
-		early(e, d);
+		fos_again_early(e, d);
+		break;
+	case FOS_DESC_BEFORE:
+		fos_before_send(e, d);
+		break;
+	case FOS_DESC_CHALLENGE:
+		if (fos_out_open(e, d->flow, d->flow_gen) && fos_out_peer(e, d->flow))
+			fos_emit_ack(e, FOS_PEER(d->flow));
+		release(e, d);
 		break;
 	case FOS_DESC_FREE:
 		release(e, d);

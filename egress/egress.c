@@ -146,9 +146,9 @@ void fos_egress_commit(struct fos_egress *e)
 	if (e->st->nr_tx)
 		mark_sink(e);
 	for (uint32_t i = 0; i < e->nr_home; i++)
-		if (e->home[i] && e->home[i]->next != *fos_ring_tail_word(e->home[i]))
-			fos_txn_publish64(&e->txn, fos_ring_tail_word(e->home[i]),
-					  e->home[i]->next);
+		if (e->home[i].ring && e->home[i].ring->next != *fos_ring_tail_word(e->home[i].ring))
+			fos_txn_publish64(&e->txn, fos_ring_tail_word(e->home[i].ring),
+					  e->home[i].ring->next);
 	if (e->in && e->in->next != e->in->cursor->head)
 		fos_txn_publish64(&e->txn, &e->in->cursor->head, e->in->next);
 	fos_txn_commit(&e->txn);
@@ -294,6 +294,7 @@ static uint32_t work(struct fos_proc *p)
 	if (p->offline)
 		return work_offline(e);
 	e->starved = false;
+	fos_frames_share(e);
 	n = fos_frames_reap(e);
 	n += fos_timer_run(e);
 	n += take_descs(e);

@@ -10,6 +10,17 @@
 #include "egress/state.h"
 #include "shm/proc.h"
 
+/* Room for the largest IP packet, laid out like a frame (refrag.h). */
+#define FOS_BIG_SIZE (FOS_FRAME_DATA_OFF + 65536u)
+struct fos_sack;
+
+/* an ingress, where free frames go */
+struct fos_home {
+	struct fos_ring_prod *ring;
+	const struct fos_ing *region;
+	uint32_t have; /* frames that it has or is about to find; by the last look */
+};
+
 struct fos_egress {
 	struct fos_proc *p;
 	const struct fos_sink_ops *sink;
@@ -33,11 +44,10 @@ struct fos_egress {
 	struct fos_ring_cons *in;   /* descriptors of the classifier */
 	struct fos_ring_prod *cls;  /* READY to the classifier */
 	struct fos_ring_prod *pm[FOS_MAX_PMS];
-	struct fos_ring_prod *home[FOS_MAX_PROCS]; /* by ingress number */
+	struct fos_home *home; /* by ingress number */
 	uint32_t nr_home;
-	uint32_t home_frames; /* frames per ingress */
-	uint32_t own_first;   /* first frame of this egress's reserve */
-	uint32_t own_count;
+	uint32_t home_frames; /* what an ingress is to have while frames are free */
+	uint32_t reserve;     /* free frames to be kept for packets we build */
 
 	/* kept in the process: rebuilt by walking all flows after a restart */
 	uint64_t *run;      /* flows to look at, one bit each */
@@ -50,6 +60,7 @@ struct fos_egress {
 	uint64_t *due_bits; /* flows that owe an acknowledgement */
 	struct fos_due *due;
 	uint64_t due_head, due_tail;
+	struct fos_sack *sacks; /* by flow: blocks of selective acknowledgements, sack.h */
 	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */
 	uint64_t *hinted_bits;
 	uint32_t nr_hinted;
@@ -57,6 +68,7 @@ struct fos_egress {
 	uint64_t number;    /* offline: input frame being worked on */
 	uint64_t time_ns;
 	struct fos_offline *offline;
+	uint8_t *big;       /* FOS_BIG_SIZE bytes: a datagram on its way into fragments */
 	bool walk_all;      /* hints were lost, or we have just started */
 	bool kick_again;
 	bool starved;       /* a flow stopped for want of TX room or frames */

@@ -6,6 +6,8 @@
 #include "egress/frames.h"
 #include "egress/mss.h"
 #include "egress/out.h"
+#include "egress/refrag.h"
+#include "egress/sack.h"
 #include "egress/timer.h"
 #include "egress/urgent.h"
 
@@ -36,37 +38,15 @@ static void rewrite_and_finish(struct fos_egress *e, uint32_t flow, struct fos_h
 /* SACK blocks of a packet of direction `flow` count the peer's output. */
 struct sack_ctx {
 	const struct fos_egress *e;
-	const struct fos_tcb *g;
+	uint32_t flow;
 	uint32_t ack; /* as it will be sent */
 };
 
-static bool sack_inline(void *ctx, uint32_t *left, uint32_t *right)
+static uint32_t translate_sack(void *ctx, uint32_t (*block)[2], uint32_t n)
 {
 	const struct sack_ctx *c = ctx;
-	const struct fos_seqmap *m = &c->g->map;
-	int64_t l = fos_out_pos(c->g, *left, c->g->una);
-	int64_t r = fos_out_pos(c->g, *right, c->g->una);
 
-	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(c->g))
-		return false;
-	*left = fos_out_seq(c->g, fos_seqmap_back_left(m, &c->e->pool, (uint64_t)l));
-	*right = fos_out_seq(c->g, fos_seqmap_back(m, &c->e->pool, (uint64_t)r));
-	/* a block that touches the acknowledgement looks like reneging to Linux */
-	return fos_out_newer(*right, *left) && *left != c->ack;
-}
-
-static bool sack_offline(void *ctx, uint32_t *left, uint32_t *right)
-{
-	const struct sack_ctx *c = ctx;
-	const struct fos_seqmap *m = &c->g->map;
-	int64_t l = fos_out_pos(c->g, *left, c->g->map.in);
-	int64_t r = fos_out_pos(c->g, *right, c->g->map.in);
-
-	if (l < 0 || r <= l)
-		return false;
-	*left = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)l).hi);
-	*right = fos_out_seq(c->g, fos_seqmap_forward(m, &c->e->pool, (uint64_t)r).at);
-	return fos_out_newer(*right, *left) && *left != c->ack;
+	return fos_sack_translate(c->e, c->flow, c->ack, block, n);
 }
 
 /* What must not reach the other end: the box could not keep it true. */
@@ -91,19 +71,30 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		     struct fos_header_tcp *w, struct sack_ctx *c)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
+	const struct fos_tcb *g;
+	uint64_t edge;
+	uint16_t wnd;
 
 	w->ack = as_came;
 	if (!fos_out_ack(e, flow, as_came, &w->ack))
 		return;
-	*c = (struct sack_ctx){.e = e, .g = fos_out_peer(e, flow), .ack = w->ack};
+	*c = (struct sack_ctx){.e = e, .flow = flow, .ack = w->ack};
+	g = fos_out_peer(e, flow);
 	/* an untouched peer stream: blocks are right as they are */
-	if (c->g->map.nr || c->g->map.open_in || c->g->map.open_out)
-		w->sack = e->p->offline ? sack_offline : sack_inline;
+	if (g->map.nr || g->map.open_in || g->map.open_out)
+		w->sack = translate_sack;
 	w->ctx = c;
+	wnd = fos_out_wnd(e, flow, &edge);
+	if (edge) {
+		w->wnd = wnd;
+		if (edge > g->edge_in)
+			fos_out_tcb(e, FOS_PEER(flow))->edge_in = edge;
+	}
 	t->ack_sent = w->ack;
 	t->wnd_sent = w->wnd;
 	t->flags |= FOS_TCB_ACK_SENT;
-	fos_timer_ack_done(e, flow);
+	if (!fos_sack_pending(e, flow))
+		fos_timer_ack_done(e, flow);
 }
 
 /* Timestamps never go back in what leaves (PAWS at the receiver). */
@@ -120,7 +111,7 @@ static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header
 	if (!o.has_ts)
 		return;
 	w->tsval = newest ? t->ts_seen : o.tsval;
-	if (!e->p->offline && t->flags & FOS_TCB_TS_SENT && fos_out_newer(t->ts_sent, w->tsval))
+	if (t->flags & FOS_TCB_TS_SENT && fos_out_newer(t->ts_sent, w->tsval))
 		w->tsval = t->ts_sent;
 	w->with_ts = true;
 	if (newest && g && g->flags & FOS_TCB_TS) {
@@ -129,6 +120,14 @@ static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header
 	}
 	t->ts_sent = w->tsval;
 	t->flags |= FOS_TCB_TS_SENT;
+}
+
+static bool tells_sack(const struct fos_header *h)
+{
+	struct fos_header_options o;
+
+	fos_header_options(h, &o);
+	return o.has_sack;
 }
 
 void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool again)
@@ -150,6 +149,8 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	w.set = (uint8_t)(s->ecn | (s->flags & FOS_SEG_FIN ? FOS_TH_FIN : 0) |
 			  (s->flags & FOS_SEG_PSH ? FOS_TH_PSH : 0));
 	w.clear = s->flags & FOS_SEG_FIN ? 0 : FOS_TH_FIN;
+	if (!own && tells_sack(&h))
+		fos_sack_told(e, flow);
 	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
 	fill_ts(e, flow, &h, own || again, &w);
 	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
@@ -184,19 +185,24 @@ void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, u
 	fos_frames_send(e, b->frame, fos_out_port(e, b->flow), false);
 }
 
-static bool begin_control(struct fos_egress *e, uint32_t flow, const uint32_t *sack,
+static bool begin_control(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
 			  struct fos_build *b)
 {
 	return e->tcbs[flow].flags & FOS_TCB_ISN &&
-	       fos_frames_tx_room(e, fos_out_port(e, flow), 1) && fos_build_tcp(e, flow, sack, b);
+	       fos_frames_tx_room(e, fos_out_port(e, flow), 1) &&
+	       fos_build_tcp(e, flow, sack, nr, b);
 }
 
-bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack)
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow)
 {
+	uint32_t sack[FOS_SACK_MAX][2], nr = 0, ack;
 	struct fos_build b;
 
-	if (!begin_control(e, flow, sack, &b))
+	if (fos_out_ack(e, flow, e->tcbs[flow].ack_seen, &ack))
+		nr = fos_sack_list(e, flow, ack, sack);
+	if (!begin_control(e, flow, sack, nr, &b))
 		return false;
+	fos_sack_told(e, flow);
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]), 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
 	return true;
@@ -206,7 +212,7 @@ bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
 {
 	struct fos_build b;
 
-	if (!begin_control(e, flow, NULL, &b))
+	if (!begin_control(e, flow, NULL, 0, &b))
 		return false;
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]) - 1, 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
@@ -217,7 +223,7 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
 {
 	struct fos_build b;
 
-	if (!begin_control(e, flow, NULL, &b))
+	if (!begin_control(e, flow, NULL, 0, &b))
 		return false;
 	fos_emit_control(e, &b, pos, FOS_TH_RST);
 	fos_count(e->p->counter, FOS_C_rsts_made, 1);
@@ -225,10 +231,14 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
 }
 
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
-			 struct fos_header *h, uint32_t seq)
+			 struct fos_header *h, uint32_t seq, uint32_t keep)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
-	struct fos_header_tcp w = {.seq = seq, .wnd = fos_header_wnd(h)};
+	struct fos_header_tcp w = {
+		.seq = seq,
+		.wnd = fos_header_wnd(h),
+		.clear = keep ? FOS_TH_FIN : 0,
+	};
 	uint32_t as_came = fos_header_ack(h);
 	struct sack_ctx c;
 
@@ -236,6 +246,7 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}
+	fos_sack_told(e, flow);
 	if (h->l4[13] & FOS_TH_ACK)
 		fill_ack(e, flow, as_came, &w, &c);
 	else
@@ -248,9 +259,8 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
 	count_stripped(e, fos_header_tcp(h, &w));
 	fos_mss_clamp(e, h);
-	/* only a SYN's or a keep-alive's: no end takes either for data */
-	if (!e->p->offline)
-		fos_header_trim(h);
+	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */
+	fos_header_trim(h, keep);
 	rewrite_and_finish(e, flow, h);
 	t->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);
@@ -261,6 +271,22 @@ void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32
 {
 	rewrite_and_finish(e, flow, h);
 	fos_frames_send(e, frame, port, false);
+}
+
+void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
+		      uint16_t link)
+{
+	struct fos_rewrite rw[MAX_REWRITES];
+	uint32_t n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
+
+	for (uint32_t i = 0; i < n; i++) {
+		fos_header_rewrite(h, &rw[i]);
+		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_DST_MAC)
+			memcpy(link_head, rw[i].dst_mac, 6);
+		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_SRC_MAC)
+			memcpy(link_head + 6, rw[i].src_mac, 6);
+	}
+	fos_header_finish(h);
 }
 
 static bool too_big(const struct fos_egress *e, const struct fos_frame_meta *m, uint32_t port)
@@ -280,10 +306,6 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}
-	if (too_big(e, h.m, port)) {
-		drop(e, frame, FOS_C_drop_mtu);
-		return;
-	}
 	if (flow != FOS_NONE)
 		n = fos_out_rewrites(e, flow, rw, MAX_REWRITES);
 	if ((n || h.full || (flow != FOS_NONE && fos_mss_exceeds(e, &h))) &&
@@ -294,5 +316,10 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 			fos_header_rewrite(&h, &rw[i]);
 		fos_header_finish(&h);
 	}
-	fos_frames_send(e, frame, port, false);
+	if (!too_big(e, h.m, port))
+		fos_frames_send(e, frame, port, false);
+	else if (fos_refrag_packet(e, &h, port, e->p->dir->port[port].mtu))
+		fos_frames_put(e, frame);
+	else
+		drop(e, frame, FOS_C_drop_mtu);
 }

@@ -12,8 +12,9 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
  * flow's output; flags are added to ACK. */
 void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags);
 
-/* A pure acknowledgement in direction `flow`; sack: one block, or NULL.  False: not possible now. */
-bool fos_emit_ack(struct fos_egress *e, uint32_t flow, const uint32_t *sack);
+/* A pure acknowledgement in direction `flow`, with what is to be told selectively.  False: not
+ * possible now. */
+bool fos_emit_ack(struct fos_egress *e, uint32_t flow);
 
 /* A probe that makes the receiver of `flow` tell its window: one byte before snd_nxt, no data. */
 bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
@@ -21,13 +22,18 @@ bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
 /* A reset in direction `flow` at output position pos. */
 bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos);
 
-/* Sends on a control segment that came in `frame` (TCP header open in h), translated: seq, ack. */
+/* Sends on a segment that came in `frame` (TCP header open in h), translated: seq, ack.  Inline only
+ * the first `keep` bytes of its payload go along: 0 but for bytes before the stream's start. */
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
-			 struct fos_header *h, uint32_t seq);
+			 struct fos_header *h, uint32_t seq, uint32_t keep);
 
 /* The last steps for a packet whose headers are open and kept: the flow's rewrites, checksums, queue. */
 void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,
 		     struct fos_header *h);
+
+/* The flow's rewrites and the checksums of a packet whose link header lies elsewhere. */
+void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
+		      uint16_t link);
 
 /* Sends a packet as it is but for the flow's rewrites (flow FOS_NONE: none) and a partial
  * checksum.  Frees it with a reason where it cannot be sent. */

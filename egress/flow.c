@@ -12,6 +12,7 @@
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/offline.h"
+#include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/retain.h"
@@ -168,7 +169,7 @@ static bool begin_own(struct run *r)
 {
 	struct fos_seg *s;
 
-	if (!fos_build_tcp(r->e, r->flow, NULL, &r->b)) {
+	if (!fos_build_tcp(r->e, r->flow, NULL, 0, &r->b)) {
 		r->b.frame = FOS_NONE;
 		r->again = true;
 		r->e->starved = true;
@@ -313,11 +314,11 @@ static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
 	const struct fos_tcb *g = fos_out_peer(r->e, r->flow);
 
 	if (r->e->p->offline || r->t->map.in == in_before || r->t->map.out != out_before ||
-	    r->t->una < fos_out_wire(r->t) || !g || !fos_out_ack(r->e, peer, 0, &ack))
+	    r->t->una < r->t->map.out || !g || !fos_out_ack(r->e, peer, 0, &ack))
 		return;
 	if (g->flags & FOS_TCB_ACK_SENT && g->ack_sent == ack)
 		return;
-	fos_emit_ack(r->e, peer, NULL);
+	fos_emit_ack(r->e, peer);
 }
 
 static void finish_run(struct run *r)
@@ -342,8 +343,12 @@ static void finish_run(struct run *r)
 		fos_tcp_end_fin(e, r->flow);
 	if (r->blocked) {
 		r->t->flags |= FOS_TCB_BLOCKED;
-		if (r->t->seg_first == FOS_NONE)
+		if (r->t->seg_first == FOS_NONE) {
+			/* nothing is on its way that would bring news of the window */
+			if (!r->t->rto_at)
+				fos_emit_probe(e, r->flow);
 			fos_timer_start(e, r->flow);
+		}
 	} else {
 		r->t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	}
@@ -427,7 +432,9 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
 	}
-	if (f->flags & FOS_FLOW_TCP) {
+	if (fos_opaque(e, flow)) {
+		fos_opaque_run(e, flow, &r.view);
+	} else if (f->flags & FOS_FLOW_TCP) {
 		learn_time(&r, f);
 		run_tcp(&r);
 		fos_out_note_window(e, flow);

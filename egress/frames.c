@@ -4,6 +4,7 @@
 #include "shm/build.h"
 
 #define REAP_BATCH 1024u
+#define SHARE_BATCH 1024u
 
 static void set_claim(struct fos_egress *e, uint32_t frame, uint32_t v)
 {
@@ -34,15 +35,16 @@ void fos_frames_retained(struct fos_egress *e, int64_t by)
 
 void fos_frames_init(struct fos_egress *e)
 {
-	for (uint32_t i = 0; i < e->own_count; i++) {
-		uint32_t frame = e->own_first + i;
+	uint32_t first, count;
 
-		e->free_queue[i & e->free_mask] = frame;
-		e->segs[frame].state = FOS_SEG_FREE;
-		e->claims[frame] = 1;
+	fos_build_egress_frames(e->p->dir, e->p->box.lane, &first, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		e->free_queue[i & e->free_mask] = first + i;
+		e->segs[first + i].state = FOS_SEG_FREE;
+		e->claims[first + i] = 1;
 	}
 	e->st->free_head = 0;
-	e->st->free_tail = e->own_count;
+	e->st->free_tail = count;
 }
 
 bool fos_frames_claim(struct fos_egress *e, uint32_t frame, uint32_t gen)
@@ -79,9 +81,9 @@ uint32_t fos_frames_get(struct fos_egress *e)
 	return frame;
 }
 
-static bool is_own(const struct fos_egress *e, uint32_t frame)
+static uint64_t level(const struct fos_egress *e)
 {
-	return frame >= e->own_first && frame - e->own_first < e->own_count;
+	return e->st->free_tail - e->st->free_head;
 }
 
 static void to_queue(struct fos_egress *e, uint32_t frame)
@@ -91,30 +93,91 @@ static void to_queue(struct fos_egress *e, uint32_t frame)
 	e->free_queue[e->st->free_tail++ & e->free_mask] = frame;
 }
 
-static void go_home(struct fos_egress *e, uint32_t frame)
+/* False: no room.  The ring is sized for every frame: only a damaged consumer makes it full. */
+static bool give(struct fos_egress *e, struct fos_home *h, uint32_t frame)
 {
-	uint32_t n = e->home_frames ? frame / e->home_frames : 0;
-	struct fos_ring_prod *r = n < e->nr_home ? e->home[n] : NULL;
 	struct fos_desc *d;
 
-	/* sized for every frame: only a damaged consumer makes it full */
-	if (!r || !fos_ring_room(r, 1)) {
-		to_queue(e, frame);
-		return;
-	}
-	d = fos_ring_slot(r, 0);
+	if (!h->ring || !fos_ring_room(h->ring, 1))
+		return false;
+	d = fos_ring_slot(h->ring, 0);
 	*d = (struct fos_desc){.frame = frame,
 			       .gen = e->claims[frame],
 			       .flow = FOS_NONE,
 			       .kind = FOS_DESC_HOME};
-	fos_ring_advance(r, 1);
+	fos_ring_advance(h->ring, 1);
 	fos_frames_seg(e, frame)->state = FOS_SEG_AWAY;
 	set_claim(e, frame, 0);
+	h->have++;
+	return true;
+}
+
+/* The ingress that the frame's packet came in by; NULL: none. */
+static struct fos_home *origin(const struct fos_egress *e, uint32_t frame)
+{
+	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, frame);
+	const struct fos_dir *dir = e->p->dir;
+	uint32_t proc;
+
+	if (e->p->offline)
+		return e->nr_home ? &e->home[0] : NULL;
+	if (m->port >= dir->nr_ports || m->queue >= dir->port[m->port].nr_queues)
+		return NULL;
+	proc = dir->port[m->port].first_ingress + m->queue;
+	if (proc >= dir->nr_procs || dir->proc[proc].role != FOS_ROLE_INGRESS ||
+	    dir->proc[proc].index >= e->nr_home)
+		return NULL;
+	return &e->home[dir->proc[proc].index];
+}
+
+/* The ingress that is shortest of frames; NULL: all have about what they are to have (the rest is on
+ * its way home anyhow). */
+static struct fos_home *neediest(const struct fos_egress *e)
+{
+	struct fos_home *min = NULL;
+
+	for (uint32_t i = 0; i < e->nr_home; i++)
+		if (e->home[i].have < (min ? min->have : e->home_frames / 8 * 7))
+			min = &e->home[i];
+	return min;
+}
+
+/* To where it came in by while that is short: so each ingress has frames to go on with, whatever
+ * becomes of those of the others.  Else to who needs one, else it is spare. */
+static void go_home(struct fos_egress *e, uint32_t frame)
+{
+	struct fos_home *h = origin(e, frame);
+
+	if (!h || (h->have >= e->home_frames && !e->p->offline))
+		h = neediest(e);
+	if (!h || !give(e, h, frame))
+		to_queue(e, frame);
+}
+
+void fos_frames_share(struct fos_egress *e)
+{
+	struct fos_home *h;
+
+	for (uint32_t i = 0; i < e->nr_home; i++) {
+		const struct fos_ring_prod *r = e->home[i].ring;
+
+		/* what lies in the ring first: what is taken meanwhile counts twice, not never */
+		e->home[i].have = r ? (uint32_t)(r->next - fos_acquire64(r->head)) : 0;
+		e->home[i].have += fos_relaxed32(&e->home[i].region->nr_free);
+	}
+	for (uint32_t i = 0; i < SHARE_BATCH && level(e) > e->reserve && fos_frames_avail(e) &&
+			     (h = neediest(e)) != NULL; i++) {
+		uint32_t frame = e->free_queue[e->st->free_head & e->free_mask];
+
+		if (!give(e, h, frame))
+			break;
+		fos_frames_touch(e);
+		e->st->free_head++;
+	}
 }
 
 void fos_frames_put(struct fos_egress *e, uint32_t frame)
 {
-	uint64_t have = e->st->free_tail - e->st->free_head;
 	struct fos_seg *s = fos_frames_seg(e, frame);
 
 	if (s->state != FOS_SEG_HELD && s->state != FOS_SEG_RETAINED)
@@ -124,7 +187,7 @@ void fos_frames_put(struct fos_egress *e, uint32_t frame)
 		s->flags |= FOS_SEG_DROP;
 		return;
 	}
-	if (is_own(e, frame) || have < e->own_count / 4)
+	if (level(e) < (s->flags & FOS_SEG_OWN ? e->reserve : e->reserve / 4))
 		to_queue(e, frame);
 	else
 		go_home(e, frame);

@@ -1,8 +1,10 @@
 /* egress/frames.h - frames that egress holds: taking over, free queue, sending, going home
  *
- * A frame handed to egress is claimed first.  It ends in the sink and then free, or free at once;
- * free frames of the own reserve (and others, while the reserve is low) wait in the free queue for
- * segments the box builds, all others go home to the ingress whose range they are of.
+ * A frame handed to egress is claimed first.  It ends in the sink and then free, or free at once.
+ * Free frames go home: to the ingress that the packet came in by until that has its number
+ * (fos_build_ingress_frames()), then to the one that is shortest.  What nobody needs waits in the
+ * free queue, from which segments that the box builds are taken, and ingress processes that
+ * become short are helped; the last `reserve` frames of it are for the former alone.
  * Frames freed in a batch are used again in the next one only: until the commit, the old contents
  * are what a successor would send.
  */
@@ -11,8 +13,12 @@
 
 #include "egress/egress.h"
 
-/* First start: fills the free queue with the own reserve. */
+/* First start: fills the free queue with this lane's frames. */
 void fos_frames_init(struct fos_egress *e);
+
+/* Looks how many frames each ingress has, and gives spare ones to those that are short.  Once per
+ * pass, live only. */
+void fos_frames_share(struct fos_egress *e);
 
 /* A frame's record, to be changed (kept in the undo log). */
 struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "egress/ext.h"
 #include "egress/icmp.h"
 #include "shm/atomic.h"
 #include "shm/csum.h"
@@ -181,16 +182,16 @@ static void patch16(struct fos_header *h, uint8_t *field, uint16_t v)
 /* One SACK option at o (length olen): translated blocks first, NOPs where some are left out. */
 static void translate_sack(const struct fos_header_tcp *w, uint8_t *o, uint32_t olen)
 {
-	uint32_t kept = 0, nr = (olen - 2) / 8;
+	uint32_t kept, nr = (olen - 2) / 8, block[OPT_MAX / 8][2];
 
 	for (uint32_t i = 0; i < nr; i++) {
-		uint32_t left = get32(o + 2 + 8 * i), right = get32(o + 6 + 8 * i);
-
-		if (!w->sack(w->ctx, &left, &right))
-			continue;
-		put32(o + 2 + 8 * kept, left);
-		put32(o + 6 + 8 * kept, right);
-		kept++;
+		block[i][0] = get32(o + 2 + 8 * i);
+		block[i][1] = get32(o + 6 + 8 * i);
+	}
+	kept = w->sack(w->ctx, block, nr);
+	for (uint32_t i = 0; i < kept; i++) {
+		put32(o + 2 + 8 * i, block[i][0]);
+		put32(o + 6 + 8 * i, block[i][1]);
 	}
 	if (kept == nr)
 		return;
@@ -271,19 +272,19 @@ uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
 	return translate_options(h, w);
 }
 
-void fos_header_trim(struct fos_header *h)
+void fos_header_trim(struct fos_header *h, uint32_t keep)
 {
 	struct fos_frame_meta *m = h->m;
-	uint16_t total = (uint16_t)(m->payload_off - m->l3_off), field;
+	uint16_t total = (uint16_t)(m->payload_off - m->l3_off + keep), field;
 	uint8_t *at = h->l3 + (m->flags & FOS_PKT_IPV6 ? 4 : 2);
 
 	field = htons(m->flags & FOS_PKT_IPV6 ? (uint16_t)(total - 40) : total);
-	if (memcmp(at, &field, 2) == 0 && m->payload_len == 0)
+	if (memcmp(at, &field, 2) == 0 && m->payload_len == keep)
 		return;
 	memcpy(at, &field, 2);
-	m->payload_len = 0;
+	m->payload_len = (uint16_t)keep;
 	m->l3_len = total;
-	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off);
+	m->len = m->orig_len = (uint16_t)(m->payload_off - m->data_off + keep);
 	h->ip_dirty = true;
 	h->full = true;
 }
@@ -366,7 +367,7 @@ static void compute_full(struct fos_header *h)
 	if ((uint32_t)m->l3_off + m->l3_len < m->l4_off || m->flags & FOS_PKT_TRUNCATED)
 		return;
 	if (m->flags & FOS_PKT_IPV6)
-		pseudo = fos_csum_pseudo6(h->l3 + 8, h->l3 + 24, m->proto, len);
+		pseudo = fos_csum_pseudo6(fos_ext_source6(h->l3, h->l4), h->l3 + 24, m->proto, len);
 	else if (m->flags & FOS_PKT_ICMP)
 		pseudo = 0;
 	else

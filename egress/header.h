@@ -57,8 +57,8 @@ struct fos_header_tcp {
 	bool with_urg; /* replace flag and pointer of urgent data */
 	uint16_t urg;  /* pointer; 0 = none */
 	uint8_t strip; /* enum fos_header_strip: options to be replaced by NOPs */
-	/* Translates one SACK block in place; false = leave it out.  NULL: blocks stay. */
-	bool (*sack)(void *ctx, uint32_t *left, uint32_t *right);
+	/* Translates n SACK blocks [left, right) in place; returns how many are left.  NULL: they stay. */
+	uint32_t (*sack)(void *ctx, uint32_t (*block)[2], uint32_t n);
 	void *ctx;
 };
 
@@ -89,8 +89,9 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen);
  * (enum fos_header_strip) were there. */
 uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w);
 
-/* Takes the payload off a packet whose headers are kept; also where a predecessor had begun to. */
-void fos_header_trim(struct fos_header *h);
+/* Leaves the first `keep` payload bytes of a packet whose headers are kept; also where a predecessor
+ * had begun to. */
+void fos_header_trim(struct fos_header *h, uint32_t keep);
 
 /* Urgent pointer; 0 = none. */
 uint16_t fos_header_urg(const struct fos_header *h);

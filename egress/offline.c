@@ -8,6 +8,7 @@
 #include "egress/flow.h"
 #include "egress/frames.h"
 #include "egress/out.h"
+#include "egress/pieces.h"
 
 /* one thing to be done at the place of an input frame */
 struct item {
@@ -15,7 +16,7 @@ struct item {
 	uint64_t time_ns;
 	uint64_t order;
 	uint32_t flow;  /* a deferred segment's */
-	uint32_t frame;
+	uint32_t frame; /* FOS_NONE: the flow's reset */
 	uint32_t stash; /* or a descriptor: index in the stash; FOS_NONE = segment */
 };
 
@@ -149,6 +150,28 @@ static void add_stash(struct fos_egress *e)
 	}
 }
 
+/* A reset leaves at its own place: its ports may be used again in the same batch. */
+static void add_resets(struct fos_egress *e)
+{
+	struct fos_offline *o = e->offline;
+
+	for (uint32_t i = 0; i < o->nr_flows; i++) {
+		uint32_t flow = o->flows[i], frame;
+		struct fos_tcb *t = &e->tcbs[flow];
+
+		if (!(t->flags & FOS_TCB_ISN) || t->flags & FOS_TCB_DONE)
+			continue;
+		frame = fos_pieces_end(e, flow, FOS_PIECE_RST);
+		if (frame >= e->p->dir->nr_frames)
+			continue;
+		add(e, (struct item){.number = fos_box_meta(&e->p->box, frame)->number,
+				     .time_ns = fos_box_meta(&e->p->box, frame)->time_ns,
+				     .flow = flow,
+				     .frame = FOS_NONE,
+				     .stash = FOS_NONE});
+	}
+}
+
 static void make_room(struct fos_egress *e)
 {
 	fos_egress_commit(e);
@@ -160,6 +183,10 @@ static void do_item(struct fos_egress *e, const struct item *it)
 	if (it->number != UINT64_MAX) {
 		e->number = it->number;
 		e->time_ns = it->time_ns;
+	}
+	if (it->stash == FOS_NONE && it->frame == FOS_NONE) {
+		fos_tcp_end_reset(e, it->flow);
+		return;
 	}
 	if (it->stash == FOS_NONE) {
 		struct fos_seg *s = fos_frames_seg(e, it->frame);
@@ -188,6 +215,7 @@ uint32_t fos_offline_work(struct fos_egress *e)
 		fos_direct_learn(e, &e->st->stash[i]);
 	}
 	n = run_flows(e);
+	add_resets(e);
 	add_stash(e);
 	qsort(o->item, o->nr, sizeof(*o->item), by_number);
 	for (uint32_t i = 0; i < o->nr; i++) {

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "egress/again.h"
 #include "egress/edited.h"
+#include "egress/resend.h"
 #include "egress/retain.h"
 #include "egress/timer.h"
 
@@ -98,6 +100,14 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 	if (!g || !(g->flags & FOS_TCB_ISN))
 		return false;
 	if (!e->p->offline) {
+		/* taken up in the middle: what lies before the start is its ends' own matter */
+		as_came = e->tcbs[flow].ack_seen;
+		if (g->una == 0 && e->tcbs[flow].flags & FOS_TCB_ACK_KNOWN &&
+		    e->p->box.flows[flow].flags & FOS_FLOW_PICKUP &&
+		    fos_out_pos(g, as_came, 0) < 0) {
+			*ack = as_came;
+			return true;
+		}
 		*ack = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, g->una));
 		return true;
 	}
@@ -140,9 +150,12 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->una = una;
 	if (fos_retain_ack(e, flow, &sent_ns))
 		fos_egress_run_later(e, flow);
+	else if (una < g->recover)
+		fos_resend_range(e, flow, una, una + 1); /* NewReno, RFC 6582 */
 	if (sent_ns && e->p->now_ns >= sent_ns)
 		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
 	fos_seqmap_prune(&g->map, &e->pool, una);
+	g->dupacks = 0;
 	g->rto_shift = 0;
 	g->rto_at = 0;
 	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
@@ -166,12 +179,22 @@ static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, ui
 		fos_egress_run_later(e, flow);
 }
 
+void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
+{
+	if (fos_out_newer(t->ack_seen, ack) && t->flags & FOS_TCB_ACK_KNOWN)
+		return;
+	t->ack_seen = ack;
+	t->wnd = wnd;
+	t->flags |= FOS_TCB_ACK_KNOWN;
+}
+
 bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled)
 {
 	const struct fos_tcb *peer = fos_out_peer(e, flow);
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t to = FOS_PEER(flow);
 	struct fos_tcb *g;
+	bool advanced;
 	int64_t pos;
 
 	if (!peer || !(peer->flags & FOS_TCB_ISN) || peer->flags & FOS_TCB_DONE)
@@ -195,11 +218,47 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 		move_edge(e, to, g, (uint64_t)pos, (uint32_t)wnd << t->wscale);
 	else
 		move_edge(e, to, g, (uint64_t)pos, wnd);
-	if ((uint64_t)pos > g->una)
+	advanced = (uint64_t)pos > g->una;
+	if (advanced)
 		advance(e, to, g, (uint64_t)pos);
+	if (advanced)
+		fos_again_hole(e, to);
 	fos_out_note_window(e, to);
 	fos_out_check_done(e, flow);
 	return true;
+}
+
+/* The edge to offer to the sender.  Small steps wait for more while more is to come: no silly
+ * window (RFC 1122 section 4.2.3.3). */
+static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb *g, uint32_t mss)
+{
+	uint64_t edge = g->edge >= g->map.out ? g->map.in + (g->edge - g->map.out) :
+						fos_seqmap_back(&g->map, &e->pool, g->edge);
+	uint64_t step = g->wnd_max / 2 < mss ? g->wnd_max / 2 : mss;
+
+	if (edge <= g->edge_in || (edge - g->edge_in < step && g->una < fos_out_wire(g)))
+		return g->edge_in;
+	return edge;
+}
+
+uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+	uint32_t shift, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
+	uint64_t ack, room;
+
+	*edge = 0;
+	if (e->p->offline || pickup || !g || !(g->flags & FOS_TCB_EDITED) ||
+	    !(g->flags & FOS_TCB_WND))
+		return t->wnd;
+	shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
+	ack = fos_seqmap_back(&g->map, &e->pool, g->una);
+	*edge = edge_for_sender(e, g, t->mss ? t->mss : 536);
+	room = *edge > ack ? *edge - ack : 0;
+	room = (room + (1u << shift) - 1) >> shift;
+	room = room > UINT16_MAX ? UINT16_MAX : room;
+	*edge = ack + (room << shift);
+	return (uint16_t)room;
 }
 
 uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)

@@ -49,12 +49,24 @@ static inline bool fos_out_newer(uint32_t a, uint32_t than)
 	return (int32_t)(a - than) > 0;
 }
 
+/* A timestamp that a packet of this direction carried. */
+static inline void fos_out_learn_ts(struct fos_tcb *t, uint32_t tsval)
+{
+	if (!(t->flags & FOS_TCB_TS) || fos_out_newer(tsval, t->ts_seen))
+		t->ts_seen = tsval;
+	t->flags |= FOS_TCB_TS;
+}
+
 /* The acknowledgement that a packet of direction `flow` carries now (inline: the newest the
  * destination may know of; offline: `as_came` translated).  False: nothing to acknowledge yet. */
 bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack);
 
 /* Publishes whether the receiver's window has room: while it has none, nobody's hold runs out. */
 void fos_out_note_window(struct fos_egress *e, uint32_t flow);
+
+/* What a packet of t's direction acknowledges and offers, as it came; the newest acknowledgement brings
+ * the window that counts. */
+void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd);
 
 /* A packet of direction `flow` acknowledged `ack` with raw window `wnd`: moves the peer flow's
  * una and edge, frees what was retained, may have the peer flow run.  Returns false when it
@@ -66,6 +78,11 @@ uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow);
 
 /* Bytes the receiver's window allows beyond map.out. */
 uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);
+
+/* The window field of the newest acknowledgement in direction `flow`.  Where the peer's bytes were
+ * edited it offers the sender what will fit the receiver, and never less than was offered before
+ * (RFC 9293 section 3.8.6: the right edge is not taken back).  *edge: that edge, 0 = as it came. */
+uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge);
 
 /* Queues a published position; positions never recede. */
 void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos);

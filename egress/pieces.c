@@ -116,6 +116,38 @@ void fos_pieces_take_all(struct fos_egress *e, uint32_t flow)
 	}
 }
 
+uint32_t fos_pieces_end(struct fos_egress *e, uint32_t flow, uint16_t flags)
+{
+	uint32_t state = state_of(e, flow), at, idx;
+	struct fos_piece pc;
+
+	if (!untaken(e, flow, state, &at, &pc))
+		return FOS_NONE;
+	for (idx = at; idx != FOS_NONE && fos_piece_get(&e->p->box, idx, flow, e->tcbs[flow].gen, &pc);
+	     idx = successor(e, flow, &pc, state))
+		if (pc.len == 0 && pc.flags & flags && announced(&pc, state))
+			return pc.frame;
+	return FOS_NONE;
+}
+
+bool fos_pieces_next(struct fos_egress *e, uint32_t flow, uint64_t upto, struct fos_piece *pc)
+{
+	uint32_t state = state_of(e, flow), at;
+	struct fos_tcb *t;
+
+	if (!untaken(e, flow, state, &at, pc) || pc->pos + pc->len > upto ||
+	    (pc->len == 0 && !announced(pc, state))) {
+		return false;
+	}
+	t = fos_out_tcb(e, flow);
+	t->piece = successor(e, flow, pc, state);
+	if (pc->len)
+		t->taken = pc->pos + pc->len;
+	else
+		t->ends++;
+	return true;
+}
+
 uint32_t fos_pieces_take_end(struct fos_egress *e, uint32_t flow, uint16_t flags)
 {
 	uint32_t state = state_of(e, flow), at;

@@ -12,8 +12,16 @@ uint64_t fos_pieces_take(struct fos_egress *e, uint32_t flow, uint64_t upto);
 /* Everything up to the tail and the end markers: the flow is finished.  Ends batches as needed. */
 void fos_pieces_take_all(struct fos_egress *e, uint32_t flow);
 
+/* The next piece that ends at or below `upto` (with no bytes: whose end is announced), for who sends
+ * each frame as it came: *pc = a copy, marked taken; its frame, if it owns it, is the caller's to
+ * claim.  False: there is none. */
+bool fos_pieces_next(struct fos_egress *e, uint32_t flow, uint64_t upto, struct fos_piece *pc);
+
 /* The next piece without bytes that carries one of the flags (FOS_PIECE_FIN, _RST), once all
  * bytes have been passed: marks it taken, claims its frame and returns it, or FOS_NONE. */
 uint32_t fos_pieces_take_end(struct fos_egress *e, uint32_t flow, uint16_t flags);
+
+/* The frame of the piece that fos_pieces_take_end() would give, nothing being taken; or FOS_NONE. */
+uint32_t fos_pieces_end(struct fos_egress *e, uint32_t flow, uint16_t flags);
 
 #endif

@@ -24,7 +24,7 @@ static uint32_t make_part(struct fos_egress *e, uint32_t flow, uint32_t old, uin
 	struct fos_build b;
 	struct fos_seg *s;
 
-	if (!fos_build_tcp(e, flow, NULL, &b))
+	if (!fos_build_tcp(e, flow, NULL, 0, &b))
 		return FOS_NONE;
 	n = left < b.room ? left : b.room;
 	memcpy(b.payload, (const uint8_t *)m + m->payload_off + off, n);

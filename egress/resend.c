@@ -9,6 +9,7 @@
 
 #define AGAIN_MIN_NS 1000000ull  /* between two resends of a segment: half an RTT within these */
 #define AGAIN_MAX_NS 10000000ull
+#define DUPACKS 3u
 
 static bool too_soon(const struct fos_egress *e, const struct fos_tcb *t, const struct fos_seg *s)
 {
@@ -62,4 +63,22 @@ bool fos_resend_first(struct fos_egress *e, uint32_t flow)
 		return false;
 	fos_emit_segment(e, flow, f, true);
 	return true;
+}
+
+static bool ours(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	return !e->p->offline && t->flags & FOS_TCB_EDITED && t->seg_first != FOS_NONE &&
+	       fos_seqmap_inserted(&t->map, &e->pool, t->una);
+}
+
+void fos_resend_dupack(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	if (t->dupacks < DUPACKS)
+		t->dupacks++;
+	if (t->dupacks != DUPACKS || t->una < t->recover || !ours(e, t))
+		return;
+	t->recover = fos_out_wire(t); /* partial acknowledgements bring the next: out.c */
+	fos_resend_first(e, flow);
 }

@@ -48,6 +48,7 @@ void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
 bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
+	bool again = false;
 	uint32_t n = 0;
 
 	*sent_ns = 0;
@@ -58,7 +59,9 @@ bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 			return false;
 		if (n++ == ACK_MAX)
 			return true;
-		*sent_ns = s->flags & FOS_SEG_RESENT ? 0 : s->sent_ns;
+		/* those behind one that was lost waited for it: no measure of the path */
+		again |= s->flags & FOS_SEG_RESENT;
+		*sent_ns = again ? 0 : s->sent_ns;
 		drop_first(e, t);
 	}
 	return false;

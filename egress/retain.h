@@ -14,7 +14,7 @@ static inline uint64_t fos_retain_end(const struct fos_seg *s)
 }
 
 /* Frees what lies below the flow's una, a bounded number at a time (true: there is more).
- * *sent_ns: when the newest of them was sent, 0 when it was sent more than once. */
+ * *sent_ns: when the newest of them was sent, 0 when one of them was sent more than once. */
 bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns);
 
 /* Frees everything. */

@@ -80,6 +80,7 @@ static void drop_through(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uin
 
 	m->lo_in = n->in + n->len;
 	m->lo_out = n->out + n->len;
+	m->lo_len = n->len > UINT32_MAX ? UINT32_MAX : (uint32_t)n->len;
 	m->first = n->next;
 	if (m->first == FOS_SEQMAP_NONE)
 		m->last = FOS_SEQMAP_NONE;
@@ -102,9 +103,11 @@ void fos_seqmap_prune(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint64
 	}
 	if (nr)
 		drop_through(m, pool, last, nr);
-	if (!m->nr && p >= m->open_out) {
+	/* edits that follow here must not take back what has been acknowledged */
+	if (!m->nr && p >= m->open_out && m->in == m->open_in) {
 		m->lo_in = m->open_in;
 		m->lo_out = m->open_out;
+		m->lo_len = 0;
 	}
 }
 
@@ -175,6 +178,13 @@ uint64_t fos_seqmap_back_left(const struct fos_seqmap *m, const struct fos_seqma
 	if (p == g.x)
 		return g.a;
 	return p < g.y ? g.b : g.b + (p - g.y);
+}
+
+bool fos_seqmap_inserted(const struct fos_seqmap *m, const struct fos_seqmap_pool *pool, uint64_t p)
+{
+	struct gap g;
+
+	return p < m->open_out && gap_of_out(m, pool, p, &g) && p < g.y;
 }
 
 static struct fos_seqmap_fwd same(uint64_t p)

@@ -48,7 +48,7 @@ struct fos_seqmap {
 	uint32_t first; /* closed runs, ascending */
 	uint32_t last;
 	uint32_t nr;
-	uint32_t pad;
+	uint32_t lo_len; /* of the run before the left edge, whose difference is still known */
 };
 
 /* An input position seen in the output.  `at`: inside a deletion its left edge, at an insertion
@@ -92,6 +92,15 @@ uint64_t fos_seqmap_back(const struct fos_seqmap *m, const struct fos_seqmap_poo
  * is fos_seqmap_back().) */
 uint64_t fos_seqmap_back_left(const struct fos_seqmap *m, const struct fos_seqmap_pool *pool,
 			      uint64_t p);
+
+/* Does the map still know where output position p lies?  What was pruned it only guesses. */
+static inline bool fos_seqmap_known(const struct fos_seqmap *m, uint64_t p)
+{
+	return p + m->lo_len >= m->lo_out;
+}
+
+/* Is the byte at output position p an inserted one? */
+bool fos_seqmap_inserted(const struct fos_seqmap *m, const struct fos_seqmap_pool *pool, uint64_t p);
 
 struct fos_seqmap_fwd fos_seqmap_forward(const struct fos_seqmap *m,
 					 const struct fos_seqmap_pool *pool, uint64_t in);

@@ -35,6 +35,7 @@ enum fos_tcb_flag {
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
+	FOS_TCB_EXT = 1u << 18,      /* its IP options or extension headers are kept (ext.h) */
 	FOS_TCB_NODF = 1u << 17,     /* the path is narrower than we go: let routers fragment */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
@@ -48,12 +49,14 @@ struct fos_tcb {
 	struct fos_seqmap map; /* map.in: input passed; map.out: next output position */
 	uint64_t una;   /* output acknowledged by the receiver; the FIN counts one */
 	uint64_t edge;  /* right edge of the receiver's window, output positions */
+	uint64_t edge_in; /* and as the sender was told, input positions; once edited */
 	uint64_t taken; /* input position below which pieces' frames have been taken over */
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* as published in struct fos_out */
 	uint64_t srtt_us;
 	uint64_t rttvar_us;
 	uint64_t rto_us;
 	uint64_t rto_at; /* ns; 0 = not running */
+	uint64_t recover; /* una is to pass it: what was sent below may be lost too */
 	uint64_t number; /* newest input frame that had to do with this flow (offline) */
 	uint64_t time_ns; /* its time */
 	uint64_t urg_in; /* input position after the urgent byte */
@@ -69,7 +72,7 @@ struct fos_tcb {
 	uint32_t ack_seen; /* newest acknowledgement this direction carried, as it came */
 	uint32_t ack_sent; /* and as it left */
 	uint16_t wnd;      /* newest raw window this direction announced */
-	uint16_t wnd_sent;
+	uint16_t wnd_sent; /* and as it left */
 	uint16_t mss;      /* announced by this direction, 0 = none */
 	uint16_t longest;  /* largest payload that came in this direction */
 	uint16_t ip_id;    /* of the next packet the box makes */
@@ -78,8 +81,9 @@ struct fos_tcb {
 	uint8_t tmpl_len;
 	uint8_t tmpl_l3;   /* offset of the IP header in tmpl */
 	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
-	uint8_t pad;
+	uint8_t tmpl_proto; /* IPv6: next header where extension headers follow */
 	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
+	uint8_t dupacks; /* in a row */
 	uint16_t link; /* link type of tmpl */
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
 };
@@ -116,6 +120,18 @@ struct fos_seg {
 	uint64_t pad[2];
 };
 
+#define FOS_EXT_SLOTS 1024u
+#define FOS_EXT_MAX 112u
+
+/* struct fos_ext - IP options or extension headers of a flow's newest packet (ext.h) */
+struct fos_ext {
+	uint32_t flow;
+	uint32_t gen; /* 0 = never used */
+	uint16_t len;
+	uint16_t pad[3];
+	uint8_t data[FOS_EXT_MAX];
+};
+
 struct fos_egr_state {
 	uint64_t magic;
 	uint64_t free_head; /* free queue, positions run free */
@@ -128,6 +144,7 @@ struct fos_egr_state {
 	uint64_t mark[FOS_MAX_PORTS]; /* of the sink before they were sent */
 	struct fos_tx tx[FOS_EGR_TX_MAX];
 	struct fos_desc stash[FOS_EGR_STASH_MAX];
+	struct fos_ext ext[FOS_EXT_SLOTS];
 };
 
 /* Where the parts lie, bytes from the private area's start. */

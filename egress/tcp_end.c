@@ -51,7 +51,7 @@ static uint32_t fin_frame(struct fos_egress *e, uint32_t flow, uint32_t frame)
 		return frame;
 	if (frame != FOS_NONE)
 		fos_frames_put(e, frame);
-	if (!fos_build_tcp(e, flow, NULL, &b))
+	if (!fos_build_tcp(e, flow, NULL, 0, &b))
 		return FOS_NONE;
 	fos_build_end(e, &b, 0);
 	return b.frame;
@@ -123,7 +123,7 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	t->flags |= FOS_TCB_RESET;
 	place(e, flow, frame);
 	if (reusable(e, frame, FOS_TH_RST, &h)) {
-		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)));
+		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)), 0);
 	} else {
 		fos_frames_put(e, frame);
 		fos_emit_reset(e, flow, fos_out_wire(t));

@@ -84,7 +84,7 @@ static uint32_t run_due(struct fos_egress *e)
 		if (t->gen != d->gen || !(t->flags & FOS_TCB_ACK_DUE))
 			continue;
 		fos_timer_ack_done(e, d->flow);
-		fos_emit_ack(e, d->flow, NULL);
+		fos_emit_ack(e, d->flow);
 	}
 	return n;
 }
@@ -118,10 +118,12 @@ static bool expire(struct fos_egress *e, uint32_t flow)
 		give_up(e, flow);
 		return false;
 	}
-	if (waiting)
+	if (waiting) {
 		fos_resend_first(e, flow);
-	else
+		t->recover = fos_out_wire(t);
+	} else {
 		fos_emit_probe(e, flow);
+	}
 	if (t->rto_shift < GIVE_UP)
 		t->rto_shift++;
 	t->rto_at = deadline(e, t);

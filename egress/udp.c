@@ -6,14 +6,19 @@
 #include "egress/frames.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
+#include "egress/refrag.h"
 
 #define DATAGRAMS_PER_RUN 128u
+#define PIECES_MAX 256u /* of one datagram, as the classifier bounds them */
 
 /* a datagram of the input */
 struct datagram {
 	uint64_t end;           /* input position after it */
 	struct fos_piece first; /* piece that the output stands in */
-	bool whole;             /* one piece, untouched so far */
+	uint32_t idx;           /* that piece */
+	uint32_t nr;            /* pieces from there on */
+	uint32_t largest;       /* of the IP packets that it came in, where they were fragments */
+	bool whole;             /* from its first byte, each piece with a frame of its own */
 };
 
 /* Finds the datagram that input position `pos` lies in; false: not wholly there. */
@@ -25,14 +30,20 @@ static bool find(const struct fos_egress *e, uint32_t flow, uint32_t gen, uint64
 	uint64_t tail = fos_acquire64(&box->flows[flow].app.tail);
 	struct fos_piece pc;
 
-	for (uint32_t i = 0; idx != FOS_NONE && i < 256; i++) {
-		if (!fos_piece_get(box, idx, flow, gen, &pc))
+	*d = (struct datagram){.idx = idx, .whole = true};
+	while (idx != FOS_NONE && d->nr < PIECES_MAX) {
+		const struct fos_frame_meta *m;
+
+		if (!fos_piece_get(box, idx, flow, gen, &pc) || pc.frame >= e->p->dir->nr_frames)
 			return false;
-		if (i == 0) {
+		m = fos_box_meta(box, pc.frame);
+		if (d->nr++ == 0) {
 			d->first = pc;
-			d->whole = pos == pc.pos && pc.flags & FOS_PIECE_WHOLE &&
-				   !(pc.flags & FOS_PIECE_BORROWED);
+			d->whole = pos == pc.pos && pc.flags & FOS_PIECE_FIRST;
 		}
+		d->whole = d->whole && !(pc.flags & FOS_PIECE_BORROWED);
+		if (m->flags & FOS_PKT_FRAGMENT && m->l3_len > d->largest)
+			d->largest = m->l3_len;
 		d->end = pc.pos + pc.len;
 		if (pc.flags & FOS_PIECE_LAST)
 			return true;
@@ -68,23 +79,51 @@ static bool walk(struct fos_view *v, const struct datagram *d, uint8_t *to, uint
 	}
 }
 
-static void send_own(struct fos_egress *e, uint32_t flow, const struct datagram *d)
+/* Nothing of it was changed: it leaves in the packets that it came in.  False: no room now. */
+static bool send_own(struct fos_egress *e, uint32_t flow, uint32_t gen, const struct datagram *d)
 {
-	struct fos_seg *s;
+	uint32_t idx = d->idx;
+	struct fos_piece pc;
 
-	if (!fos_frames_claim(e, d->first.frame, d->first.gen))
-		return;
-	s = fos_frames_seg(e, d->first.frame);
-	s->flow = flow;
-	s->in_pos = d->first.pos;
-	s->gen = d->first.gen;
-	fos_emit_plain(e, flow, d->first.frame, fos_out_port(e, flow));
+	if (!fos_frames_tx_room(e, fos_out_port(e, flow), d->nr))
+		return false;
+	for (uint32_t i = 0; i < d->nr && fos_piece_get(&e->p->box, idx, flow, gen, &pc); i++) {
+		struct fos_seg *s;
+
+		idx = pc.next;
+		if (!fos_frames_claim(e, pc.frame, pc.gen))
+			continue;
+		s = fos_frames_seg(e, pc.frame);
+		s->flow = flow;
+		s->in_pos = pc.pos;
+		s->gen = pc.gen;
+		fos_emit_plain(e, flow, pc.frame, fos_out_port(e, flow));
+	}
+	return true;
 }
 
+/* One that one packet of the box's does not hold.  False: no room now. */
+static bool send_cut(struct fos_egress *e, uint32_t flow, const struct datagram *d,
+		     const struct fos_header *like, struct fos_view *v, uint32_t len)
+{
+	struct fos_refrag r = {.flow = flow};
+	enum fos_refrag_end end = FOS_REFRAG_REFUSED;
+	bool touched;
+
+	if (fos_refrag_udp(e, flow, like, &r) && len <= r.room) {
+		r.size = d->largest;
+		walk(v, d, r.payload, r.room, &len, &touched);
+		end = fos_refrag_finish(e, &r, len);
+	}
+	fos_count(e->p->counter, FOS_C_drop_mtu, end == FOS_REFRAG_REFUSED);
+	return end != FOS_REFRAG_LATER;
+}
+
+/* False: no room now. */
 static bool send_built(struct fos_egress *e, uint32_t flow, const struct datagram *d,
 		       struct fos_view v, uint32_t len)
 {
-	bool touched = false;
+	bool touched = false, fits;
 	struct fos_header h;
 	struct fos_build b;
 
@@ -93,10 +132,11 @@ static bool send_built(struct fos_egress *e, uint32_t flow, const struct datagra
 		fos_build_learn(e, flow, &h);
 	if (!fos_build_udp(e, flow, &b))
 		return false;
-	if (len > b.room) {
+	/* fragments that it came in say how much the path takes */
+	fits = len <= b.room && (!d->largest || b.head + len <= d->largest);
+	if (!fits) {
 		fos_frames_put(e, b.frame);
-		fos_count(e->p->counter, FOS_C_drop_mtu, 1);
-		return true;
+		return send_cut(e, flow, d, &h, &v, len);
 	}
 	walk(&v, d, b.payload, b.room, &len, &touched);
 	fos_build_end(e, &b, len);
@@ -122,11 +162,10 @@ static bool step(struct fos_egress *e, uint32_t flow, struct fos_view *v)
 		return false;
 	e->number = d.first.number;
 	e->time_ns = fos_box_meta(&e->p->box, d.first.frame)->time_ns;
-	if (d.whole && !touched) {
-		send_own(e, flow, &d);
-	} else if (len == 0) {
+	if (len == 0) {
 		fos_count(e->p->counter, FOS_C_drop_pm, 1);
-	} else if (!send_built(e, flow, &d, *v, len)) {
+	} else if (d.whole && !touched ? !send_own(e, flow, t->gen, &d) :
+					 !send_built(e, flow, &d, *v, len)) {
 		fos_egress_run_later(e, flow);
 		return false;
 	}

@@ -5,7 +5,7 @@
 
 static bool translates(const struct fos_egress *e)
 {
-	return e->p->offline || e->p->dir->tcp_urgent;
+	return e->p->dir->tcp_urgent;
 }
 
 void fos_urgent_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h, uint64_t in)

@@ -2,7 +2,7 @@
  *
  * `tcp: urgent` decides.  Cleared, the urgent byte is a byte of the stream for modules and receiver
  * alike.  Translated, the pointer follows the byte that it points behind through all edits; a byte
- * that was deleted without replacement is not urgent any more.  Captures are always translated.
+ * that was deleted without replacement is not urgent any more.
  */
 #ifndef FOS_EGRESS_URGENT_H
 #define FOS_EGRESS_URGENT_H

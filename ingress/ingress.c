@@ -34,11 +34,22 @@ static bool was_passed(const struct fos_ingress *g, uint32_t frame, uint32_t gen
 	return false;
 }
 
+/* Frames that came or went: told to egress, which gives to who is short. */
+static void have_free(struct fos_ingress *g, int by)
+{
+	struct fos_ing *region = (void *)fos_box_own(&g->proc->box);
+
+	g->nr_free = (uint32_t)((int)g->nr_free + by);
+	fos_relaxed_store32(&region->nr_free, g->nr_free);
+}
+
 static void rebuild_stack(struct fos_ingress *g)
 {
 	const struct fos_dir *dir = g->proc->dir;
+	int nr = 0;
 
 	for (uint32_t f = 0; f < dir->nr_frames; f++) {
+		nr += claim_state(g->claims[f]) == FOS_ING_KERNEL;
 		if (claim_state(g->claims[f]) != FOS_ING_HELD)
 			continue;
 		if (was_passed(g, f, g->claims[f] >> 2)) {
@@ -46,7 +57,9 @@ static void rebuild_stack(struct fos_ingress *g)
 			continue;
 		}
 		g->stack[g->nr_stack++] = f;
+		nr++;
 	}
+	have_free(g, nr);
 }
 
 static void claim_initial(struct fos_ingress *g)
@@ -64,6 +77,7 @@ static int ingress_init(struct fos_proc *p)
 	struct fos_ingress *g = p->state;
 	uint8_t *own = fos_box_own(&p->box);
 	struct fos_ing *region = (void *)own;
+	uint32_t first, count;
 	bool again;
 
 	g->proc = p;
@@ -80,6 +94,8 @@ static int ingress_init(struct fos_proc *p)
 		if (!g->lane[lane])
 			return -EPROTO;
 	}
+	fos_build_ingress_frames(p->dir, p->me->index, &first, &count);
+	g->low = count / 8;
 	again = g->priv->magic == PRIVATE_MAGIC;
 	if (!again)
 		claim_initial(g);
@@ -96,6 +112,7 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 	for (uint32_t i = 0; i < g->proc->nr_cons; i++) {
 		struct fos_ring_cons *r = &g->proc->cons[i];
 		uint64_t n = fos_ring_peek(r);
+		int taken = 0;
 
 		if (r->kind != FOS_RING_FREE)
 			continue;
@@ -113,9 +130,12 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 			}
 			fos_relaxed_store32(&g->claims[d->frame], d->gen << 2 | FOS_ING_HELD);
 			g->stack[g->nr_stack++] = d->frame;
+			taken++;
 		}
 		if (n == 0)
 			continue;
+		/* before the ring's head moves: egress may count a frame twice, not overlook it */
+		have_free(g, taken);
 		fos_ring_take(r, n);
 		fos_ring_release(r);
 		total += (uint32_t)n;
@@ -145,6 +165,14 @@ void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_
 void fos_ingress_passed(struct fos_ingress *g, uint32_t frame)
 {
 	set_claim(g, frame, FOS_ING_AWAY);
+	have_free(g, -1);
+}
+
+void fos_ingress_refuse(struct fos_ingress *g, uint32_t frame)
+{
+	set_claim(g, frame, FOS_ING_HELD);
+	g->stack[g->nr_stack++] = frame;
+	fos_count(g->proc->counter, FOS_C_drop_no_frame, 1);
 }
 
 void fos_ingress_count(struct fos_ingress *g, const struct fos_frame_meta *m)

@@ -37,6 +37,8 @@ struct fos_ingress {
 	uint32_t *claims;
 	uint32_t *stack; /* free frames; rebuilt from claims at every start */
 	uint32_t nr_stack;
+	uint32_t nr_free; /* on the stack or lent to the kernel */
+	uint32_t low;     /* with fewer than these, frames are for packets that free others */
 	uint32_t frame_size;
 	struct fos_ring_prod *lane[FOS_MAX_LANES];
 	/* live */
@@ -64,14 +66,19 @@ void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_
 /* After the commit: the frame is no longer ours. */
 void fos_ingress_passed(struct fos_ingress *g, uint32_t frame);
 
+/* Frames are short: the packet is not taken, and counted; its frame stays ours. */
+void fos_ingress_refuse(struct fos_ingress *g, uint32_t frame);
+
 /* The lane's ring for a packet. */
 struct fos_ring_prod *fos_ingress_lane(struct fos_ingress *g, const struct fos_frame_meta *m);
 
 /* Counts a received packet by what its metadata say. */
 void fos_ingress_count(struct fos_ingress *g, const struct fos_frame_meta *m);
 
-/* live.c and replay.c: one batch each. */
+/* live.c and replay.c: one batch each.  fos_ingress_live_resume(): the socket's rings are mapped;
+ * what a predecessor had taken is taken out of them. */
 int fos_ingress_live_init(struct fos_ingress *g);
+void fos_ingress_live_resume(struct fos_ingress *g);
 uint32_t fos_ingress_live(struct fos_ingress *g);
 int fos_ingress_replay_init(struct fos_ingress *g);
 uint32_t fos_ingress_replay(struct fos_ingress *g);

@@ -8,6 +8,28 @@
 #define FILL_BATCH 64u
 #define LOST_NS 200000000ull
 
+static uint32_t frame_of(const struct fos_ingress *g, const struct xdp_desc *d)
+{
+	return (uint32_t)(d->addr / g->frame_size);
+}
+
+static bool is_kernels(const struct fos_ingress *g, uint32_t frame)
+{
+	return frame < g->proc->dir->nr_frames && (g->claims[frame] & 3u) == FOS_ING_KERNEL;
+}
+
+/* What a predecessor had taken and died before it released: now, while the claims tell.  Once such a
+ * frame has come home and was lent again, they would not. */
+void fos_ingress_live_resume(struct fos_ingress *g)
+{
+	uint32_t idx = 0, n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx), taken = 0;
+
+	while (taken < n && !is_kernels(g, frame_of(g, fos_xsk_rx_desc(&g->xsk, idx + taken))))
+		taken++;
+	xsk_ring_cons__cancel(&g->xsk.rx, n - taken);
+	fos_xsk_rx_release(&g->xsk, taken);
+}
+
 /* The sockets that these frames were given to are gone (Linux before 6.4): they are ours again. */
 static void take_back(struct fos_ingress *g)
 {
@@ -34,6 +56,7 @@ int fos_ingress_live_init(struct fos_ingress *g)
 		return -EIO;
 	}
 	g->has_xsk = true;
+	fos_ingress_live_resume(g);
 	return fos_proc_watch(g->proc, g->proc->fds.xsk);
 }
 
@@ -80,6 +103,13 @@ static void describe(struct fos_ingress *g, const struct xdp_desc *d, uint32_t f
 	fos_parse((const uint8_t *)m, m, g->proc->dir->hash_key);
 }
 
+/* Packets without payload acknowledge what others wait for with frames in their hands. */
+static bool brings_data(const struct fos_frame_meta *m)
+{
+	return m->flags & (FOS_PKT_UDP | FOS_PKT_FRAGMENT) ||
+	       (m->flags & FOS_PKT_TCP && m->payload_len > 0);
+}
+
 /* Takes up to n descriptors; stops where a lane has no room (they wait in the RX ring, which
  * the kernel counts when it overflows).  Returns how many were used up. */
 static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *passed,
@@ -89,16 +119,18 @@ static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *
 
 	for (i = 0; i < n; i++) {
 		const struct xdp_desc *d = fos_xsk_rx_desc(&g->xsk, idx + i);
-		uint32_t frame = (uint32_t)(d->addr / g->frame_size);
+		uint32_t frame = frame_of(g, d);
 		struct fos_ring_prod *ring;
 		struct fos_frame_meta *m;
 
-		/* already passed on by a predecessor that died before it released the RX ring */
-		if (frame >= g->proc->dir->nr_frames ||
-		    (g->claims[frame] & 3u) != FOS_ING_KERNEL)
+		if (!is_kernels(g, frame))
 			continue;
 		describe(g, d, frame);
 		m = fos_box_meta(&g->proc->box, frame);
+		if (g->nr_free < g->low && brings_data(m)) {
+			fos_ingress_refuse(g, frame);
+			continue;
+		}
 		ring = fos_ingress_lane(g, m);
 		if (fos_ring_room(ring, 1) == 0)
 			break;

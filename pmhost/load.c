@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "pmhost/host.h"
 
@@ -25,27 +26,42 @@ static int differs(const struct fos_instance *pm, const char *path, const char *
 	return -ESTALE;
 }
 
-/* The region was laid out by what the keeper read from the same file. */
-static int check(const struct fos_instance *pm, const char *path, const struct fos_pmfile *f)
+static void *open_module(const char *path, const struct fos_pm **module, char *err, size_t err_size)
 {
-	const struct fos_dir_pm *d = pm->d;
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
-	if (f->stream != d->stream)
-		return differs(pm, path, "stream");
-	if (f->ctx_size > d->ctx_size)
-		return differs(pm, path, "ctx_size");
-	if (f->state_size > d->state_size)
-		return differs(pm, path, "state_size");
-	if (f->edits != (d->edits != 0) || f->rewrites != (d->rewrites != 0))
-		return differs(pm, path, "set of flags");
-	if (f->gates != (d->gates != 0))
-		return differs(pm, path, "set of hooks (on_open)");
-	return 0;
+	if (!library) {
+		snprintf(err, err_size, "cannot load the module: %s", dlerror());
+		return NULL;
+	}
+	*module = dlsym(library, "fos_pm_module");
+	if (*module && (*module)->abi == FOS_PM_ABI && (*module)->size >= sizeof(struct fos_pm))
+		return library;
+	snprintf(err, err_size, "%s defines no module of PM ABI %u (FOS_PM())", path, FOS_PM_ABI);
+	dlclose(library);
+	return NULL;
+}
+
+int fos_load_try(const char *path)
+{
+	const struct fos_pm *module;
+	struct fos_pmfile f;
+	char err[512];
+	void *library = NULL;
+
+	if (fos_pmfile_read(path, &f, err, sizeof(err)) == 0)
+		library = open_module(path, &module, err, sizeof(err));
+	if (library)
+		dlclose(library);
+	else
+		fos_log(FOS_LOG_ERROR, "%s", err);
+	return library ? 0 : -ENOEXEC;
 }
 
 int fos_load(struct fos_instance *pm)
 {
-	const char *path = fos_dir_string(pm->dir, pm->d->file_off);
+	/* acquire: pairs with the keeper's release when it names another file */
+	const char *path = fos_dir_string(pm->dir, fos_acquire32(&pm->d->file_off)), *what;
 	struct fos_pmfile f;
 	char err[512];
 	int rc;
@@ -60,19 +76,12 @@ int fos_load(struct fos_instance *pm)
 		fos_log(FOS_LOG_ERROR, "%s: %s", pm->d->name, err);
 		return rc;
 	}
-	rc = check(pm, path, &f);
-	if (rc < 0)
-		return rc;
-	pm->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	what = fos_pmfile_misfit(&f, pm->d);
+	if (what)
+		return differs(pm, path, what);
+	pm->library = open_module(path, &pm->module, err, sizeof(err));
 	if (!pm->library) {
-		fos_log(FOS_LOG_ERROR, "%s: cannot load the module: %s", pm->d->name, dlerror());
-		return -ENOEXEC;
-	}
-	pm->module = dlsym(pm->library, "fos_pm_module");
-	if (!pm->module || pm->module->abi != FOS_PM_ABI || pm->module->size < sizeof(struct fos_pm)) {
-		fos_log(FOS_LOG_ERROR, "%s: %s defines no module of PM ABI %u (FOS_PM())",
-			pm->d->name, path, FOS_PM_ABI);
-		fos_unload(pm);
+		fos_log(FOS_LOG_ERROR, "%s: %s", pm->d->name, err);
 		return -ENOEXEC;
 	}
 	return 0;

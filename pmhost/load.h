@@ -9,4 +9,8 @@ struct fos_instance;
 int fos_load(struct fos_instance *pm);
 void fos_unload(struct fos_instance *pm);
 
+/* Can this file be loaded as a module here?  Runs its constructors and nothing else.  0 or -errno
+ * after one log line. */
+int fos_load_try(const char *path);
+
 #endif

@@ -1,11 +1,13 @@
 /* NAME         flowos-pmhost - run one processing module (PM) on one lane
  *
  * SYNOPSIS     flowos-pmhost --keeper PATH --proc NAME
+ *              flowos-pmhost --try FILE
  *
  * DESCRIPTION  Loads the module that the configuration names for process NAME (pm.INSTANCE.LANE),
  *              and calls its handlers for the flows of its pipeline: on_open while a connection's
  *              first packet waits, on_data for what is in the window [head, tail), on_close at the
- *              end.  A release publishes head, edits, context, messages and verdict together.
+ *              end.  With --try it only says by its exit status whether FILE can be loaded.  A
+ *              release publishes head, edits, context, messages and verdict together.
  *
  * READS        flows and pieces (classifier), frames (packet region), what the PMs of earlier
  *              stages publish, positions that egress is past.
@@ -29,13 +31,20 @@
  *
  * BUGS         A module that loops for ever stops its pipeline until the watchdog kills it.
  */
+#include <string.h>
+
 #include "pmhost/host.h"
+#include "pmhost/load.h"
 
 int main(int argc, char **argv)
 {
-	void *state = fos_pmhost_new();
-	int rc = fos_proc_main(argc, argv, &fos_pmhost_hooks, state);
+	void *state;
+	int rc;
 
+	if (argc == 3 && !strcmp(argv[1], "--try"))
+		return fos_load_try(argv[2]) < 0;
+	state = fos_pmhost_new();
+	rc = fos_proc_main(argc, argv, &fos_pmhost_hooks, state);
 	fos_pmhost_free(state);
 	return rc;
 }

@@ -108,6 +108,8 @@ bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t
 
 bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags)
 {
+	if (flow_flags & FOS_FLOW_OPAQUE && dir->pm[pm].editor)
+		return false;
 	switch (dir->pm[pm].direction) {
 	case FOS_DIR_FORWARD:
 		return !(flow_flags & FOS_FLOW_REVERSE);

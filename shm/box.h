@@ -79,7 +79,7 @@ static inline struct fos_region_head *fos_box_head(const struct fos_box *box)
 bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
 		 struct fos_pm_pub *out);
 
-/* The stages of the PMs that work on this flow's direction: does PM `pm` watch `flow`? */
+/* Does PM `pm` watch a flow with these flags (its direction; one that edits: not an opaque flow)? */
 bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags);
 
 #endif

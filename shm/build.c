@@ -12,6 +12,7 @@
 #define READY_LOG2 12u
 #define INPUT_LOG2 11u
 #define MESSAGE_LOG2 6u
+#define INGRESS_FRAMES 2304u /* a full FILL ring (FOS_XSK_SIZES) and four batches in hand */
 
 static const uint32_t slot_size[] = {
 	[FOS_RING_FRAME] = sizeof(struct fos_desc),
@@ -60,6 +61,7 @@ static uint64_t lay_classifier(const struct fos_dir *dir, struct fos_cls *c)
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	c->flows_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow));
 	c->pieces_off = take(&at, (uint64_t)c->nr_pieces * sizeof(struct fos_piece));
+	c->events_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow_events));
 	c->buckets_off = take(&at, (uint64_t)c->nr_buckets * 4);
 	c->live_off = take(&at, align_up(c->nr_flows / 2u, 64) / 8);
 	c->claims_off = take(&at, (uint64_t)c->nr_frames * 4);
@@ -443,15 +445,35 @@ void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_
 	fos_release64(&h->magic, FOS_LAYOUT_MAGIC);
 }
 
-void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
-			      uint32_t *count)
+static uint32_t nr_ingress(const struct fos_dir *dir)
 {
-	uint32_t nr = 0, all = dir->nr_frames - dir->egress_frames;
+	uint32_t nr = 0;
 
 	for (uint32_t i = 0; i < dir->nr_procs; i++)
 		nr += dir->proc[i].role == FOS_ROLE_INGRESS;
-	*count = all / (nr ? nr : 1);
+	return nr ? nr : 1;
+}
+
+void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
+			      uint32_t *count)
+{
+	uint32_t share = (dir->nr_frames - dir->egress_frames) / nr_ingress(dir);
+
+	*count = share;
+	if (!dir->offline)
+		*count = share / 2 < INGRESS_FRAMES ? share / 2 : INGRESS_FRAMES;
 	*first = n * *count;
+}
+
+void fos_build_egress_frames(const struct fos_dir *dir, uint32_t lane, uint32_t *first,
+			     uint32_t *count)
+{
+	uint32_t lanes = dir->nr_lanes ? dir->nr_lanes : 1, from, all;
+
+	fos_build_ingress_frames(dir, nr_ingress(dir), &from, count);
+	all = dir->nr_frames - from;
+	*first = from + lane * (all / lanes);
+	*count = lane + 1 == lanes ? dir->nr_frames - *first : all / lanes;
 }
 
 uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nul, uint32_t *used)

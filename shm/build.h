@@ -16,8 +16,7 @@ uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nu
 int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size);
 
 /* Initialises region i (dir->region[i].size zeroed bytes at base): head (magic last), tables,
- * rings; hands out the initial frames: each ingress finds its share in its private free list,
- * egress its own. */
+ * rings. */
 void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_t box_id);
 
 /* Where things lie in a region, from the directory alone: what a PM's region says of itself is the
@@ -32,8 +31,15 @@ uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc);
 uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_ring *r);
 uint32_t fos_build_slot_size(uint32_t kind); /* enum fos_ring_kind */
 
-/* Frames that ingress process number n owns at the start: [first, first + count). */
+/* Frames that ingress process number n owns at the start: [first, first + count).  The count is the
+ * same for all: what each is to have while frames are free (its FILL ring full, and some in hand, or
+ * half its share where that is less).  A capture's ingress has all but the egress's reserve. */
 void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
 			      uint32_t *count);
+
+/* Frames that a lane's egress owns at the start: its reserve, and its part of those that are spare
+ * and go to whichever ingress is short. */
+void fos_build_egress_frames(const struct fos_dir *dir, uint32_t lane, uint32_t *first,
+			     uint32_t *count);
 
 #endif

@@ -60,6 +60,7 @@ struct fos_keeper {
 	struct fos_keeper_conn *conn[FOS_KEEPER_CONNS];
 	uint32_t nr_conns;
 	bool stop;
+	bool again; /* ends, but the box does not */
 };
 
 /* keeper_conf.c: configuration and PM files into a draft of the directory (caller's memory). */
@@ -101,6 +102,11 @@ int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_sockets(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
 int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
+
+/* keeper_module.c: another file for a PM (all its lanes), from its next start on.  Checks that it fits
+ * the region; -errno with one line in err. */
+int fos_keeper_module(struct fos_keeper *k, const char *pm, const char *path, char *err,
+		      size_t err_size);
 
 /* keeper_serve.c: the control socket and the loop, until SIGTERM, SIGINT or "stop". */
 int fos_keeper_listen(struct fos_keeper *k);

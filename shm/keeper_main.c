@@ -213,7 +213,7 @@ int main(int argc, char **argv)
 		fos_notify("READY=1\nSTATUS=waiting for the stages");
 		rc = fos_keeper_serve(k);
 	}
-	if (k->listen_fd >= 0 && k->socket[0])
+	if (k->listen_fd >= 0 && k->socket[0] && !k->again)
 		unlink(k->socket);
 	free(k);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -75,6 +75,29 @@ static void tell_dirs(const struct fos_keeper_pms *p, char *to, size_t size)
 		at += (size_t)snprintf(to + at, size - at, "%s %s", i ? "," : "", p->dir[i]);
 }
 
+/* A file that is named relatively lies beside the configuration, wherever that was read from. */
+static char *beside(const struct fos_config *cfg, const char *file)
+{
+	const char *slash = cfg->file ? strrchr(cfg->file, '/') : NULL;
+	char *path = NULL;
+
+	if (*file == '/' || !slash)
+		return strdup(file);
+	if (asprintf(&path, "%.*s/%s", (int)(slash - cfg->file), cfg->file, file) < 0)
+		return NULL;
+	return path;
+}
+
+static char *named(const struct fos_config *cfg, const char *file, struct fos_pm_info *info)
+{
+	char *path = beside(cfg, file), *real = path ? realpath(path, NULL) : NULL;
+
+	if (!real && path && *file != '/')
+		snprintf(info->error, sizeof(info->error), "looked for %s", path);
+	free(path);
+	return real;
+}
+
 static int lookup(void *arg, const struct fos_config_pm *pm, struct fos_pm_info *info)
 {
 	static const enum fos_pm_stream stream[] = {FOS_PM_STREAM_IP, FOS_PM_STREAM_TCP,
@@ -85,7 +108,7 @@ static int lookup(void *arg, const struct fos_config_pm *pm, struct fos_pm_info 
 	int rc;
 
 	free(p->path[i]);
-	p->path[i] = pm->file ? realpath(pm->file, NULL) : on_path(p, pm->name);
+	p->path[i] = pm->file ? named(p->cfg, pm->file, info) : on_path(p, pm->name);
 	if (!p->path[i] && pm->file)
 		return -ENOENT;
 	if (!p->path[i]) {

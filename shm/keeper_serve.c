@@ -6,6 +6,9 @@
  *   status    {"ok":true,"pid":N,"active":B,"ready":N,"stages":N,"file":"..."}
  *   stopping  the box is about to be stopped: packets go past it from now on
  *   stop      tells every stage to end and ends when they have
+ *   store     hands every descriptor to the service manager once more: it is a new one
+ *   restart   the keeper ends, to be started again with its descriptors; the box stays
+ *   module    {"pm":"web","path":"/x.so"}: from its next start on, the PM is that file
  *
  * Nothing here waits for a client: one that does not read its answers is disconnected.
  */
@@ -174,6 +177,17 @@ static int stop(struct fos_keeper *k, int fd)
 	return answer(fd, json_pack("{s:b}", "ok", 1));
 }
 
+static int set_module(struct fos_keeper *k, int fd, json_t *request)
+{
+	const char *pm = json_string_value(json_object_get(request, "pm"));
+	const char *path = json_string_value(json_object_get(request, "path"));
+	char err[512] = "a request for a module names `pm` and `path`";
+	int rc = pm && path ? fos_keeper_module(k, pm, path, err, sizeof(err)) : -EINVAL;
+
+	return answer(fd, rc == 0 ? json_pack("{s:b}", "ok", 1) :
+				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
+}
+
 static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *line)
 {
 	json_t *request = json_loads(line, 0, NULL);
@@ -197,10 +211,18 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
 	} else if (!strcmp(cmd, "stop")) {
 		rc = stop(k, c->fd);
+	} else if (!strcmp(cmd, "store")) {
+		fos_keeper_store(k);
+		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
+	} else if (!strcmp(cmd, "restart")) {
+		k->again = true;
+		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
+	} else if (!strcmp(cmd, "module")) {
+		rc = set_module(k, c->fd, request);
 	} else {
 		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
 					     "cmd is one of hello, ready, attach, status, "
-					     "stopping, stop"));
+					     "stopping, stop, store, restart, module"));
 	}
 	json_decref(request);
 	return rc;
@@ -377,9 +399,11 @@ int fos_keeper_serve(struct fos_keeper *k)
 		}
 		if (k->stop && give_up == 0)
 			give_up = fos_clock_ns() + 5000000000ull;
-		if (k->stop && (!anyone_left(k) || fos_clock_ns() > give_up))
+		if (k->again || (k->stop && (!anyone_left(k) || fos_clock_ns() > give_up)))
 			break;
 	}
+	if (k->again)
+		return 0;
 	fos_notify("STOPPING=1");
 	while (k->nr_conns > 0)
 		drop(k, k->nr_conns - 1);

@@ -144,17 +144,26 @@ enum fos_ring_kind {
 enum fos_desc_kind {
 	FOS_DESC_FRAME = 1,  /* ingress -> classifier: a received packet */
 	FOS_DESC_FORWARD,    /* classifier -> egress: send as it is (flow rewrites apply) */
-	FOS_DESC_TCP_CTL,    /* a TCP segment without payload of a reconstructed flow: translate */
+	/* a TCP segment without payload of a reconstructed flow: translate; `flags` FOS_DESC_PROBE */
+	FOS_DESC_TCP_CTL,
 	FOS_DESC_ACK,        /* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval */
 	/* stream bytes [pos, pos+len) came again; the frame is to be freed.  `flags` FOS_PIECE_FIN:
 	 * the FIN too; FOS_PIECE_RST: after the connection's reset, `pos` = what it acknowledged */
 	FOS_DESC_REXMIT,
-	FOS_DESC_OOO,        /* a segment at [pos,pos+len) is in the OOSEQ queue: frame stays there */
+	/* a segment at [pos, pos+len) is in the OOSEQ queue: the frame stays there; `flags`
+	 * FOS_PIECE_FIN: and a FIN after it */
+	FOS_DESC_OOO,
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
 	FOS_DESC_REPLY,      /* a question (ARP, ND) that egress is to answer out of port `len` */
 	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
+	FOS_DESC_CHALLENGE,  /* the packet is refused (RFC 5961): acknowledge to its sender; frame free */
+	FOS_DESC_BEFORE,     /* the first `len` payload bytes lie before the stream's start: they pass */
+	FOS_DESC_SACK,       /* no frame: block `flags` (0 first) of the segment whose FOS_DESC_ACK
+			      * follows, `pos` = left edge (low 32) | right edge << 32 */
 	FOS_DESC_HOME        /* egress -> ingress: frame is free */
 };
+
+#define FOS_DESC_PROBE 1u /* it stands one before the sender's next byte: keep-alive, window probe */
 
 /* struct fos_desc - a frame changes hands, 32 bytes */
 struct fos_desc {
@@ -183,13 +192,16 @@ enum fos_event_kind {
 	FOS_EVENT_ESTABLISHED,
 	FOS_EVENT_RETRANSMISSION,
 	FOS_EVENT_DIFFERING_COPY,
-	FOS_EVENT_OUT_OF_ORDER,
+	FOS_EVENT_OUT_OF_ORDER,   /* bytes ahead of a hole */
+	FOS_EVENT_GAP,            /* a hole has opened */
 	FOS_EVENT_GAP_FILLED,
-	FOS_EVENT_WINDOW_OVERRUN,
+	FOS_EVENT_WINDOW_OVERRUN, /* bytes beyond what the receiver offered */
 	FOS_EVENT_ZERO_WINDOW,
 	FOS_EVENT_INVALID_RST,
+	FOS_EVENT_INVALID_SYN,
 	FOS_EVENT_CLOSE,
-	FOS_EVENT_MISSED /* the ring was full: some events since then are not told singly */
+	FOS_EVENT_MISSED, /* the ring was full: some events since then are not told singly */
+	FOS_NR_EVENTS
 };
 
 /* struct fos_event - one condition, in stream order with the bytes of the flow */
@@ -207,6 +219,25 @@ struct fos_event {
 	uint32_t old_piece;
 	uint32_t pad;
 	uint64_t pad1;
+};
+
+/* struct fos_flow_events - what has happened on a flow so far; one per flow, reset with it.  Private
+ * words of the classifier's transaction that others may look at (relaxed): PMs to come, flowosctl.
+ *  offset size field      unit
+ *       0   32 count      events of each kind, saturating
+ *      32    8 last_pos   app position of the newest one
+ *      40    8 last_ns    its time
+ *      48    4 last_len   bytes concerned
+ *      52    2 last_kind  enum fos_event_kind; meaningful when a count is not 0
+ *      56    8 challenge_ns  when the box sent this side its last challenge; own */
+struct fos_flow_events {
+	uint16_t count[16]; /* by enum fos_event_kind */
+	uint64_t last_pos;
+	uint64_t last_ns;
+	uint32_t last_len;
+	uint16_t last_kind;
+	uint16_t pad;
+	uint64_t challenge_ns;
 };
 
 /* struct fos_msg - a PM's message to another PM */
@@ -257,7 +288,10 @@ enum fos_flow_flag {
 	FOS_FLOW_REVERSE = 1u << 4,  /* this is flow 2c+1 */
 	FOS_FLOW_AGGREGATE = 1u << 5,
 	FOS_FLOW_PICKUP = 1u << 6,   /* no handshake seen */
-	FOS_FLOW_OFFERED = 1u << 7   /* first packet is at the gate: PMs with on_open look now */
+	FOS_FLOW_OFFERED = 1u << 7,  /* first packet is at the gate: PMs with on_open look now */
+	/* Its packets leave exactly as they came once PMs have passed them (signed, MPTCP, or one
+	 * direction only): nothing is edited, retained or made; PMs that edit do not watch. */
+	FOS_FLOW_OPAQUE = 1u << 8
 };
 
 /* published state bits, only ever set */
@@ -394,6 +428,7 @@ struct fos_cls {
 	uint64_t txn_off;     /* struct fos_txn_log */
 	uint64_t private_off; /* classifier/state.h; nobody else reads it */
 	uint64_t private_size;
+	uint64_t events_off;  /* struct fos_flow_events[nr_flows] */
 	uint32_t nr_flows;
 	uint32_t nr_pieces;
 	uint32_t nr_buckets;
@@ -568,7 +603,7 @@ struct fos_ing {
 	uint64_t private_off; /* ingress/state.h */
 	uint64_t private_size;
 	uint32_t nr_frames;
-	uint32_t pad1;
+	uint32_t nr_free; /* relaxed: frames in hand or lent to the kernel; tells egress who is short */
 };
 
 /* ---------------------------------------------------------------- directory (keeper) */
@@ -703,7 +738,7 @@ struct fos_dir {
 	uint32_t offline;     /* 1: input is a capture; time and order are the capture's */
 	uint32_t pass_midstream; /* pickup: 0 = pass, 1 = process */
 	uint32_t when_down_drop;
-	uint32_t egress_frames; /* frames that egress owns at the start: [nr_frames - that, nr_frames) */
+	uint32_t egress_frames; /* frames that egress keeps for packets it builds, all lanes together */
 	uint64_t hash_key[2];
 	uint64_t ooo_per_flow, ooo_total;
 	uint64_t idle_ns, handshake_ns, closing_ns;
@@ -737,6 +772,8 @@ _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
 _Static_assert(sizeof(struct fos_event) == 64, "event: one line");
+_Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");
+_Static_assert(FOS_NR_EVENTS <= 16, "a count for each kind");
 _Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
 _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
 _Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");

@@ -179,3 +179,16 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 	munmap(map, (size_t)st.st_size);
 	return rc;
 }
+
+const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d)
+{
+	if (f->stream != d->stream)
+		return "stream";
+	if (f->ctx_size > d->ctx_size)
+		return "ctx_size";
+	if (f->state_size > d->state_size)
+		return "state_size";
+	if (f->edits != (d->edits != 0) || f->rewrites != (d->rewrites != 0))
+		return "set of flags";
+	return f->gates != (d->gates != 0) ? "set of hooks (on_open)" : NULL;
+}

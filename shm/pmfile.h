@@ -67,6 +67,9 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct fos_pmfile *out,
 		     char *err, size_t err_size);
 
+/* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs. */
+const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d);
+
 _Static_assert(sizeof(struct fos_pmfile_section) == 88, "section: as pmhost/pm.h has it");
 
 #endif

@@ -69,7 +69,6 @@ enum fos_audit_place {
 	FOS_PLACE_CLASSIFIER,  /* waits for order, for PMs, or for egress */
 	FOS_PLACE_EGRESS,      /* sent and unacknowledged, or being built */
 	FOS_PLACE_TX,          /* the kernel's: TX or COMPLETION ring */
-	FOS_PLACE_UNUSED,      /* left over when frames were shared out; never used */
 	FOS_NR_PLACES
 };
 

@@ -188,20 +188,6 @@ static uint8_t place_of(const struct fos_audit *a, uint32_t frame, uint32_t proc
 	}
 }
 
-/* Frames that no process was given at the start. */
-static bool left_over(const struct fos_dir *dir, uint32_t frame)
-{
-	uint32_t first, count, nr = 0, own = dir->egress_frames / (dir->nr_lanes ? dir->nr_lanes : 1);
-
-	for (uint32_t i = 0; i < dir->nr_procs; i++)
-		nr += dir->proc[i].role == FOS_ROLE_INGRESS;
-	fos_build_ingress_frames(dir, nr, &first, &count);
-	if (frame < first)
-		return false;
-	return frame < dir->nr_frames - dir->egress_frames ||
-	       frame >= dir->nr_frames - dir->egress_frames + own * dir->nr_lanes;
-}
-
 static void judge(struct fos_audit *a, uint32_t frame)
 {
 	struct fos_audit_frame *f = &a->frame[frame];
@@ -213,8 +199,6 @@ static void judge(struct fos_audit *a, uint32_t frame)
 		fos_audit_add(a, FOS_AUDIT_FRAME_CLAIM, about, frame);
 	else if (f->nr_slots == 1)
 		f->place = FOS_PLACE_RING;
-	else if (f->top_proc == FOS_NONE && left_over(a->dir, frame))
-		f->place = FOS_PLACE_UNUSED;
 	else if (f->top_proc == FOS_NONE)
 		fos_audit_add(a, FOS_AUDIT_FRAME_LOST, FOS_NONE, frame);
 	else if (f->tie)

@@ -17,7 +17,7 @@ static const char *const place_name[FOS_NR_PLACES] = {
 	[FOS_PLACE_NOWHERE] = "moving",	  [FOS_PLACE_FREE] = "free",
 	[FOS_PLACE_RX] = "rx",		  [FOS_PLACE_RING] = "rings",
 	[FOS_PLACE_CLASSIFIER] = "classifier", [FOS_PLACE_EGRESS] = "egress",
-	[FOS_PLACE_TX] = "tx",		  [FOS_PLACE_UNUSED] = "unused",
+	[FOS_PLACE_TX] = "tx",
 };
 
 /* As many looks as it takes to tell what moves from what is wrong. */
@@ -86,8 +86,6 @@ static void print_text(const struct fos_audit *a)
 	       ")", n[FOS_PLACE_FREE], n[FOS_PLACE_RX], n[FOS_PLACE_TX], n[FOS_PLACE_RING],
 	       n[FOS_PLACE_CLASSIFIER] + n[FOS_PLACE_EGRESS], n[FOS_PLACE_CLASSIFIER],
 	       n[FOS_PLACE_EGRESS]);
-	if (n[FOS_PLACE_UNUSED])
-		printf(" + %" PRIu64 " never used", n[FOS_PLACE_UNUSED]);
 	if (n[FOS_PLACE_NOWHERE])
 		printf(" + %" PRIu64 " %s", n[FOS_PLACE_NOWHERE],
 		       a->nr_found ? "moving or wrong" : "moving");

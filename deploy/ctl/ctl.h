@@ -2,6 +2,7 @@
 #ifndef FOS_DEPLOY_CTL_CTL_H
 #define FOS_DEPLOY_CTL_CTL_H
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@ int fos_ctl_units(int argc, char **argv);
 int fos_ctl_enable(int argc, char **argv);
 int fos_ctl_traffic(int argc, char **argv);
 int fos_ctl_audit(int argc, char **argv);
+int fos_ctl_restart(int argc, char **argv);
+int fos_ctl_upgrade(int argc, char **argv);
 
 /* Prints "flowosctl: ..." as one line to stderr; returns FOS_EXIT_FAILED. */
 int fos_ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -50,6 +53,12 @@ int fos_ctl_where(struct fos_ctl_where *w, int argc, char **argv, const char *sy
 
 /* box.run_dir of a configuration that has no errors; reports them otherwise.  0 or -EINVAL. */
 int fos_ctl_run_dir(const char *file, char run_dir[PATH_MAX]);
+
+/* ---- ask.c ------------------------------------------------------------------------------------*/
+
+/* Sends one line to the keeper at `path` and reads one; NULL = no keeper, or no answer in 5 s.  The
+ * caller lets go of it (json_decref). */
+json_t *fos_ctl_ask(const char *path, const char *request);
 
 /* ---- view.c: the regions of a running box, read-only ------------------------------------------*/
 

@@ -8,6 +8,8 @@
  *	flowosctl audit [FILE] [-o json] [--run-dir DIR]
  *	flowosctl digest CAPTURE...
  *	flowosctl stop [FILE] [--run-dir DIR]
+ *	flowosctl restart STAGE [FILE] [--run-dir DIR]
+ *	flowosctl upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]
  *	flowosctl units [FILE]
  *	flowosctl enable [FILE] [--root DIR]
  *	flowosctl traffic wait|off [FILE] [--run-dir DIR]
@@ -18,14 +20,15 @@
  *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
  *	a running box; audit says whether its memory is in order (exit status 1: it is not); they only
  *	read.  digest prints one line per finished TCP direction of each
- *	capture: path, source, ports, connection, bytes, SHA-256.  units and enable are for a box
+ *	capture: path, source, ports, connection, bytes, SHA-256.  restart and upgrade replace a process,
+ *	or a PM's module, while traffic flows.  units and enable are for a box
  *	under systemd, whose FILE is /etc/flowos/flowos.yaml.
  * READS
  *	the configuration; all regions, read-only
  * WRITES
  *	RUN_DIR/flowosctl.lock, RUN_DIR/notify.sock (run)
  * ON CRASH
- *	of run: the stages go on; `flowosctl stop` ends them
+ *	of run: the stages go on; the next `flowosctl run FILE` adopts them, `flowosctl stop` ends them
  * SIGNALS
  *	TERM, INT: run stops the box in order
  * DIAGNOSTICS
@@ -65,6 +68,10 @@ static const struct {
 	{"digest", fos_ctl_digest, "digest CAPTURE...",
 	 "bytes and SHA-256 of every TCP stream in captures"},
 	{"stop", fos_ctl_stop, "stop [FILE] [--run-dir DIR]", "stop a running box"},
+	{"restart", fos_ctl_restart, "restart STAGE [FILE] [--run-dir DIR]",
+	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
+	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
+	 "under traffic: another file for a PM, the same instance"},
 	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},
 	{"enable", fos_ctl_enable, "enable [FILE] [--root DIR]",
 	 "make them, and no others, part of flowos.target"},

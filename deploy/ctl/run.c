@@ -26,6 +26,7 @@ struct run {
 	struct fos_super super;
 	struct fos_ctl_view view;
 	char socket[PATH_MAX + 16];
+	char file[PATH_MAX]; /* absolute: it names the box, for whoever adopts it */
 };
 
 static const char synopsis[] = "run FILE [--read CAPTURE [--write CAPTURE]]";
@@ -62,12 +63,13 @@ static bool stages_start(struct run *r)
 	return !r->super.keeper_active;
 }
 
-static bool start_keeper(struct run *r)
+static void keeper_args(const struct run *r, const char *args[FOS_SUPER_ARGS])
 {
-	const char *args[FOS_SUPER_ARGS] = {r->conf->file, "--socket", r->socket};
-	int n = 3;
-	char err[256];
+	int n = 0;
 
+	args[n++] = r->conf->input ? r->conf->file : r->file;
+	args[n++] = "--socket";
+	args[n++] = r->socket;
 	if (r->conf->input) {
 		args[n++] = "--read";
 		args[n++] = r->conf->input;
@@ -76,6 +78,15 @@ static bool start_keeper(struct run *r)
 		args[n++] = "--write";
 		args[n++] = r->conf->output;
 	}
+	args[n] = NULL;
+}
+
+static bool start_keeper(struct run *r)
+{
+	const char *args[FOS_SUPER_ARGS];
+	char err[256];
+
+	keeper_args(r, args);
 	fos_super_add(&r->super, "keeper", "flowos-keeper", args);
 	if (!wait_while(r, keeper_starts, "the keeper did not become ready"))
 		return false;
@@ -86,7 +97,7 @@ static bool start_keeper(struct run *r)
 	return true;
 }
 
-static void start_stages(struct run *r)
+const char *fos_run_program(uint32_t role)
 {
 	static const char *const program[] = {
 		[FOS_ROLE_INGRESS] = "flowos-ingress",
@@ -94,14 +105,20 @@ static void start_stages(struct run *r)
 		[FOS_ROLE_PM] = "flowos-pmhost",
 		[FOS_ROLE_EGRESS] = "flowos-egress",
 	};
+
+	return program[role];
+}
+
+static void start_stages(struct run *r)
+{
 	const struct fos_dir *dir = r->view.dir;
 
 	for (uint32_t i = 0; i < dir->nr_procs; i++) {
 		const char *args[] = {"--keeper", r->socket, "--proc", dir->proc[i].name, NULL};
 
 		if (dir->proc[i].role != FOS_ROLE_KEEPER)
-			fos_super_add(&r->super, dir->proc[i].name, program[dir->proc[i].role],
-				      args);
+			fos_super_add(&r->super, dir->proc[i].name,
+				      fos_run_program(dir->proc[i].role), args);
 	}
 }
 
@@ -179,15 +196,32 @@ static bool everything_delivered(const struct run *r)
 	return fos_acquire32(&h->eof) >= 2;
 }
 
+/* A box that a killed supervisor has left is taken over as it is. */
+static bool start_box(struct run *r)
+{
+	const char *args[FOS_SUPER_ARGS];
+	int rc = 0;
+
+	keeper_args(r, args);
+	if (!r->conf->input)
+		rc = fos_run_adopt(&r->super, &r->view, r->file, r->socket, args);
+	if (rc > 0)
+		r->dir.made = true; /* by the predecessor, most likely; it goes when it is empty */
+	if (rc == 0 && start_keeper(r)) {
+		start_stages(r);
+		rc = 1;
+	}
+	return rc > 0;
+}
+
 static int run(struct run *r)
 {
 	struct fos_super *s = &r->super;
 
 	s->watchdog_ns = r->conf->input ? WATCHDOG_FILE_NS : WATCHDOG_NS;
 	s->give_up = r->conf->input != NULL;
-	if (!start_keeper(r))
+	if (!start_box(r))
 		return FOS_EXIT_FAILED;
-	start_stages(r);
 	if (!r->conf->input) {
 		if (!wait_while(r, stages_start, "the stages did not become ready"))
 			return s->failed ? FOS_EXIT_FAILED : FOS_EXIT_OK;
@@ -228,6 +262,8 @@ int fos_ctl_run_box(const struct fos_run_conf *conf)
 	if (!r)
 		return fos_ctl_fail("out of memory");
 	r->conf = conf;
+	if (!realpath(conf->file, r->file))
+		snprintf(r->file, sizeof(r->file), "%s", conf->file);
 	if (fos_rundir_take(&r->dir, conf->run_dir) == 0) {
 		snprintf(r->socket, sizeof(r->socket), "%s/%s", r->dir.path, FOS_GRANT_SOCKET);
 		if (fos_super_init(&r->super, r->dir.path) == 0)

@@ -3,6 +3,7 @@
 #define FOS_DEPLOY_CTL_RUN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct fos_run_conf {
 	const char *file;
@@ -11,6 +12,18 @@ struct fos_run_conf {
 	const char *output;
 	bool summary;
 };
+
+struct fos_super;
+struct fos_ctl_view;
+
+/* The program that runs as a role (enum fos_role). */
+const char *fos_run_program(uint32_t role);
+
+/* adopt.c: takes charge of the box at `socket`, whose supervisor was killed: its processes become
+ * children of `s` as they are, those that have died meanwhile are started.  keeper_args: what the
+ * keeper is started again with.  1, 0 = no box is there, -errno reported. */
+int fos_run_adopt(struct fos_super *s, struct fos_ctl_view *v, const char *file,
+		  const char *socket, const char *const *keeper_args);
 
 /* Runs to the end.  Returns the exit status. */
 int fos_ctl_run_box(const struct fos_run_conf *conf);

@@ -97,9 +97,14 @@ int fos_rundir_take(struct fos_rundir *r, const char *path)
 		return -EBUSY;
 	}
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(r->lock_fd, 0) < 0 || pwrite(r->lock_fd, text, (size_t)n, 0) != n)
-		return -errno;
-	return 0;
+	errno = ENOSPC; /* a write that is cut short does not say why */
+	if (ftruncate(r->lock_fd, 0) == 0 && pwrite(r->lock_fd, text, (size_t)n, 0) == n)
+		return 0;
+	rc = -errno;
+	fos_ctl_fail("cannot write into the run directory %s: %s; make room there (`df %s`), or name "
+		     "another as box.run_dir", r->path, strerror(-rc), r->path);
+	fos_rundir_leave(r);
+	return rc;
 }
 
 void fos_rundir_sweep(const char *path)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "deploy/ctl/ctl.h"
+#include "deploy/ctl/orphans.h"
 #include "deploy/ctl/rundir.h"
 
 #define PATIENCE 400 /* looks, 50 ms apart */
@@ -43,20 +44,22 @@ static bool answers(const char *socket)
 /* The supervisor is gone or is systemd: the keeper tells the stages itself. */
 static int stop_orphans(const char *run_dir)
 {
-	char socket[PATH_MAX + 16], answer[64];
-	int fd;
+	char socket[PATH_MAX + 16];
+	json_t *answer;
 
 	snprintf(socket, sizeof(socket), "%s/%s", run_dir, FOS_GRANT_SOCKET);
-	fd = fos_grant_connect(socket);
-	if (fd < 0)
-		return fos_ctl_fail("no box runs in %s (%s)", run_dir, strerror(-fd));
-	if (fos_grant_say(fd, "{\"cmd\":\"stop\"}") < 0 || read(fd, answer, sizeof(answer)) <= 0) {
-		close(fd);
-		return fos_ctl_fail("the keeper at %s does not answer", socket);
+	answer = fos_ctl_ask(socket, "{\"cmd\":\"stop\"}");
+	json_decref(answer);
+	if (!answer) {
+		if (fos_orphans_end(socket) == 0)
+			return fos_ctl_fail("no box runs in %s", run_dir);
+		unlink(socket);
+		fos_rundir_sweep(run_dir);
+		return FOS_EXIT_OK;
 	}
-	close(fd);
 	if (!wait_end(answers, socket))
 		return fos_ctl_fail("the keeper at %s did not end", socket);
+	fos_orphans_end(socket);
 	fos_rundir_sweep(run_dir);
 	return FOS_EXIT_OK;
 }

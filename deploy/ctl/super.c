@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -101,8 +102,8 @@ static char *beside(const char *program)
 	return asprintf(&path, "%s/%s", exe, program) < 0 ? NULL : path;
 }
 
-struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
-				const char *const *args)
+static struct fos_child *new_child(struct fos_super *s, const char *name, const char *program,
+				   const char *const *args)
 {
 	struct fos_child *c;
 	int n = 0;
@@ -116,8 +117,38 @@ struct fos_child *fos_super_add(struct fos_super *s, const char *name, const cha
 	for (; *args && n < FOS_SUPER_ARGS - 1; args++)
 		c->argv[n++] = strdup(*args);
 	c->keeps_fds = !strcmp(name, "keeper");
-	start(s, c);
+	c->pidfd = -1;
 	return c;
+}
+
+struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
+				const char *const *args)
+{
+	struct fos_child *c = new_child(s, name, program, args);
+
+	if (c)
+		start(s, c);
+	return c;
+}
+
+bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
+		     const char *const *args, pid_t pid, bool ready)
+{
+	struct fos_child *c = new_child(s, name, program, args);
+
+	if (!c)
+		return false;
+	c->pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	if (c->pidfd < 0) {
+		c->was_ready = true; /* it was, once: a failure now is not to end the box */
+		start(s, c);
+		return false;
+	}
+	c->pid = pid;
+	c->ready = ready;
+	c->was_ready = true;
+	c->ready_ns = c->alive_ns = fos_clock_ns();
+	return true;
 }
 
 /* ------------------------------------------------------------------ deaths */
@@ -126,7 +157,9 @@ static void say_death(const struct fos_child *c, pid_t pid, int status)
 {
 	char how[64];
 
-	if (WIFSIGNALED(status))
+	if (status < 0)
+		snprintf(how, sizeof(how), "is gone");
+	else if (WIFSIGNALED(status))
 		snprintf(how, sizeof(how), "was killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
 	else
@@ -148,13 +181,13 @@ static void bury(struct fos_super *s, struct fos_child *c, int status)
 	bool was_quick = !c->ready || now - c->ready_ns < QUICK_NS;
 
 	c->pid = 0;
-	c->status = status;
+	c->status = status > 0 ? status : 0;
 	if (c->stopping || s->interrupted)
 		return;
 	/* offline an ingress that ends well has delivered everything */
 	if (s->give_up && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (hopeless(s, c, status)) {
+	if (status >= 0 && hopeless(s, c, status)) {
 		s->failed = c;
 		return;
 	}
@@ -186,6 +219,30 @@ static void reap(struct fos_super *s)
 				bury(s, &s->child[i], status);
 }
 
+/* Adopted processes: how they ended is not ours to know. */
+static void reap_adopted(struct fos_super *s)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++) {
+		struct fos_child *c = &s->child[i];
+		struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+
+		if (c->pidfd < 0 || poll(&p, 1, 0) <= 0)
+			continue;
+		close(c->pidfd);
+		c->pidfd = -1;
+		bury(s, c, -1);
+	}
+}
+
+/* An adopted process's number may be another's by now, its descriptor is not. */
+static void send_signal(const struct fos_child *c, int number)
+{
+	if (c->pidfd >= 0)
+		pidfd_send_signal(c->pidfd, number, NULL, 0);
+	else if (c->pid)
+		kill(c->pid, number);
+}
+
 static void read_signals(struct fos_super *s)
 {
 	struct signalfd_siginfo info;
@@ -210,7 +267,7 @@ static void look_after(struct fos_super *s, uint64_t now)
 			fprintf(stderr, "flowos: %s (pid %d) hangs; killing it\n", c->name,
 				(int)c->pid);
 			c->alive_ns = now;
-			kill(c->pid, SIGKILL);
+			send_signal(c, SIGKILL);
 		}
 	}
 }
@@ -232,16 +289,20 @@ static int until_next(const struct fos_super *s, uint64_t now, int timeout_ms)
 
 void fos_super_step(struct fos_super *s, int timeout_ms)
 {
-	struct pollfd p[2] = {
-		{.fd = s->signal_fd, .events = POLLIN},
-		{.fd = s->notify_fd, .events = POLLIN},
-	};
+	static struct pollfd p[2 + FOS_SUPER_CHILDREN];
+	nfds_t n = 2;
 
-	poll(p, 2, until_next(s, fos_clock_ns(), timeout_ms));
+	p[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = s->notify_fd, .events = POLLIN};
+	for (uint32_t i = 0; i < s->nr_children; i++)
+		if (s->child[i].pidfd >= 0)
+			p[n++] = (struct pollfd){.fd = s->child[i].pidfd, .events = POLLIN};
+	poll(p, n, until_next(s, fos_clock_ns(), timeout_ms));
 	/* messages before deaths: a child may have said its last word */
 	fos_super_hear(s);
 	read_signals(s);
 	reap(s);
+	reap_adopted(s);
 	look_after(s, fos_clock_ns());
 }
 
@@ -249,8 +310,7 @@ void fos_super_ask(struct fos_super *s, struct fos_child *c)
 {
 	(void)s;
 	c->stopping = true;
-	if (c->pid)
-		kill(c->pid, SIGTERM);
+	send_signal(c, SIGTERM);
 }
 
 void fos_super_stop(struct fos_super *s, struct fos_child *c, int timeout_ms)
@@ -263,7 +323,7 @@ void fos_super_stop(struct fos_super *s, struct fos_child *c, int timeout_ms)
 	if (!c->pid)
 		return;
 	fprintf(stderr, "flowos: %s (pid %d) does not end; killing it\n", c->name, (int)c->pid);
-	kill(c->pid, SIGKILL);
+	send_signal(c, SIGKILL);
 	while (c->pid)
 		fos_super_step(s, 20);
 }

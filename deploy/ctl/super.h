@@ -21,6 +21,7 @@ struct fos_child {
 	char *argv[FOS_SUPER_ARGS]; /* owned; argv[0] is the program's path */
 	bool keeps_fds; /* is handed the store when it starts again */
 	pid_t pid;      /* 0 = not running */
+	int pidfd;      /* of an adopted process, which is no child of ours; -1 = it is one */
 	bool ready;     /* said READY=1 in this life */
 	bool was_ready; /* in some life */
 	bool stopping;  /* its end is wanted */
@@ -57,6 +58,11 @@ void fos_super_fini(struct fos_super *s);
 /* Adds a child and starts it.  The program is looked for beside flowosctl.  args end with NULL. */
 struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
 				const char *const *args);
+
+/* The same for a process that runs already: a supervisor before us started it and was killed.  When
+ * it ends it is started anew, as our own.  False: it is not there any more; then it has been started. */
+bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
+		     const char *const *args, pid_t pid, bool ready);
 
 /* Handles what happens within timeout_ms: messages, deaths, restarts that are due, watchdogs. */
 void fos_super_step(struct fos_super *s, int timeout_ms);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,40 +25,11 @@ static void nap(void)
 	nanosleep(&(const struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 }
 
-static json_t *read_answer(int sock)
-{
-	struct timeval patience = {.tv_sec = 5};
-	char line[4096];
-	size_t n = 0;
-	ssize_t got = 1;
-
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	while (n < sizeof(line) && got > 0 && !memchr(line, '\n', n)) {
-		got = recv(sock, line + n, sizeof(line) - n, 0);
-		n += got > 0 ? (size_t)got : 0;
-	}
-	return json_loadb(line, n, 0, NULL);
-}
-
-/* One request to the keeper and its answer; NULL = there is none. */
-static json_t *ask(const char *path, const char *cmd)
-{
-	int sock = fos_grant_connect(path);
-	json_t *answer = NULL;
-
-	if (sock < 0)
-		return NULL;
-	if (fos_grant_say(sock, "{\"cmd\":\"%s\"}", cmd) == 0)
-		answer = read_answer(sock);
-	close(sock);
-	return answer;
-}
-
 /* Until killed: how long it may take is the manager's to say. */
 static int wait_active(const char *path)
 {
 	for (;; nap()) {
-		json_t *answer = ask(path, "status");
+		json_t *answer = fos_ctl_ask(path, "{\"cmd\":\"status\"}");
 		bool active = json_is_true(json_object_get(answer, "active"));
 
 		json_decref(answer);
@@ -82,7 +52,7 @@ static int turn_off(const char *path)
 {
 	struct fos_ctl_view *v = calloc(1, sizeof(*v));
 	uint64_t give_up = fos_clock_ns() + DRAIN_NS;
-	json_t *answer = ask(path, "stopping");
+	json_t *answer = fos_ctl_ask(path, "{\"cmd\":\"stopping\"}");
 	char err[256];
 	int still = 0;
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/check.h"
@@ -62,7 +63,10 @@ int fos_ctl_where(struct fos_ctl_where *w, int argc, char **argv, const char *sy
 					      argv[optind - 1]);
 	}
 	for (; optind < argc; optind++) {
-		if (access(argv[optind], F_OK) == 0 && !w->run_dir[0]) {
+		struct stat st;
+
+		/* a directory of that name is none: `restart ingress` at the source tree's top */
+		if (stat(argv[optind], &st) == 0 && !S_ISDIR(st.st_mode) && !w->run_dir[0]) {
 			if (fos_ctl_run_dir(argv[optind], w->run_dir) < 0)
 				return FOS_EXIT_FAILED;
 		} else if (w->nr_rest < (int)(sizeof(w->rest) / sizeof(w->rest[0]))) {

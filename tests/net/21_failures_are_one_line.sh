@@ -81,6 +81,15 @@ fails "a capture that does not exist" 'nosuch\.pcap' \
 fails "a configuration that does not exist" 'nosuch\.yaml' $RUN "$D/nosuch.yaml"
 nothing_left "captures"
 
+# The run directory on a full file system, in a mount namespace of its own.
+mkdir -p "$D/full"
+stages | box_config "$D/full.yaml"
+sed -i "s,run_dir:.*,run_dir: $D/full," "$D/full.yaml"
+fails "a run directory without room" 'full.*No space left.*df' unshare -m sh -c "
+	mount -t tmpfs -o size=4k none $D/full && head -c 4096 /dev/zero >$D/full/x &&
+	$RUN $D/full.yaml; status=\$?; rm $D/full/x; ls -A $D/full | sed 's/^/left: /'; exit \$status"
+nothing_left "a run directory without room"
+
 # After all that the box still starts.
 need_box "$D/ok.yaml"
 fails "a second box on the same interfaces" 'lan|run|running' $RUN "$D/ok.yaml"

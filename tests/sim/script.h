@@ -1,135 +1,79 @@
-/* tests/sim/script.h - edit scripts: what a module of the simulation does to a stream
+/* tests/sim/script.h - segment sequences as text: what a client sends, hostile or not
  *
- * A script is a sequence of operations at growing positions, drawn from one key.  The module
- * (tests/pm/script.c) carries it out on windows as they come; script_apply() (script.c) carries it
- * out on the whole stream at once: the naive model.  Both draw the operations here.
+ * A script is words separated by spaces.  A word is a segment:
+ *
+ *	POS:DATA/FLAGS,MOD,MOD...
+ *
+ * POS counts from ISN+1 (-1 is the SYN).  DATA is literal, `x*100` (repeated) or `~100` (bytes
+ * that depend on their position only).  FLAGS: letters of FSRPUEC, and `-` for "no ACK"; ACK is set
+ * otherwise.  Modifications:
+ *
+ *	sum ipsum      TCP, IPv4 header checksum wrong     md5 lsrr ext other
+ *	ack+N ack-N    acknowledgement off by N                  signature option, source route,
+ *	ts+N ts-N nots timestamp off by N from the last one      IPv6 extension headers, other host
+ *	urg=N wnd=N ttl=N doff=N rsv=N opt=HEX                   header fields
+ *	seq+N          sequence number off by N (no position)
+ *	len+N cut=N ihl=N pad=N                                  lengths that lie
+ *	frag=A-B.C-D.. fragments, in this order: bytes A to B of the segment; the one without an
+ *	               end is the last; with a trailing `e` its bytes are others; id=N
+ *
+ * and the words  hs = syn 0:,  syn = -1:/S- with options,  new = the ports are used again with
+ * another ISN.  Words that the server's application does: srv:TEXT srvfin hold read.
  */
 #ifndef TESTS_SIM_SCRIPT_H
 #define TESTS_SIM_SCRIPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum script_kind {
-	SCRIPT_INSERT, /* `ins` bytes before the one at pos */
-	SCRIPT_DELETE, /* `len` bytes, as they come; `ins` others before the first of them */
-	SCRIPT_FILL,   /* `len` bytes become others, as they come */
-	SCRIPT_REPLACE, /* `len` bytes, waited for, become `ins` others */
-	SCRIPT_HOLD,   /* waits until `len` bytes are there */
-	SCRIPT_NR
+#define SCRIPT_FRAME_MAX 2048u
+#define SCRIPT_CLIENT4 "10.9.0.2"
+#define SCRIPT_SERVER4 "10.9.0.1"
+#define SCRIPT_CLIENT6 "fd09::2"
+#define SCRIPT_SERVER6 "fd09::1"
+#define SCRIPT_PORT 8080u
+
+/* struct script_client - the sending end */
+struct script_client {
+	bool v6;
+	bool ts;       /* offers timestamps, and sends them */
+	uint16_t sport;
+	uint8_t wscale; /* 0xff = does not offer it */
+	uint32_t isn;
+	uint32_t sisn; /* of the server, once its SYN has come */
+	bool sisn_known;
+	uint32_t received; /* bytes (and FIN) of the server: acknowledged by default */
+	uint32_t tsval, tsecr;
+	uint16_t ident;
+	const char *error; /* a word that is none */
 };
 
-enum script_profile {
-	SCRIPT_NOTHING,
-	SCRIPT_LIGHT,
-	SCRIPT_DENSE,
-	SCRIPT_BIG,    /* whole segments deleted, insertions longer than segments */
-	SCRIPT_CUT,    /* everything from some place on deleted, up to the FIN */
-	SCRIPT_GROW,
-	SCRIPT_PROFILES
+typedef void script_emit(void *arg, const uint8_t *frame, uint32_t len);
+
+void script_client_init(struct script_client *c, uint16_t sport, uint32_t isn);
+
+/* Crafts the Ethernet frames of one word, `n` characters.  False: not a segment. */
+bool script_word(struct script_client *c, const char *word, size_t n, script_emit *emit, void *arg);
+
+/* The client receives: it learns the server's numbers. */
+void script_learn(struct script_client *c, const uint8_t *frame, uint32_t len);
+
+/* Byte `pos` of data written as ~N. */
+uint8_t script_byte(uint32_t pos);
+
+/* struct script_view - a frame's TCP segment in numbers; false when there is none */
+struct script_view {
+	bool v6;
+	uint8_t flags, doff;
+	uint16_t sport, dport, wnd, urg;
+	uint32_t seq, ack, len;
+	const uint8_t *tcp, *data;
+	bool has_ts;
+	uint32_t tsval, tsecr;
 };
+bool script_view(const uint8_t *frame, uint32_t len, struct script_view *v);
 
-#define SCRIPT_INS_MAX 4000u
-#define SCRIPT_FOREVER 0x7fffffffu
-
-struct script {
-	uint64_t rng, key;
-	uint64_t pos; /* of the operation that comes next */
-	uint64_t end; /* the position after it */
-	uint32_t kind, ins, len;
-	uint32_t profile;
-	uint32_t tail; /* bytes inserted after the last one; 0 = none */
-	uint32_t batch; /* operations that the module commits together */
-};
-
-static inline uint64_t script_rand(uint64_t *s)
-{
-	uint64_t z = (*s += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
-static inline uint32_t script_below(struct script *s, uint32_t n)
-{
-	return (uint32_t)(script_rand(&s->rng) % n);
-}
-
-/* The byte that the script puts at this place. */
-static inline uint8_t script_byte(const struct script *s, uint64_t pos, uint32_t i)
-{
-	uint64_t x = s->key ^ (pos * 0x9e3779b97f4a7c15ull) ^ (i * 0xd6e8feb86659fd93ull);
-
-	return (uint8_t)(x >> 29 ^ x >> 51);
-}
-
-/* Draws the next operation. */
-static inline void script_next(struct script *s)
-{
-	static const uint32_t gap[SCRIPT_PROFILES] = {1, 4000, 100, 2500, 3000, 300};
-	uint32_t small = s->profile == SCRIPT_DENSE ? 12 : 200;
-
-	s->pos = s->end + script_below(s, gap[s->profile]);
-	s->kind = script_below(s, SCRIPT_NR);
-	s->ins = 1 + script_below(s, small);
-	s->len = 1 + script_below(s, small);
-	if (s->profile == SCRIPT_NOTHING) {
-		s->pos = UINT64_MAX / 2;
-	} else if (s->profile == SCRIPT_CUT) {
-		s->kind = SCRIPT_DELETE;
-		s->len = SCRIPT_FOREVER;
-		s->ins = script_below(s, 2) ? 0 : s->ins;
-	} else if (s->profile == SCRIPT_BIG) {
-		s->kind = s->kind < SCRIPT_REPLACE ? s->kind : SCRIPT_DELETE;
-		s->len = 1 + script_below(s, 6000);
-		s->ins = 1 + script_below(s, SCRIPT_INS_MAX);
-	} else if (s->profile == SCRIPT_GROW) {
-		s->kind = SCRIPT_INSERT;
-		s->ins = 1 + script_below(s, 1200);
-	}
-	if (s->kind == SCRIPT_DELETE && s->profile != SCRIPT_CUT && script_below(s, 2))
-		s->ins = 0;
-	if (s->kind == SCRIPT_INSERT || s->kind == SCRIPT_HOLD) {
-		s->end = s->pos + 1;
-	} else {
-		s->end = s->pos + s->len;
-		if (s->kind == SCRIPT_FILL)
-			s->ins = 0;
-	}
-}
-
-/* profile SCRIPT_PROFILES = any */
-static inline void script_start(struct script *s, uint64_t key, uint32_t profile)
-{
-	s->rng = s->key = key;
-	s->end = 0;
-	s->profile = script_below(s, SCRIPT_PROFILES);
-	if (profile < SCRIPT_PROFILES)
-		s->profile = profile;
-	s->tail = script_below(s, 4) || s->profile == SCRIPT_NOTHING ? 0 : 1 + script_below(s, 2000);
-	s->batch = 1 + script_below(s, 12);
-	script_next(s);
-}
-
-/* A script's key for one direction of a connection. */
-static inline uint64_t script_key(uint64_t seed, uint16_t sport, uint16_t dport)
-{
-	uint64_t s = seed ^ (uint64_t)sport << 32 ^ (uint64_t)dport << 48;
-
-	return script_rand(&s);
-}
-
-/* Bytes [from, to) went past the module unedited, because it had held them too long. */
-struct script_jump {
-	uint64_t from, to;
-};
-
-/* The model.  out: the edited stream (its length is returned).  need[i], for i of 0..len: how much
- * of the output must have arrived before the first i bytes may be acknowledged.  out may be
- * NULL, need may be NULL. */
-uint32_t script_apply(uint64_t key, uint32_t profile, const uint8_t *in, uint32_t len,
-		      const struct script_jump *jumps, uint32_t nr_jumps, uint8_t *out,
-		      uint32_t *need);
+enum { SG_FIN = 1, SG_SYN = 2, SG_RST = 4, SG_PSH = 8, SG_ACK = 16, SG_URG = 32 };
 
 #endif

@@ -28,6 +28,8 @@ struct cw_ip {
 	bool more;
 	uint32_t id;
 	bool bad_csum;
+	const void *opt; /* TCP options, a multiple of 4 bytes */
+	uint32_t opt_len;
 };
 
 enum { CW_FIN = 1, CW_SYN = 2, CW_RST = 4, CW_PSH = 8, CW_ACK = 16 };
@@ -48,7 +50,7 @@ static inline void cw_be32(uint8_t *p, uint32_t v)
 static inline uint32_t cw_l4(const struct cw_ip *ip, const void *data, uint32_t len, uint8_t *to)
 {
 	uint8_t a[32] = { 0 };
-	uint32_t head = ip->proto == IPPROTO_TCP ? 20 : 8, n;
+	uint32_t head = ip->proto == IPPROTO_TCP ? 20 + ip->opt_len : 8, n;
 	uint64_t pseudo;
 
 	memset(to, 0, head);
@@ -57,7 +59,9 @@ static inline uint32_t cw_l4(const struct cw_ip *ip, const void *data, uint32_t 
 	if (ip->proto == IPPROTO_TCP) {
 		cw_be32(to + 4, ip->seq);
 		cw_be32(to + 8, ip->ack);
-		to[12] = 5 << 4;
+		to[12] = (uint8_t)(head / 4 << 4);
+		if (ip->opt_len)
+			memcpy(to + 20, ip->opt, ip->opt_len);
 		to[13] = ip->flags;
 		cw_be16(to + 14, ip->wnd ? ip->wnd : 65535);
 	} else if (ip->proto == IPPROTO_UDP) {

@@ -372,6 +372,10 @@ static inline void cw_pm_says(struct cls_world *t, uint32_t pm, uint32_t flow, u
 #define CW_ISN_A 1000u
 #define CW_ISN_B 5000000u
 
+/* Options of the next segments; len 0 = none. */
+static const void *cw_opt;
+static uint32_t cw_opt_len;
+
 /* A segment at stream position `pos` (-1: the SYN) that acknowledges `ack` bytes of the other
  * side (-1: nothing). */
 static inline void cw_tcp(struct cls_world *t, bool from_a, uint8_t flags, int64_t pos, int64_t ack,
@@ -384,6 +388,8 @@ static inline void cw_tcp(struct cls_world *t, bool from_a, uint8_t flags, int64
 		.dport = from_a ? 80 : 4000,
 		.proto = IPPROTO_TCP,
 		.flags = flags,
+		.opt = cw_opt,
+		.opt_len = cw_opt_len,
 		.seq = (from_a ? CW_ISN_A : CW_ISN_B) + 1 + (uint32_t)pos,
 		.ack = flags & CW_ACK ? (from_a ? CW_ISN_B : CW_ISN_A) + 1 + (uint32_t)ack : 0,
 	};

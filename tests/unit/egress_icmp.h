@@ -10,7 +10,7 @@ static inline uint32_t icmp_error(const struct out_packet *o, uint8_t type, uint
 				  uint32_t word, uint32_t quoted)
 {
 	static const uint64_t key[2] = {1, 2};
-	uint32_t dir = o->port, frame = W.next_frame++, link = o->m.l3_off - FOS_FRAME_DATA_OFF;
+	uint32_t dir = o->port, frame = take_frame(dir), link = o->m.l3_off - FOS_FRAME_DATA_OFF;
 	const uint8_t *ip = o->bytes + link;
 	uint32_t n = (uint32_t)(o->tcp - ip) + quoted, hlen = W.v6 ? 40 : 20;
 	uint8_t *base = fos_box_frame(&W.w.box, frame), *k = base + FOS_FRAME_DATA_OFF, *l4;

@@ -27,6 +27,11 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 
 	k[5] = (uint8_t)(dir ? 1 : 2);
 	k[11] = (uint8_t)(dir ? 2 : 1);
+	if (W.qinq) {
+		put_be16(k + at, 0x88a8);
+		put_be16(k + at + 2, 9);
+		at += 4;
+	}
 	if (W.vlan) {
 		put_be16(k + at, 0x8100);
 		put_be16(k + at + 2, 5);
@@ -35,41 +40,69 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 	put_be16(k + at, W.v6 ? 0x86dd : 0x0800);
 	ip = k + at + 2;
 	if (W.v6) {
-		ip[0] = 0x60;
-		put_be16(ip + 4, n);
-		ip[6] = 6;
+		ip[0] = 0x60 | W.tos >> 4;
+		ip[1] = (uint8_t)(W.tos << 4);
+		put_be16(ip + 4, n + W.ext_len);
+		ip[6] = W.ext_len ? W.ext_first : 6;
 		ip[7] = 61;
 		memcpy(ip + 8, f->src, 16);
 		memcpy(ip + 24, f->dst, 16);
 		*pseudo = fos_csum_pseudo6(f->src, f->dst, 6, n);
-		return ip + 40;
+		if (W.ext_len)
+			memcpy(ip + 40, W.ext, W.ext_len);
+		return ip + 40 + W.ext_len;
 	}
-	ip[0] = 0x45;
-	put_be16(ip + 2, 20 + n);
+	ip[0] = (uint8_t)(0x45 + W.ext_len / 4);
+	ip[1] = W.tos;
+	put_be16(ip + 2, 20 + W.ext_len + n);
 	put_be16(ip + 4, frame);
 	ip[6] = 0x40;
 	ip[8] = 61;
 	ip[9] = 6;
 	memcpy(ip + 12, f->src + 12, 4);
 	memcpy(ip + 16, f->dst + 12, 4);
-	fos_csum_ipv4_set(ip, 20);
+	if (W.ext_len)
+		memcpy(ip + 20, W.ext, W.ext_len);
+	fos_csum_ipv4_set(ip, 20 + W.ext_len);
 	*pseudo = fos_csum_pseudo4(f->src + 12, f->dst + 12, 6, (uint16_t)n);
-	return ip + 20;
+	return ip + 20 + W.ext_len;
 }
 
-/* MSS on a SYN, timestamps when the direction has them; at t + 20. */
-static inline void make_options(uint8_t *t, uint32_t dir, uint8_t flags)
+/* On a SYN what is offered, timestamps when the direction has them, SACK blocks; their length. */
+static inline uint32_t make_options(uint8_t *t, uint32_t dir, uint8_t flags)
 {
-	t += 20;
+	uint32_t n = 0;
+
 	if (flags & SYN) {
 		memcpy(t, "\x02\x04\x03\xe8", 4); /* MSS 1000 */
-		t += 4;
+		n = 4;
 	}
-	if (!W.ts[dir])
-		return;
-	memcpy(t, "\x01\x01\x08\x0a", 4);
-	put_be32(t + 4, W.ts[dir]++);
-	put_be32(t + 8, W.ts[1 - dir]);
+	if (flags & SYN && W.sack) {
+		memcpy(t + n, "\x01\x01\x04\x02", 4);
+		n += 4;
+	}
+	if (flags & SYN && W.scale[dir]) {
+		memcpy(t + n, "\x01\x03\x03", 3);
+		t[n + 3] = W.scale[dir];
+		n += 4;
+	}
+	if (W.ts[dir]) {
+		memcpy(t + n, "\x01\x01\x08\x0a", 4);
+		put_be32(t + n + 4, W.ts[dir]++);
+		put_be32(t + n + 8, W.ts[1 - dir]);
+		n += 12;
+	}
+	if (W.nr_block) {
+		memcpy(t + n, "\x01\x01\x05", 3);
+		t[n + 3] = (uint8_t)(2 + 8 * W.nr_block);
+		n += 4;
+	}
+	for (uint32_t i = 0; i < W.nr_block; i++, n += 8) {
+		put_be32(t + n, W.block[i][0]);
+		put_be32(t + n + 4, W.block[i][1]);
+	}
+	W.nr_block = 0;
+	return n;
 }
 
 /* A TCP packet of direction dir in a fresh frame, as ingress would hand it over. */
@@ -77,8 +110,9 @@ static inline uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, ui
 			    const void *payload, uint32_t len)
 {
 	static const uint64_t key[2] = { 1, 2 };
-	uint32_t frame = W.next_frame++;
-	uint32_t head = 20 + (W.ts[dir] ? 12 : 0) + (flags & SYN ? 4 : 0);
+	uint32_t frame = take_frame(dir);
+	uint8_t opt[60] = { 0 };
+	uint32_t head = 20 + make_options(opt, dir, flags);
 	uint8_t *base = fos_box_frame(&W.w.box, frame), *k = base + FOS_FRAME_DATA_OFF, *t;
 	struct fos_frame_meta *m = fos_box_meta(&W.w.box, frame);
 	uint64_t pseudo;
@@ -91,9 +125,9 @@ static inline uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, ui
 	put_be32(t + 4, seq);
 	put_be32(t + 8, ack);
 	t[12] = (uint8_t)(head / 4 << 4);
-	t[13] = flags;
+	t[13] = flags | W.th;
 	put_be16(t + 14, wnd);
-	make_options(t, dir, flags);
+	memcpy(t + 20, opt, head - 20);
 	if (len)
 		memcpy(t + head, payload, len);
 	c = fos_csum_fold(pseudo);

@@ -49,6 +49,15 @@ struct egress_world {
 	/* what the packets made by add_packet() look like */
 	bool v6, vlan, partial;
 	uint32_t ts[2]; /* 0 = no timestamps */
+	const uint8_t *ext; /* between the IP header and TCP: IPv4 options, IPv6 extension headers */
+	uint32_t ext_len;
+	uint8_t ext_first; /* IPv6: kind of the first */
+	bool qinq;
+	bool sack;      /* permitted at the SYN */
+	uint8_t scale[2]; /* of the window, 0 = not offered */
+	uint8_t tos;
+	uint8_t th; /* TCP flags (CWR, ECE) beside those asked for */
+	uint32_t block[4][2], nr_block; /* SACK blocks of the next packet */
 	uint32_t lost_home; /* frames that came home */
 };
 
@@ -201,6 +210,24 @@ static inline void kill_egress(void)
 	fos_egress_free(W.e);
 }
 
+/* The test is both ingress processes, and tells how many free frames each has. */
+static inline void have_free(uint32_t port, int by)
+{
+	const struct fos_dir *dir = W.w.dir;
+	uint32_t proc = dir->port[port].first_ingress;
+	struct fos_ing *ing = (void *)W.w.box.region[dir->proc[proc].region].base;
+
+	ing->nr_free += (uint32_t)by;
+}
+
+/* A frame for a packet that comes in by `port`. */
+static inline uint32_t take_frame(uint32_t port)
+{
+	if (!W.w.dir->offline)
+		have_free(port, -1);
+	return W.next_frame++;
+}
+
 static inline void init_flow(uint32_t i, bool v6)
 {
 	struct fos_flow *f = world_flow(&W.w, i);
@@ -244,6 +271,8 @@ static inline void world_start(bool editor, bool offline, bool v6)
 		attach_ring(&W.w.dir->ring[i]);
 	fos_build_ingress_frames(W.w.dir, 0, &first_frame, &count);
 	W.next_frame = first_frame;
+	for (uint32_t port = 0; port < 2 && !offline; port++)
+		have_free(port, (int)count);
 	init_flow(0, v6);
 	init_flow(1, v6);
 	start_egress();
@@ -278,6 +307,8 @@ static inline uint32_t frames_home(void)
 		if (n)
 			fos_ring_release(&W.home[i]);
 		W.lost_home += (uint32_t)n;
+		if (!W.w.dir->offline)
+			have_free((uint32_t)i, (int)n);
 	}
 	return W.lost_home;
 }

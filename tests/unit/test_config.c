@@ -219,7 +219,6 @@ static void test_defaults(void)
 	is_u64(cfg.frame_size, 2048, "of 2048 bytes");
 	is_u64(cfg.flows, 65536, "64K flows");
 	is_u64(cfg.edits, 65536, "64K edits");
-	is_u64(cfg.arena_bytes, 4 << 20, "4M arena");
 	is_u64(cfg.lanes, 1, "one lane");
 	is_u64(cfg.ooo_per_flow_bytes, 1 << 20, "1M out of order per flow");
 	is_u64(cfg.ooo_total_bytes, 64 << 20, "64M in all");
@@ -293,7 +292,7 @@ static void check_every_field(const struct fos_config *c, const char *label)
 	   c->lanes == 16, "%s: box", label);
 	is_str(c->run_dir, "/run/flowos-b", "%s: run_dir", label);
 	ok(c->frames == 4 << 20 && c->frame_size == 4096 && c->flows == 256 && c->edits == 1000 &&
-	   c->arena_bytes == 1 << 30 && c->hugepages == FOS_CONFIG_HUGEPAGES_REQUIRE,
+	   c->hugepages == FOS_CONFIG_HUGEPAGES_REQUIRE,
 	   "%s: memory", label);
 	ok(c->interfaces_nr == 2 && c->interfaces[0].mode == FOS_CONFIG_MODE_NATIVE &&
 	   c->interfaces[0].queues == 16 && c->interfaces[1].mode == FOS_CONFIG_MODE_GENERIC &&

@@ -140,6 +140,56 @@ static void test_resend(void)
 	world_stop();
 }
 
+/* ... and let the box's own acknowledgement of it leave. */
+static void acknowledge_later(uint64_t pos)
+{
+	acked(1, pos, 60000);
+	run();
+	W.now += 2000000;
+	run();
+	W.taken = W.nr_out;
+}
+
+/* Several are lost on the receiver's side at once: the timer finds the first, each acknowledgement
+ * the next one; and the wait does not count as a round trip. */
+static void test_recover(void)
+{
+	world_start(true, false, false);
+	handshake();
+	data(0, "AAAA", 4, 0);
+	edit(0, 2, 0, "--");
+	release_to(0, 4);
+	run();
+	acknowledge_later(6); /* a first measure of the path: nothing */
+	data(0, "BBBB", 4, 0);
+	data(0, "CCCC", 4, 0);
+	data(0, "DDDD", 4, 0);
+	release_to(0, 16);
+	run();
+	expect(0, 6, "BBBB", "three segments leave (1)");
+	expect(0, 10, "CCCC", "three segments leave (2)");
+	expect(0, 14, "DDDD", "three segments leave (3)");
+	W.now += 3000000000ull;
+	run();
+	expect(0, 6, "BBBB", "nothing comes: the first is sent again");
+	acked(1, 10, 60000);
+	run();
+	expect(0, 10, "CCCC", "its acknowledgement asks for the next");
+	acked(1, 18, 60000);
+	run();
+	expect_nothing("all is there");
+	acknowledge_later(18);
+	data(0, "EEEE", 4, 0);
+	release_to(0, 20);
+	run();
+	expect(0, 18, "EEEE", "(another)");
+	W.now += 300000000ull;
+	run();
+	expect(0, 18, "EEEE", "the timer is as short as before");
+	all_sound("recover");
+	world_stop();
+}
+
 static void test_close(void)
 {
 	uint32_t home;
@@ -328,6 +378,7 @@ int main(void)
 	test_edits();
 	test_all_deleted();
 	test_resend();
+	test_recover();
 	test_close();
 	test_window();
 	test_growth();

@@ -39,7 +39,7 @@ static uint32_t make_nd(uint8_t *k, bool option)
 static uint32_t question(const void *packet, uint32_t len)
 {
 	static const uint64_t key[2] = {1, 2};
-	uint32_t frame = W.next_frame++;
+	uint32_t frame = take_frame(1);
 	uint8_t *base = fos_box_frame(&W.w.box, frame);
 	struct fos_frame_meta *m = fos_box_meta(&W.w.box, frame);
 

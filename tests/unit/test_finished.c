@@ -135,6 +135,8 @@ static void test_bounds(void)
 	ok(t.w.box.flows[2 * (most + 7)].gen != 0, "(the last was not)");
 	for (uint32_t i = 0; i < t.c->nr_conns; i++) {
 		tcp_at((uint16_t)(9000 + i), CW_ISN_A, true, CW_SYN, -1, -1, "");
+		tcp_at((uint16_t)(9000 + i), CW_ISN_A, false, CW_SYN | CW_ACK, -1, 0, "");
+		tcp_at((uint16_t)(9000 + i), CW_ISN_A, true, CW_ACK, 0, 0, "");
 		cw_run(&t);
 	}
 	ok(cw_counter(&t, FOS_C_flows_forgotten) >= most, "new connections need the room: all go");

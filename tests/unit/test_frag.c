@@ -183,6 +183,33 @@ static void test_tiny(bool v6)
 	finish(&t, "tiny");
 }
 
+/* What goes on as fragments, nobody behind the box shall have to guess (RFC 1858). */
+static void test_header_cut(void)
+{
+	struct datagram d;
+	struct cls_world t;
+
+	for (uint32_t step = 16; step <= 24; step += 8) {
+		memset(&t, 0, sizeof(t));
+		world_plan(&t.w, false); /* no pipeline: all passes */
+		t.w.dir->max_fragments = 4;
+		cw_make(&t);
+		memset(&d, 0, sizeof(d));
+		d.ip = (struct cw_ip){.src = 1, .dst = 2, .sport = 7, .dport = 9, .id = 5,
+				      .proto = IPPROTO_TCP, .flags = CW_SYN};
+		d.len = cw_l4(&d.ip, text, 12, d.l4);
+		d.step = step;
+		nth(&t, &d, 0);
+		nth(&t, &d, 1);
+		cw_run(&t);
+		is_u64(cw_counter(&t, FOS_C_drop_fragment_tiny), step < 20 ? 2 : 0,
+		       "a TCP header in the first %u bytes: %s", step,
+		       step < 20 ? "cut, nothing passes" : "whole, passes");
+		is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), step < 20 ? 0 : 2, "as fragments");
+		finish(&t, "header in the first fragment");
+	}
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -193,5 +220,6 @@ int main(void)
 	test_bounds();
 	test_tiny(false);
 	test_tiny(true);
+	test_header_cut();
 	return done();
 }

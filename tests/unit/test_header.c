@@ -82,13 +82,17 @@ static bool sound(void)
 	return again.csum == FOS_CSUM_VALID && !(again.flags & (FOS_PKT_IP_BAD | FOS_PKT_L4_BAD));
 }
 
-static bool shift_sack(void *ctx, uint32_t *left, uint32_t *right)
+static uint32_t shift_sack(void *ctx, uint32_t (*block)[2], uint32_t n)
 {
-	if (*left == 666)
-		return false;
-	*left += *(uint32_t *)ctx;
-	*right += *(uint32_t *)ctx;
-	return true;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (block[i][0] == 666)
+			continue;
+		block[kept][0] = block[i][0] + *(uint32_t *)ctx;
+		block[kept++][1] = block[i][1] + *(uint32_t *)ctx;
+	}
+	return kept;
 }
 
 static uint32_t be32(const uint8_t *p)

@@ -76,6 +76,10 @@ static void test_pms(void)
 	OFFSET(fos_pm_pub, events, 40);
 	SIZE(fos_event, 64);
 	OFFSET(fos_event, kind, 36);
+	SIZE(fos_flow_events, 64);
+	OFFSET(fos_flow_events, last_pos, 32);
+	OFFSET(fos_flow_events, last_kind, 52);
+	OFFSET(fos_flow_events, challenge_ns, 56);
 	SIZE(fos_edit, 64);
 	OFFSET(fos_edit, out_pos, 8);
 	OFFSET(fos_edit, next, 28);

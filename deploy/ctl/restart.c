@@ -1,0 +1,289 @@
+/* restart.c - flowosctl restart and upgrade: a crash, done politely
+ *
+ * A stage that is asked to end finishes its batch and ends; whoever supervises it starts it again (the
+ * file on disk: so a new binary is taken up), and it finds its region as it left it.  The keeper ends
+ * likewise and gets its descriptors back.  Under systemd this is `systemctl restart` of the unit.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deploy/ctl/ctl.h"
+#include "deploy/ctl/rundir.h"
+#include "deploy/ctl/super.h"
+#include "shm/proc.h"
+
+#define PATIENCE_NS 15000000000ull
+#define TRIES 4u /* lives that end before they work: it will not */
+
+static const char restart_synopsis[] =
+	"restart keeper|ingress|classifier|egress|pm/NAME [FILE] [--run-dir DIR]";
+static const char upgrade_synopsis[] = "upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]";
+
+struct job {
+	struct fos_ctl_view view;
+	char socket[PATH_MAX + 16];
+	const char *run_dir;
+};
+
+static int spawn(const char *const *argv)
+{
+	extern char **environ;
+	char *copy[8] = {NULL};
+	pid_t pid;
+	int status = 0;
+
+	for (int i = 0; argv[i] && i < 7; i++)
+		memcpy(&copy[i], &argv[i], sizeof(argv[i])); /* not written through */
+	if (posix_spawnp(&pid, copy[0], NULL, NULL, copy, environ) != 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The unit of systemd that a process belongs to. */
+static bool unit_of(uint32_t pid, char unit[256])
+{
+	char path[64], line[1024] = "", *name;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		line[0] = 0;
+	if (f)
+		fclose(f);
+	line[strcspn(line, "\n")] = 0;
+	name = strrchr(line, '/');
+	if (!name || strncmp(name + 1, "flowos-", 7) != 0 || !strstr(name, ".service"))
+		return false;
+	snprintf(unit, 256, "%s", name + 1);
+	return true;
+}
+
+/* Until a later life of the process than `gen` works. */
+static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen)
+{
+	const struct fos_lease *l = &j->view.dir->proc[proc].lease;
+	const struct timespec pause = {.tv_nsec = 2000000};
+	uint64_t give_up = fos_clock_ns() + PATIENCE_NS;
+	uint32_t pid;
+
+	while (fos_clock_ns() < give_up) {
+		uint32_t now = fos_acquire32(&l->generation);
+
+		fos_ctl_state(&j->view, proc, &pid);
+		if (now != gen && pid != 0)
+			return true;
+		if (now - gen > TRIES)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static int ask_to_end(struct job *j, uint32_t proc, uint32_t pid)
+{
+	const struct fos_dir_proc *p = &j->view.dir->proc[proc];
+	char unit[256];
+	json_t *answer;
+
+	if (unit_of(pid, unit)) {
+		const char *argv[] = {"systemctl", "restart", unit, NULL};
+
+		return spawn(argv) == 0 ? 0 : fos_ctl_fail("`systemctl restart %s` failed", unit);
+	}
+	if (fos_rundir_holder(j->run_dir) == 0)
+		return fos_ctl_fail("nobody would start %s again: the supervisor is gone; "
+				    "`flowosctl run FILE` adopts the box", p->name);
+	if (p->role == FOS_ROLE_KEEPER) {
+		answer = fos_ctl_ask(j->socket, "{\"cmd\":\"restart\"}");
+		json_decref(answer);
+		return answer ? 0 : fos_ctl_fail("the keeper does not answer");
+	}
+	if (kill((pid_t)pid, SIGTERM) == 0)
+		return 0;
+	return fos_ctl_fail("cannot ask %s (pid %u) to end: %s", p->name, pid, strerror(errno));
+}
+
+static int restart_proc(struct job *j, uint32_t proc, bool quiet)
+{
+	const struct fos_dir_proc *p = &j->view.dir->proc[proc];
+	uint32_t gen = fos_acquire32(&p->lease.generation), pid;
+	uint64_t start = fos_clock_ns();
+	int rc = 0;
+
+	fos_ctl_state(&j->view, proc, &pid);
+	if (pid != 0) /* else it is about to be started anyway */
+		rc = ask_to_end(j, proc, pid);
+
+	if (rc != 0)
+		return rc;
+	if (!wait_for_life(j, proc, gen))
+		return quiet ? FOS_EXIT_FAILED :
+			       fos_ctl_fail("%s has not come back; see the log of the supervisor",
+					    p->name);
+	printf("%s: pid %u, before %u, %llu ms\n", p->name, p->lease.pid, pid,
+	       (unsigned long long)((fos_clock_ns() - start) / 1000000));
+	return FOS_EXIT_OK;
+}
+
+/* Does a word mean this process?  "classifier", "pm/web", or its name. */
+static bool means(const struct fos_dir *dir, uint32_t proc, const char *word)
+{
+	static const char *const role[] = {"keeper", "ingress", "classifier", "", "egress"};
+	const struct fos_dir_proc *p = &dir->proc[proc];
+
+	if (!strcmp(word, p->name))
+		return true;
+	if (p->role == FOS_ROLE_PM)
+		return !strncmp(word, "pm/", 3) && !strcmp(word + 3, dir->pm[p->index].name);
+	return !strcmp(word, role[p->role]);
+}
+
+/* One after the other: the others work meanwhile. */
+static int restart_all(struct job *j, const char *word, bool quiet)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < j->view.dir->nr_procs; i++) {
+		int rc;
+
+		if (!means(j->view.dir, i, word))
+			continue;
+		n++;
+		rc = restart_proc(j, i, quiet);
+		if (rc != FOS_EXIT_OK)
+			return rc;
+	}
+	return n ? FOS_EXIT_OK : fos_ctl_fail("there is no %s in this box; `flowosctl status` "
+					      "names what there is", word);
+}
+
+static int open_job(struct job *j, const struct fos_ctl_where *w)
+{
+	char err[512];
+
+	j->run_dir = w->run_dir;
+	snprintf(j->socket, sizeof(j->socket), "%s/%s", w->run_dir, FOS_GRANT_SOCKET);
+	return fos_ctl_attach(&j->view, j->socket, err, sizeof(err)) < 0 ? fos_ctl_fail("%s", err) :
+									    FOS_EXIT_OK;
+}
+
+int fos_ctl_restart(int argc, char **argv)
+{
+	struct fos_ctl_where w;
+	struct job j;
+	int rc = fos_ctl_where(&w, argc, argv, restart_synopsis);
+
+	if (rc >= 0)
+		return rc;
+	if (w.nr_rest != 1)
+		return fos_ctl_misuse(restart_synopsis, "one stage is needed");
+	rc = open_job(&j, &w);
+	if (rc != FOS_EXIT_OK)
+		return rc;
+	rc = restart_all(&j, w.rest[0], false);
+	fos_ctl_detach(&j.view);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ upgrade */
+
+static int set_module(const struct job *j, const char *pm, const char *path)
+{
+	json_t *request = json_pack("{s:s,s:s,s:s}", "cmd", "module", "pm", pm, "path", path);
+	char *text = json_dumps(request, JSON_COMPACT);
+	json_t *answer = text ? fos_ctl_ask(j->socket, text) : NULL;
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	int rc = FOS_EXIT_OK;
+
+	if (!json_is_true(json_object_get(answer, "ok")))
+		rc = fos_ctl_fail("%s", error ? error : "the keeper does not answer");
+	json_decref(answer);
+	json_decref(request);
+	free(text);
+	return rc;
+}
+
+/* What the file says of itself is checked by the keeper; that it can be loaded, by a host that does
+ * nothing else.  Only then is the old one asked to end. */
+static int loads(const char *path)
+{
+	char host[PATH_MAX];
+	const char *argv[] = {host, "--try", path, NULL};
+	ssize_t n = readlink("/proc/self/exe", host, sizeof(host) - 1);
+	char *slash;
+
+	host[n > 0 ? n : 0] = 0;
+	slash = strrchr(host, '/');
+	snprintf(slash ? slash + 1 : host, sizeof(host) - (size_t)(slash ? slash + 1 - host : 0),
+		 "flowos-pmhost");
+	return spawn(argv) == 0 ? FOS_EXIT_OK :
+				  fos_ctl_fail("%s does not load, see above: the module in use stays",
+					       path);
+}
+
+static int upgrade(struct job *j, const char *word, const char *pm, const char *path)
+{
+	const struct fos_dir *dir = j->view.dir;
+	char old[PATH_MAX] = "";
+	int rc = loads(path);
+
+	for (uint32_t i = 0; i < dir->nr_pms; i++)
+		if (!strcmp(dir->pm[i].name, pm))
+			snprintf(old, sizeof(old), "%s",
+				 fos_dir_string(dir, dir->pm[i].file_off));
+	if (rc == FOS_EXIT_OK)
+		rc = set_module(j, pm, path);
+	if (rc != FOS_EXIT_OK)
+		return rc;
+	if (restart_all(j, word, true) == FOS_EXIT_OK) {
+		printf("%s runs %s; the configuration is yours to change\n", word, path);
+		return FOS_EXIT_OK;
+	}
+	if (set_module(j, pm, old) == FOS_EXIT_OK && restart_all(j, word, true) == FOS_EXIT_OK)
+		return fos_ctl_fail("%s does not work with %s, see the log of the supervisor: it "
+				    "runs %s again", word, path, old);
+	return fos_ctl_fail("%s works neither with %s nor any more with %s", word, path, old);
+}
+
+int fos_ctl_upgrade(int argc, char **argv)
+{
+	struct fos_ctl_where w;
+	struct job j;
+	char path[PATH_MAX];
+	char *words[16];
+	int n = 0, rc;
+
+	/* the module is a file as well as the configuration: it is taken out of the words */
+	path[0] = 0;
+	for (int i = 0; i < argc && n < 16; i++) {
+		if (i == 2 && argv[i][0] != '-' && realpath(argv[i], path))
+			continue;
+		words[n++] = argv[i];
+	}
+	if (!path[0])
+		return argc > 2 && argv[2][0] != '-' ?
+			       fos_ctl_fail("there is no file %s", argv[2]) :
+			       fos_ctl_misuse(upgrade_synopsis, "a PM and a module are needed");
+	rc = fos_ctl_where(&w, n, words, upgrade_synopsis);
+	if (rc >= 0)
+		return rc;
+	if (w.nr_rest != 1 || strncmp(w.rest[0], "pm/", 3) != 0)
+		return fos_ctl_misuse(upgrade_synopsis, "a PM and a module are needed");
+	rc = open_job(&j, &w);
+	if (rc != FOS_EXIT_OK)
+		return rc;
+	rc = upgrade(&j, w.rest[0], w.rest[0] + 3, path);
+	fos_ctl_detach(&j.view);
+	return rc;
+}

@@ -1,0 +1,110 @@
+/* egress/again.c - what came again, what came early: see again.h */
+#include "egress/again.h"
+
+#include "egress/emit.h"
+#include "egress/frames.h"
+#include "egress/opaque.h"
+#include "egress/out.h"
+#include "egress/resend.h"
+#include "egress/sack.h"
+
+#define DUPACKS 3u /* that a sender takes for a loss (RFC 5681) */
+
+static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
+{
+	struct fos_header_options o;
+	struct fos_header h;
+
+	if (frame >= e->p->dir->nr_frames ||
+	    !fos_header_open(&h, fos_box_frame(&e->p->box, frame), e->p->dir->frame_size, 0) ||
+	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
+		return;
+	fos_header_options(&h, &o);
+	if (o.has_ts && t->flags & FOS_TCB_TS)
+		fos_out_learn_ts(t, o.tsval);
+}
+
+/* The connection was reset and this end does not know: as its peer would, with the number that it
+ * expects (RFC 9293 section 3.10.7.1).  Where nothing was edited the peer answers itself. */
+static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t)
+{
+	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	int64_t pos;
+
+	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
+	    !((t->flags | g->flags) & FOS_TCB_EDITED))
+		return;
+	pos = fos_out_pos(g, (uint32_t)d->pos, g->una);
+	if (pos >= 0)
+		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
+}
+
+void fos_again(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	const struct fos_flow *f;
+	uint64_t lo, hi;
+
+	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
+		return;
+	if (d->flags & FOS_PIECE_RST) {
+		reset_again(e, d, t);
+		return;
+	}
+	/* a recorded packet that also brought new bytes stands for itself */
+	if (e->p->offline && d->frame == FOS_NONE)
+		return;
+	learn_again(e, t, d->frame);
+	f = &e->p->box.flows[d->flow];
+	if (d->pos > t->map.in || (d->pos == t->map.in && !(t->flags & FOS_TCB_FIN_SENT))) {
+		/* still in the pipeline; a sender that probes a closed window asks for us (it also
+		 * keeps a module's hold from running out) */
+		if (!e->p->offline && t->seg_first == FOS_NONE &&
+		    (t->flags & FOS_TCB_BLOCKED || e->outs[d->flow].opened_ns == UINT64_MAX))
+			fos_emit_probe(e, d->flow);
+		return;
+	}
+	lo = fos_seqmap_forward(&t->map, &e->pool, d->pos).lo;
+	hi = fos_seqmap_forward(&t->map, &e->pool, d->pos + d->len).hi;
+	if (t->flags & FOS_TCB_FIN_SENT && d->pos + d->len >= f->fin_pos)
+		hi = fos_out_wire(t);
+	if (hi > fos_out_wire(t))
+		hi = fos_out_wire(t);
+	if (hi > t->una)
+		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
+	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->map.in &&
+		 !(t->flags & FOS_TCB_FIN_SENT))
+		fos_emit_probe(e, d->flow); /* a keep-alive with a byte: the other end answers */
+	else if (!e->p->offline && fos_out_peer(e, d->flow))
+		fos_emit_ack(e, FOS_PEER(d->flow));
+}
+
+/* A hole before the box: the receiver cannot see it, so the box tells the sender. */
+void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	uint64_t end;
+
+	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
+		return;
+	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
+	if (end > d->pos && d->pos > t->map.in)
+		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
+	fos_emit_ack(e, FOS_PEER(d->flow));
+}
+
+void fos_again_hole(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+	uint32_t n = 1 + DUPACKS; /* the first one is what they repeat */
+
+	if (e->p->offline || !g || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
+	    t->una != t->map.out || !fos_sack_holds(e, flow) ||
+	    t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail))
+		return;
+	if (t->flags & g->flags & FOS_TCB_SACK)
+		n = 1;
+	while (n-- && fos_egress_room(e))
+		fos_emit_ack(e, FOS_PEER(flow));
+}

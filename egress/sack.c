@@ -1,0 +1,181 @@
+/* egress/sack.c - selective acknowledgements, see sack.h */
+#include "egress/sack.h"
+
+#include <string.h>
+
+#include "egress/out.h"
+
+static struct fos_sack *of(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (s->gen != e->tcbs[flow].gen) {
+		memset(s, 0, sizeof(*s));
+		s->gen = e->tcbs[flow].gen;
+	}
+	return s;
+}
+
+/* ---- what OOSEQ holds ------------------------------------------------------------------------ */
+
+void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
+{
+	struct fos_sack *s = of(e, flow);
+	uint32_t kept = 0, rest[FOS_SACK_HELD][2];
+
+	for (uint32_t i = 0; i < s->nr_held; i++) {
+		const uint32_t *b = s->held[i];
+
+		if (fos_out_newer(b[0], right) || fos_out_newer(left, b[1])) {
+			memcpy(rest[kept++], b, sizeof(rest[0]));
+			continue;
+		}
+		left = fos_out_newer(left, b[0]) ? b[0] : left;
+		right = fos_out_newer(b[1], right) ? b[1] : right;
+	}
+	if (kept == FOS_SACK_HELD)
+		kept--;
+	s->held[0][0] = left;
+	s->held[0][1] = right;
+	memcpy(s->held[1], rest, kept * sizeof(rest[0]));
+	s->nr_held = (uint8_t)(kept + 1);
+}
+
+void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right)
+{
+	struct fos_sack *s = of(e, flow);
+
+	if (nr >= FOS_SACK_MAX)
+		return;
+	s->seen[nr][0] = left;
+	s->seen[nr][1] = right;
+	s->nr_seen = (uint8_t)(nr + 1);
+}
+
+bool fos_sack_pending(const struct fos_egress *e, uint32_t flow)
+{
+	return e->sacks[flow].nr_seen && e->sacks[flow].gen == e->tcbs[flow].gen;
+}
+
+void fos_sack_told(struct fos_egress *e, uint32_t flow)
+{
+	e->sacks[flow].nr_seen = 0;
+}
+
+/* ---- translation ----------------------------------------------------------------------------- */
+
+static bool inline_block(const struct fos_egress *e, const struct fos_tcb *g, uint32_t *b)
+{
+	int64_t l = fos_out_pos(g, b[0], g->una), r = fos_out_pos(g, b[1], g->una);
+
+	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(g) || !fos_seqmap_known(&g->map, (uint64_t)l))
+		return false;
+	b[0] = fos_out_seq(g, fos_seqmap_back_left(&g->map, &e->pool, (uint64_t)l));
+	b[1] = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, (uint64_t)r));
+	return true;
+}
+
+/* A recorded block knows of no edits. */
+static bool offline_block(const struct fos_egress *e, const struct fos_tcb *g, uint32_t *b)
+{
+	int64_t l = fos_out_pos(g, b[0], g->map.in), r = fos_out_pos(g, b[1], g->map.in);
+
+	if (l < 0 || r <= l)
+		return false;
+	b[0] = fos_out_seq(g, fos_seqmap_forward(&g->map, &e->pool, (uint64_t)l).hi);
+	b[1] = fos_out_seq(g, fos_seqmap_forward(&g->map, &e->pool, (uint64_t)r).at);
+	return true;
+}
+
+/* Bytes that came twice (RFC 2883) are the first block, below the acknowledgement or inside
+ * another one; everything else lies beyond it. */
+static bool sensible(const uint32_t *b, uint32_t ack, uint32_t nr)
+{
+	if (!fos_out_newer(b[1], b[0]))
+		return false;
+	if (!fos_out_newer(b[1], ack))
+		return nr == 0;
+	return fos_out_newer(b[0], ack);
+}
+
+static uint32_t join(uint32_t (*block)[2], uint32_t n, const uint32_t *b, uint32_t ack)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!fos_out_newer(block[i][1], ack))
+			continue; /* came twice: stands for itself */
+		if (block[i][0] == b[1])
+			block[i][0] = b[0];
+		else if (block[i][1] == b[0])
+			block[i][1] = b[1];
+		else
+			continue;
+		return n;
+	}
+	memmove(block[n], b, sizeof(block[0]));
+	return n + 1;
+}
+
+uint32_t fos_sack_translate(const struct fos_egress *e, uint32_t flow, uint32_t ack,
+			    uint32_t (*block)[2], uint32_t n)
+{
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	uint32_t kept = 0;
+
+	if (!g)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t b[2] = { block[i][0], block[i][1] };
+
+		if ((e->p->offline ? offline_block(e, g, b) : inline_block(e, g, b)) &&
+		    sensible(b, ack, i))
+			kept = join(block, kept, b, ack);
+	}
+	return kept;
+}
+
+/* ---- acknowledgements that the box makes ------------------------------------------------------ */
+
+/* Runs that have become part of the stream since are left out. */
+static uint32_t held(const struct fos_egress *e, uint32_t flow, uint32_t ack,
+		     uint32_t (*block)[2], uint32_t n, uint32_t most)
+{
+	const struct fos_sack *s = &e->sacks[flow];
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t next = fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail));
+
+	for (uint32_t i = 0; s->gen == t->gen && i < s->nr_held && n < most; i++)
+		if (fos_out_newer(s->held[i][0], next) && fos_out_newer(s->held[i][0], ack))
+			memcpy(block[n++], s->held[i], sizeof(block[0]));
+	return n;
+}
+
+bool fos_sack_holds(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t block[FOS_SACK_MAX][2];
+
+	return held(e, flow, fos_out_seq(t, t->map.in), block, 0, 1) > 0;
+}
+
+uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,
+		       uint32_t (*block)[2])
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+	uint32_t most = t->flags & FOS_TCB_TS ? FOS_SACK_MAX - 1 : FOS_SACK_MAX, n = 0, m = 0;
+	uint32_t seen[FOS_SACK_MAX][2], twice;
+
+	if (e->p->offline || !g || !(t->flags & g->flags & FOS_TCB_SACK))
+		return 0;
+	if (fos_sack_pending(e, flow)) {
+		m = e->sacks[flow].nr_seen;
+		memcpy(seen, e->sacks[flow].seen, sizeof(seen));
+		m = fos_sack_translate(e, flow, ack, seen, m);
+	}
+	twice = m && !fos_out_newer(seen[0][1], ack);
+	if (twice)
+		memcpy(block[n++], seen[0], sizeof(block[0]));
+	n = held(e, FOS_PEER(flow), ack, block, n, most);
+	for (uint32_t i = twice; i < m && n < most; i++)
+		memcpy(block[n++], seen[i], sizeof(block[0]));
+	return n;
+}

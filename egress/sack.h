@@ -1,0 +1,55 @@
+/* egress/sack.h - selective acknowledgements: what the receiver reports, and what OOSEQ holds
+ *
+ * Two kinds of blocks tell a sender what need not be sent again.  Those of the receiver count the
+ * output and are moved into the sender's numbers on both edges.  Those of the box stand for bytes that
+ * wait in the OOSEQ queue for a hole before the box, which the receiver cannot see (RFC 2018: up to
+ * four blocks, the newest first; three beside timestamps).
+ *
+ * Never told is a block that touches the acknowledgement, as for bytes that lie in order and are only
+ * held by a PM: when the receiver then acknowledges a part of them, Linux finds the next byte
+ * selectively acknowledged already, takes that for reneging (tcp_check_sack_reneging), and within
+ * 10 ms forgets all blocks and starts over as after a timeout.  So the box waits with such bytes, as
+ * the receiver would: a sender stopped by its congestion window is not helped.
+ *
+ * The blocks are kept in the process; a successor knows none, which costs speed and nothing else.
+ */
+#ifndef FOS_EGRESS_SACK_H
+#define FOS_EGRESS_SACK_H
+
+#include "egress/egress.h"
+
+#define FOS_SACK_MAX 4u  /* blocks of an option */
+#define FOS_SACK_HELD 3u /* runs remembered of what OOSEQ holds */
+
+struct fos_sack {
+	uint32_t gen; /* of the flow */
+	uint8_t nr_held;
+	uint8_t nr_seen;
+	uint16_t pad;
+	uint32_t held[FOS_SACK_HELD][2]; /* of this flow's bytes, sender's numbers, newest first */
+	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
+};
+
+/* The OOSEQ queue of `flow` holds the bytes with sequence numbers [left, right). */
+void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);
+
+/* Does it hold any beyond the end of the stream? */
+bool fos_sack_holds(const struct fos_egress *e, uint32_t flow);
+
+/* Block `nr` of the newest segment of direction `flow`, whose own packet is held back. */
+void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right);
+
+/* Are there such blocks?  They have been told. */
+bool fos_sack_pending(const struct fos_egress *e, uint32_t flow);
+void fos_sack_told(struct fos_egress *e, uint32_t flow);
+
+/* Translates the n blocks of a packet of direction `flow` that is going to acknowledge `ack`;
+ * returns how many are left.  Blocks of inserted bytes vanish or shrink, neighbours become one. */
+uint32_t fos_sack_translate(const struct fos_egress *e, uint32_t flow, uint32_t ack,
+			    uint32_t (*block)[2], uint32_t n);
+
+/* The blocks for an acknowledgement `ack` that the box makes in direction `flow`. */
+uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,
+		       uint32_t (*block)[2]);
+
+#endif

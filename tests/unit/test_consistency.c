@@ -1,0 +1,121 @@
+/* Whatever a client sends, the application behind the box gets what the module saw: random hostile
+ * sequences through a whole box, live and offline, to a model of a Linux receiver.
+ *
+ *	test_consistency [SEED [COUNT]]     default: from 1, and from a fresh seed
+ */
+#include <time.h>
+
+#include "tests/sim/hostile.h"
+#include "tests/sim/inline.h"
+#include "tests/sim/tun.h"
+#include "tests/tap.h"
+
+#define PORT 20001u
+
+/* Did all arrive, where nothing in the sequence may end it early? */
+static bool complete(const struct hostile *h, const struct receiver *behind)
+{
+	const struct host_conn *c = &behind->conn[behind->nr_conns - 1];
+
+	return !h->whole ||
+	       (behind->nr_conns > 0 && c->len == h->length && c->end == HOST_EOF);
+}
+
+static uint64_t nr_moot;
+
+static bool one(uint64_t seed, bool offline)
+{
+	static struct inline_box b;
+	static struct host behind;
+	static struct hostile h;
+
+	hostile_make(&h, seed, PORT);
+	if (inline_once(&b, &behind, &h.client, h.script, offline) && !behind.urgent_seen &&
+	    !behind.early && (b.moot || complete(&h, &behind.r))) {
+		nr_moot += b.moot;
+		return true;
+	}
+	diag("seed %llu %s%s%s: %s", (unsigned long long)seed, offline ? "offline" : "live",
+	     h.client.v6 ? ", IPv6" : "", h.client.ts ? ", timestamps" : "",
+	     b.error[0] ? b.error : "consistent, but not whole, or with URG, or with holes");
+	diag("%u connections, the last got %u of %u, end %d; URG %u, early %u", behind.r.nr_conns,
+	     behind.r.nr_conns ? behind.conns[behind.r.nr_conns - 1].len : 0, h.length,
+	     behind.r.nr_conns ? behind.conns[behind.r.nr_conns - 1].end : 0, behind.urgent_seen,
+	     behind.early);
+	diag("script: %.3000s", h.script);
+	diag("sent: %.2000s", b.sent);
+	return false;
+}
+
+/* A recorded server that resets a connection does so on its own view of it: few may be like that. */
+static void at_most_moot(uint64_t count)
+{
+	if (nr_moot)
+		ok(nr_moot * 10 <= count, "few of them are moot: the recorded server resets");
+	nr_moot = 0;
+}
+
+static void run(uint64_t first, uint64_t count, bool offline, const char *what)
+{
+	uint64_t bad = 0;
+
+	for (uint64_t seed = first; seed < first + count && bad < 3; seed++)
+		bad += !one(seed, offline);
+	at_most_moot(count);
+	ok(bad == 0, "%llu hostile sequences from seed %llu (%s), %s",
+	   (unsigned long long)count, (unsigned long long)first, what, offline ? "offline" : "live");
+}
+
+/* The same, live, with the running kernel behind the box. */
+static void with_kernel(uint64_t first, uint64_t count)
+{
+	static struct inline_box b;
+	static struct tun t;
+	static struct hostile h;
+	const char *why;
+	uint64_t bad = 0;
+
+	if (tun_open(&t, &why) < 0) {
+		skip("%s: the running kernel behind the box", why);
+		return;
+	}
+	for (uint64_t seed = first; seed < first + count && bad < 3; seed++) {
+		bool good;
+
+		hostile_make(&h, seed, (uint16_t)(PORT + seed % 30000));
+		tun_reset(&t);
+		inline_plan(&b, &t.r, false);
+		b.client = h.client;
+		inline_start(&b);
+		good = inline_run(&b, h.script) && complete(&h, &t.r);
+		inline_stop(&b);
+		bad += !good;
+		if (good)
+			continue;
+		diag("seed %llu, kernel%s%s: %s", (unsigned long long)seed,
+		     h.client.v6 ? ", IPv6" : "", h.client.ts ? ", timestamps" : "", b.error);
+		diag("script: %.3000s", h.script);
+		diag("sent: %.2000s", b.sent);
+		diag("answers: %.2000s", b.answers);
+	}
+	tun_reset(&t);
+	ok(bad == 0, "%llu hostile sequences from seed %llu, live, a kernel behind the box",
+	   (unsigned long long)count, (unsigned long long)first);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : argc > 1 ? 1 : 500;
+	uint64_t fresh = (uint64_t)time(NULL) * 100000;
+
+	if (argc == 1 && getenv("FULL") && strcmp(getenv("FULL"), "1") == 0)
+		count *= 20;
+	for (int offline = 0; offline < 2; offline++) {
+		run(first, count, offline, "fixed");
+		if (argc == 1)
+			run(fresh, count, offline, "fresh");
+	}
+	with_kernel(argc > 1 ? first : fresh, argc > 1 ? count : count / 20);
+	return done();
+}

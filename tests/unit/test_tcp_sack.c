@@ -1,0 +1,139 @@
+/* Selective acknowledgements through edits, and those that the box makes for its OOSEQ queue */
+#include "tests/unit/egress_script.h"
+
+/* input  aaaaaaaaaa        bbbbbbbbbb  cccccccccc       dddddddddd
+ *        0                 10          20     25        30        40
+ * output aaaaaaaaaa  IIII  bbbbbbbbbb         ccccc     dddddddddd
+ *        0           10    14                 24        29        39 */
+#define SENT                                                                                   \
+	DATA(0, "aaaaaaaaaa"), PASS(0, 10), OUT(0, 0, "aaaaaaaaaa", "(a)"),                        \
+	DATA(0, "bbbbbbbbbb"), ADD(0, 10, "IIII"), PASS(0, 20), OUT(0, 10, "IIII", "(inserted)"),  \
+	OUT(0, 14, "bbbbbbbbbb", "(b)"),                                                           \
+	DATA(0, "cccccccccc"), CUT(0, 20, 5), PASS(0, 30), OUT(0, 24, "ccccc", "(c)"),             \
+	DATA(0, "dddddddddd"), PASS(0, 40), OUT(0, 29, "dddddddddd", "(d)")
+
+static const struct step edges[] = {
+	SENT,
+	ACKS(1, 0, WND, { 29, 39 }), TOLD(1, 0, -1, "whole bytes", { 30, 40 }),
+	ACKS(1, 0, WND, { 14, 24 }),
+		TOLD(1, 0, -1, "the deletion after it is told too", { 10, 25 }),
+	ACKS(1, 0, WND, { 24, 39 }), TOLD(1, 0, -1, "and the one before", { 20, 40 }),
+	ACKS(1, 0, WND, { 12, 20 }),
+		TOLD(1, 0, -1, "inside an insertion it begins after that", { 10, 16 }),
+	ACKS(1, 0, WND, { 5, 12 }), TOLD(1, 0, -1, "or ends before it", { 5, 10 }),
+	ACKS(1, 0, WND, { 11, 13 }), TOLD(1, 0, -1, "of inserted bytes only: nothing is left"),
+	ACKS(1, 0, WND, { 29, 39 }, { 11, 13 }, { 14, 20 }),
+		TOLD(1, 0, -1, "the others move up", { 30, 40 }, { 10, 16 }),
+	ACKS(1, 0, WND, { 5, 10 }, { 14, 24 }),
+		TOLD(1, 0, -1, "with only inserted bytes between them they become one", { 5, 25 }),
+	ACKS(1, 0, WND, { 29, 39 }, { 24, 39 }),
+		TOLD(1, 0, -1, "bytes that came twice stay the first block", { 30, 40 }, { 20, 40 }),
+};
+
+static const struct step touching[] = {
+	SENT,
+	ACKS(1, 10, WND, { 29, 39 }), TOLD(1, 10, -1, "(up to the insertion)", { 30, 40 }),
+	ACKS(1, 10, WND, { 14, 24 }, { 29, 39 }),
+		TOLD(1, 10, -1, "a block that would touch the acknowledgement is withheld", { 30, 40 }),
+	ACKS(1, 12, WND, { 14, 24 }), TOLD(1, 10, -1, "inside the insertion likewise"),
+	ACKS(1, 24, WND, { 14, 20 }),
+		TOLD(1, 25, -1, "bytes that came twice, in their numbers", { 10, 16 }),
+	ACKS(1, 24, WND, { 11, 14 }), TOLD(1, 25, -1, "where the map has forgotten them: untold"),
+	ACKS(1, 24, WND, { 39, 70 }), TOLD(1, 25, -1, "what was never sent is not told"),
+};
+
+static const struct step early[] = {
+	EARLY(0, 100, 50), TOLD(1, 0, WND, "a hole before the box", { 100, 150 }),
+	EARLY(0, 150, 50), TOLD(1, 0, WND, "the run grows", { 100, 200 }),
+	EARLY(0, 300, 50), TOLD(1, 0, WND, "the newest run first", { 300, 350 }, { 100, 200 }),
+	EARLY(0, 500, 10), TOLD(1, 0, WND, "three", { 500, 510 }, { 300, 350 }, { 100, 200 }),
+	EARLY(0, 700, 10), TOLD(1, 0, WND, "at the most", { 700, 710 }, { 500, 510 }, { 300, 350 }),
+	EARLY(0, 350, 160), TOLD(1, 0, WND, "runs join", { 300, 510 }, { 700, 710 }),
+	EARLY(0, 310, 20), TOLD(1, 0, WND, "a repetition too", { 300, 510 }, { 700, 710 }),
+};
+
+static const struct step early_edited[] = {
+	SENT,
+	ACKS(1, 24, WND), TOLD(1, 25, -1, "(the receiver's last)"),
+	EARLY(0, 50, 10), TOLD(1, 25, -1, "a duplicate acknowledgement at it", { 50, 60 }),
+	EARLY(0, 60, 10), TOLD(1, 25, -1, "never moving it", { 50, 70 }),
+	ACKS(1, 39, WND), TOLD(1, 40, -1, "the receiver's next one does", { 50, 70 }),
+	DATA(0, "eeeeeeeeeeffffffffffgggggggggg"), /* the hole is filled: 40 to 70 */
+	EARLY(0, 80, 10), TOLD(1, 40, -1, "what is in order is told no more", { 80, 90 }),
+};
+
+static const struct step early_fin[] = {
+	DATA(0, "x"), PASS(0, 1), OUT(0, 0, "x", "(a byte)"),
+	EARLY(0, 10, 5), TOLD(1, 0, WND, "without permission no blocks, still a duplicate"),
+};
+
+static const struct step second_hole[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)", { 20, 30 }),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "all in order has arrived: the hole is told again", { 20, 30 }),
+	NOTHING("for the receiver's own"),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "once only"), NOTHING("no more"),
+};
+
+static const struct step second_hole_reno[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)"),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "without SACK by duplicates"), TOLD(1, 10, -1, "one"),
+	TOLD(1, 10, -1, "two"), TOLD(1, 10, -1, "three"),
+	NOTHING("no more"),
+	DATA(0, "abcdefghijklmnopqrst"), PASS(0, 30),
+	OUT(0, 10, "abcdefghijklmnopqrst", "(it is filled)"),
+	ACKS(1, 30, WND), TOLD(1, 30, -1, "nothing is held any more"), NOTHING("so nothing is told"),
+};
+
+static const struct step held[] = {
+	DATA(1, "responses AD"), CUT(1, 10, 2), PASS(1, 12),
+		OUT(1, 0, "responses ", "(the server's)"),
+	DATA(1, "morebytes"), PASS(1, 21), OUT(1, 10, "morebytes", "(more)"),
+	DATA(0, "held by the PM"), TELLS(0, 4, WND, { 10, 15 }),
+	NOTHING("the data is held"),
+	WAIT(2), TOLD(0, 4, -1, "its acknowledgement and blocks ride on, translated", { 10, 17 }),
+	TELLS(0, 4, WND, { 10, 19 }), WAIT(2), TOLD(0, 4, -1, "new blocks alone too", { 10, 21 }),
+	TELLS(0, 10, 500), WAIT(2), TOLD(0, 12, -1, "and without blocks"),
+	TELLS(0, 10, 500), WAIT(2), NOTHING("the same once more says nothing"),
+	PASS(0, 14), OUT(0, 0, "held by the PM", "the data follows"),
+};
+
+static const struct step both[] = {
+	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
+	EARLY(1, 50, 10), TOLD(0, 0, -1, "(a hole before the box)", { 50, 60 }),
+	EARLY(1, 70, 10), TOLD(0, 0, -1, "(another)", { 70, 80 }, { 50, 60 }),
+	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
+	TOLD(0, 2, -1, "bytes that came twice first, then the box's, then the receiver's",
+	     { 0, 2 }, { 70, 80 }, { 50, 60 }, { 5, 9 }),
+};
+
+static const struct step both_ts[] = {
+	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
+	EARLY(1, 50, 10), TOLD(0, 0, -1, "(a hole before the box)", { 50, 60 }),
+	EARLY(1, 70, 10), TOLD(0, 0, -1, "(another)", { 70, 80 }, { 50, 60 }),
+	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
+	TOLD(0, 2, -1, "three blocks beside timestamps", { 0, 2 }, { 70, 80 }, { 50, 60 }),
+};
+
+int main(void)
+{
+	tap_plan(0);
+	PLAY(edges, .name = "edges", .sack = true);
+	PLAY(edges, .name = "edges, with timestamps", .sack = true, .ts = true);
+	PLAY(edges, .name = "edges, beyond 32 bits", .sack = true, .base = 7ull << 32);
+	PLAY(touching, .name = "touching", .sack = true);
+	PLAY(early, .name = "before the box", .sack = true, .ts = true);
+	PLAY(early, .name = "before the box, IPv6, at the wrap", .sack = true, .v6 = true,
+	     .base = (3ull << 32) + 0x0fffff00);
+	PLAY(early_edited, .name = "before the box, edited", .sack = true);
+	PLAY(early_fin, .name = "no blocks agreed");
+	PLAY(second_hole, .name = "second hole", .sack = true);
+	PLAY(second_hole, .name = "second hole, far on", .sack = true, .base = 0xd0000000);
+	PLAY(second_hole_reno, .name = "second hole, no SACK");
+	PLAY(held, .name = "held", .sack = true);
+	PLAY(both, .name = "both kinds", .sack = true);
+	PLAY(both_ts, .name = "both kinds, timestamps", .sack = true, .ts = true);
+	script_free();
+	return done();
+}
