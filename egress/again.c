@@ -89,8 +89,11 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
 	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
 		return;
 	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
-	if (end > d->pos && d->pos > t->map.in)
+	if (end > d->pos && d->pos > t->map.in) {
 		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
+		if (t->flags & g->flags & FOS_TCB_SACK)
+			t->flags |= FOS_TCB_VOUCHED;
+	}
 	fos_emit_ack(e, FOS_PEER(d->flow));
 }
 

@@ -204,6 +204,19 @@ static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *
 	return e->p->offline || (t->wnd_sent == fos_out_wnd(e, flow, &edge) && !o.has_sack);
 }
 
+/* Left edge of the block nearest to the acknowledgement; without one the acknowledgement. */
+static uint32_t nearest_block(const struct fos_header *h, uint32_t ack)
+{
+	struct fos_header_options o;
+	uint32_t at = ack;
+
+	fos_header_options(h, &o);
+	for (uint32_t i = 0; i < o.nr_sack; i++)
+		if (fos_out_newer(o.sack_left[i], ack) && (at == ack || fos_out_newer(at, o.sack_left[i])))
+			at = o.sack_left[i];
+	return at;
+}
+
 /* Takes the acknowledgement of a control segment in; false: it is not valid. */
 static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 		     const struct fos_header *h, bool *news)
@@ -223,7 +236,7 @@ static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 	*news = e->p->offline ? fos_out_newer(ack, seen) : g && (g->una > una || t->wnd != wnd);
 	if (g && !*news && !e->p->offline && ack == fos_out_seq(g, g->una) &&
 	    !(h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) && !(g->flags & FOS_TCB_DONE))
-		fos_resend_dupack(e, FOS_PEER(flow));
+		fos_resend_dupack(e, FOS_PEER(flow), nearest_block(h, ack));
 	return true;
 }
 

@@ -86,7 +86,7 @@ static void flush(struct run *r, bool last, bool fin)
 	e->time_ns = r->time_ns;
 	fos_retain_add(e, r->flow, frame);
 	fos_flow_emit(e, r->flow, frame);
-	if (r->t->flags & FOS_TCB_EDITED)
+	if (r->t->flags & FOS_TCB_ANSWERS)
 		fos_timer_start(e, r->flow);
 	r->b.frame = FOS_NONE;
 	r->len = 0;

@@ -421,6 +421,13 @@ uint16_t fos_header_urg(const struct fos_header *h)
 	return h->l4[13] & FOS_TH_URG ? get16(h->l4 + 18) : 0;
 }
 
+static void read_sack(const uint8_t *p, uint32_t olen, struct fos_header_options *o)
+{
+	o->has_sack = true;
+	for (uint32_t i = 2; i + 8 <= olen && o->nr_sack < 4; i += 8)
+		o->sack_left[o->nr_sack++] = get32(p + i);
+}
+
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o)
 {
 	uint32_t n = options_len(h), at = 0, olen = 0;
@@ -435,7 +442,7 @@ void fos_header_options(const struct fos_header *h, struct fos_header_options *o
 		else if (p[at] == 4 && olen == 2)
 			o->sack_ok = true;
 		else if (p[at] == 5)
-			o->has_sack = true;
+			read_sack(p + at, olen, o);
 		else if (p[at] == 8 && olen == 10) {
 			o->has_ts = true;
 			o->tsval = get32(p + at + 2);

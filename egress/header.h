@@ -68,6 +68,8 @@ struct fos_header_options {
 	uint8_t wscale; /* 0xff = none */
 	bool sack_ok;
 	bool has_sack; /* SACK blocks */
+	uint8_t nr_sack;
+	uint32_t sack_left[4]; /* their left edges */
 	bool has_ts;
 	uint32_t tsval;
 	uint32_t tsecr;

@@ -158,7 +158,7 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->dupacks = 0;
 	g->rto_shift = 0;
 	g->rto_at = 0;
-	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_EDITED)
+	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_ANSWERS)
 		fos_timer_start(e, flow);
 	if (g->flags & FOS_TCB_BLOCKED)
 		fos_egress_run_later(e, flow);

@@ -6,6 +6,7 @@
 #include "egress/out.h"
 #include "egress/recut.h"
 #include "egress/retain.h"
+#include "egress/sack.h"
 
 #define AGAIN_MIN_NS 1000000ull  /* between two resends of a segment: half an RTT within these */
 #define AGAIN_MAX_NS 10000000ull
@@ -65,20 +66,28 @@ bool fos_resend_first(struct fos_egress *e, uint32_t flow)
 	return true;
 }
 
-static bool ours(const struct fos_egress *e, const struct fos_tcb *t)
+/* Is the first missing byte one that its sender has no reason to send again: inserted, or reported
+ * to it as received while there was a hole before the box? */
+static bool ours(const struct fos_egress *e, uint32_t flow)
 {
-	return !e->p->offline && t->flags & FOS_TCB_EDITED && t->seg_first != FOS_NONE &&
-	       fos_seqmap_inserted(&t->map, &e->pool, t->una);
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	if (e->p->offline || t->seg_first == FOS_NONE)
+		return false;
+	return fos_seqmap_inserted(&t->map, &e->pool, t->una) ||
+	       fos_sack_vouched(e, flow,
+				fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, t->una)));
 }
 
-void fos_resend_dupack(struct fos_egress *e, uint32_t flow)
+void fos_resend_dupack(struct fos_egress *e, uint32_t flow, uint32_t sacked)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
+	int64_t hole = fos_out_pos(t, sacked, t->una);
 
 	if (t->dupacks < DUPACKS)
 		t->dupacks++;
-	if (t->dupacks != DUPACKS || t->una < t->recover || !ours(e, t))
+	if (t->dupacks != DUPACKS || t->una < t->recover || !ours(e, flow))
 		return;
 	t->recover = fos_out_wire(t); /* partial acknowledgements bring the next: out.c */
-	fos_resend_first(e, flow);
+	fos_resend_range(e, flow, t->una, hole > (int64_t)t->una ? (uint64_t)hole : t->una + 1);
 }

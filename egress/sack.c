@@ -20,12 +20,16 @@ static struct fos_sack *of(struct fos_egress *e, uint32_t flow)
 
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
 {
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t una = fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, t->una));
 	struct fos_sack *s = of(e, flow);
 	uint32_t kept = 0, rest[FOS_SACK_HELD][2];
 
 	for (uint32_t i = 0; i < s->nr_held; i++) {
 		const uint32_t *b = s->held[i];
 
+		if (!fos_out_newer(b[1], una))
+			continue;
 		if (fos_out_newer(b[0], right) || fos_out_newer(left, b[1])) {
 			memcpy(rest[kept++], b, sizeof(rest[0]));
 			continue;
@@ -155,6 +159,16 @@ bool fos_sack_holds(const struct fos_egress *e, uint32_t flow)
 	uint32_t block[FOS_SACK_MAX][2];
 
 	return held(e, flow, fos_out_seq(t, t->map.in), block, 0, 1) > 0;
+}
+
+bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq)
+{
+	const struct fos_sack *s = &e->sacks[flow];
+
+	for (uint32_t i = 0; s->gen == e->tcbs[flow].gen && i < s->nr_held; i++)
+		if (!fos_out_newer(s->held[i][0], seq) && fos_out_newer(s->held[i][1], seq))
+			return e->tcbs[flow].flags & FOS_TCB_VOUCHED;
+	return false;
 }
 
 uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,

@@ -33,6 +33,9 @@ struct fos_sack {
 /* The OOSEQ queue of `flow` holds the bytes with sequence numbers [left, right). */
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);
 
+/* Was the sender told that the byte at sequence number `seq` has arrived?  It will not send it again. */
+bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq);
+
 /* Does it hold any beyond the end of the stream? */
 bool fos_sack_holds(const struct fos_egress *e, uint32_t flow);
 

@@ -34,11 +34,15 @@ enum fos_tcb_flag {
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
+	FOS_TCB_VOUCHED = 1u << 21,  /* the sender was told that bytes beyond a hole have arrived */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
 	FOS_TCB_EXT = 1u << 18,      /* its IP options or extension headers are kept (ext.h) */
 	FOS_TCB_NODF = 1u << 17,     /* the path is narrower than we go: let routers fragment */
 	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
 };
+
+/* The sender may have no reason to send a lost byte again: the box does, by its own timer too. */
+#define FOS_TCB_ANSWERS (FOS_TCB_EDITED | FOS_TCB_VOUCHED)
 
 /* struct fos_tcb - output side of one flow (bytes from src to dst).  Positions as everywhere:
  * 0 is the byte at isn + 1, the FIN stands after the last byte. */

@@ -89,7 +89,7 @@ void fos_tcp_end_fin(struct fos_egress *e, uint32_t flow)
 	t->flags |= FOS_TCB_FIN_SENT;
 	fos_retain_add(e, flow, frame);
 	fos_flow_emit(e, flow, frame);
-	if (t->flags & FOS_TCB_EDITED)
+	if (t->flags & FOS_TCB_ANSWERS)
 		fos_timer_start(e, flow);
 }
 

@@ -49,6 +49,42 @@ static const struct step senders[] = {
 	AGAIN(0, 0, 6), OUT(0, 0, "abcdef", "it does"), OUT(0, 6, "x", "(inserted)"),
 };
 
+/* The box told the sender that 6 to 9 has arrived; then that is lost behind the box. */
+#define VOUCHED                                                                                \
+	DATA(0, "abc"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),                                    \
+	EARLY(0, 6, 3), TOLD(1, 0, -1, "(a hole before the box)", { 6, 9 }),                       \
+	DATA(0, "def"), PASS(0, 6), OUT(0, 3, "def", "(it is filled)"),                            \
+	DATA(0, "ghi"), PASS(0, 9), OUT(0, 6, "ghi", "(with this)"),                               \
+	DATA(0, "jkl"), PASS(0, 12), OUT(0, 9, "jkl", "(and more)")
+
+static const struct step vouched[] = {
+	VOUCHED,
+	ACKS(1, 6, WND, { 9, 12 }), TOLD(1, 6, -1, "(lost behind the box)", { 9, 12 }),
+	ACKS(1, 6, WND, { 9, 12 }), TOLD(1, 6, -1, "one", { 9, 12 }),
+	ACKS(1, 6, WND, { 9, 12 }), TOLD(1, 6, -1, "two", { 9, 12 }),
+	ACKS(1, 6, WND, { 9, 12 }), TOLD(1, 6, -1, "three", { 9, 12 }),
+	OUT(0, 6, "ghi", "the sender believes that it has arrived: the box sends it again"),
+	NOTHING("and nothing else"),
+	ACKS(1, 12, WND), TOLD(1, 12, -1, "(repaired)"),
+};
+
+static const struct step vouched_silent[] = {
+	VOUCHED,
+	ACKS(1, 6, WND), TOLD(1, 6, -1, "(lost behind the box, and what came after)"),
+	WAIT(250), OUT(0, 6, "ghi", "the box's timer runs for it, too"),
+	ACKS(1, 9, WND), TOLD(1, 9, -1, "(repaired)"), OUT(0, 9, "jkl", "what was sent with it follows"),
+};
+
+static const struct step not_vouched[] = {
+	VOUCHED,
+	ACKS(1, 3, WND, { 6, 12 }), TOLD(1, 3, -1, "(one that it was not told of)", { 6, 12 }),
+	ACKS(1, 3, WND, { 6, 12 }), TOLD(1, 3, -1, "one", { 6, 12 }),
+	ACKS(1, 3, WND, { 6, 12 }), TOLD(1, 3, -1, "two", { 6, 12 }),
+	ACKS(1, 3, WND, { 6, 12 }), TOLD(1, 3, -1, "three", { 6, 12 }),
+	NOTHING("the sender sends it again"),
+	AGAIN(0, 3, 3), OUT(0, 3, "def", "(it does)"),
+};
+
 static const struct step to_the_end[] = {
 	DATA(0, "all of it"), CUT(0, 0, 9), ENDS(0), PASS(0, 9),
 	TOLD(1, 9, -1, "everything up to the FIN deleted: acknowledged at once"),
@@ -111,6 +147,10 @@ int main(void)
 	PLAY(fast, .name = "fast", .ts = true);
 	PLAY(partial, .name = "partial");
 	PLAY(senders, .name = "the sender's");
+	PLAY(vouched, .name = "vouched", .sack = true);
+	PLAY(vouched, .name = "vouched, at the wrap", .sack = true, .base = 0x100000008);
+	PLAY(vouched_silent, .name = "vouched, silence", .sack = true, .ts = true);
+	PLAY(not_vouched, .name = "not vouched", .sack = true);
 	PLAY(to_the_end, .name = "to the end");
 	PLAY(piecewise, .name = "piecewise");
 	test_give_up();
