@@ -207,6 +207,23 @@ static struct fos_flow_key aggregate_key(const struct fos_classifier *c,
 	return a;
 }
 
+/* Does the pipeline have a PM without which no connection is to begin, and which is down? */
+static bool held_off(const struct fos_classifier *c, uint32_t pipeline)
+{
+	for (uint32_t i = 0; i < c->dir->nr_pms; i++) {
+		const struct fos_dir_pm *d = &c->dir->pm[i];
+		const struct fos_lease *l;
+
+		if (d->pipeline != pipeline || d->on_failure != FOS_FAIL_BLOCK || !c->box->pm[i])
+			continue;
+		l = &c->dir->proc[fos_proc_find(c->dir, FOS_ROLE_PM, c->box->lane, i)].lease;
+		if (fos_acquire32(&l->state) != FOS_LEASE_GRANTED ||
+		    fos_relaxed32(&c->box->pm[i]->head.pid) != fos_relaxed32(&l->pid))
+			return true;
+	}
+	return false;
+}
+
 /* No 5-tuple flow: the pipelines decide.  `number` = connections of the tuple before. */
 static uint32_t admit_new(struct fos_classifier *c, struct fos_packet *pkt,
 			  const struct fos_flow_key *key, uint64_t number)
@@ -221,6 +238,10 @@ static uint32_t admit_new(struct fos_classifier *c, struct fos_packet *pkt,
 		return FOS_NONE;
 	}
 	pl = &c->dir->pipeline[pipeline];
+	if (!c->p->offline && held_off(c, pipeline)) {
+		fos_packet_drop(c, pkt, FOS_C_drop_pm_down);
+		return FOS_NONE;
+	}
 	if (pl->key != FOS_KEY_5TUPLE) {
 		struct fos_flow_key a = aggregate_key(c, pkt, key, pipeline);
 		uint32_t flow = fos_flow_find(c, &a);

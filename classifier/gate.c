@@ -5,14 +5,9 @@
 
 uint64_t fos_gate_forced(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)
 {
-	const struct fos_forced *all =
-		(const void *)((const uint8_t *)c->box->egr + c->box->egr->forced_off);
-	const struct fos_forced *f = &all[(uint64_t)pm * c->cls->nr_flows + flow];
+	struct fos_forced f;
 
-	/* pairs with the release of pos in egress: flow_gen is that of the position */
-	uint64_t pos = fos_acquire64(&f->pos);
-
-	return fos_relaxed32(&f->flow_gen) == gen ? pos : 0;
+	return fos_box_forced(c->box, pm, flow, gen, &f) ? f.pos : 0;
 }
 
 static bool opened(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)

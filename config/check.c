@@ -215,10 +215,6 @@ static void warn_unused(struct fos_config *cfg)
 	for (uint32_t i = 0; i < cfg->pms_nr; i++) {
 		const struct fos_config_pm *pm = &cfg->pms[i];
 
-		if (pm->on_failure != FOS_CONFIG_FAILURE_RESTART)
-			fos_config_warn(cfg, pm->where, "PM '%s': 'on_failure: %s' has no effect: "
-					"a PM that dies is started again and its flows wait",
-					pm->name, fos_config_failure_name(pm->on_failure));
 		if (pm->spare)
 			fos_config_warn(cfg, pm->where, "PM '%s': 'spare: yes' has no effect: no "
 					"second process is kept", pm->name);

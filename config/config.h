@@ -87,6 +87,8 @@ enum {
 #define FOS_CONFIG_HOLD_BYTES_MIN	1u
 #define FOS_CONFIG_HOLD_BYTES_MAX	(1u << 20)
 #define FOS_CONFIG_HOLD_TIME_DEFAULT_MS	200u
+#define FOS_CONFIG_QUARANTINE_DEFAULT	3u
+#define FOS_CONFIG_QUARANTINE_MAX	1000u
 #define FOS_CONFIG_HOLD_TIME_MIN_MS	1u
 #define FOS_CONFIG_HOLD_TIME_MAX_MS	(60u * 1000)
 
@@ -206,6 +208,7 @@ struct fos_config_pm {
 	uint32_t stage;				/* index of its stage within the pipeline */
 	enum fos_config_direction direction;
 	enum fos_config_failure on_failure;
+	uint32_t quarantine;			/* deaths on one flow that end its processing */
 	uint32_t hold_bytes;
 	uint32_t hold_time_ms;
 	bool spare;				/* keep a warm spare process */

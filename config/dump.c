@@ -170,6 +170,7 @@ static void dump_pm(const struct fos_config_pm *pm, FILE *out, const char *pad)
 	}
 	fprintf(out, "%sdirection: %s\n", pad, fos_config_direction_name(pm->direction));
 	fprintf(out, "%son_failure: %s\n", pad, fos_config_failure_name(pm->on_failure));
+	fprintf(out, "%squarantine: %u\n", pad, pm->quarantine);
 	fprintf(out, "%shold:\n%s  bytes: %s\n", pad, pad, TEXT_OF(size, pm->hold_bytes));
 	fprintf(out, "%s  time: %s\n", pad, TEXT_OF(fos_value_duration_text, pm->hold_time_ms));
 	fprintf(out, "%sspare: %s\n", pad, pm->spare ? "yes" : "no");

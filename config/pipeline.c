@@ -35,6 +35,22 @@ static int convert_hold(struct fos_config *cfg, struct fos_config_pm *pm,
 	return ret;
 }
 
+static int convert_quarantine(struct fos_config *cfg, struct fos_config_pm *pm, const char *raw,
+			      const struct fos_node *node)
+{
+	static const struct fos_number_rule rule = {
+		FOS_FORM_NUMBER, 1, FOS_CONFIG_QUARANTINE_MAX,
+	};
+	uint64_t deaths = FOS_CONFIG_QUARANTINE_DEFAULT;
+	int ret = 0;
+
+	if (raw != NULL)
+		ret = fos_convert_number(cfg, fos_convert_where(node, pm->where), "quarantine", raw,
+					 &rule, &deaths);
+	pm->quarantine = (uint32_t)deaths;
+	return ret;
+}
+
 static int convert_pm_name(struct fos_config *cfg, struct fos_config_pm *pm, const char *name)
 {
 	if (fos_value_name(name, FOS_CONFIG_NAME_MAX) < 0) {
@@ -85,6 +101,8 @@ static int convert_pm(struct fos_config *cfg, uint32_t pipeline, const struct fo
 	pm->spare = raw->spare != 0;
 	ret = convert_pm_name(cfg, pm, raw->pm);
 	ret = fos_convert_worse(ret, convert_pm_file(cfg, pm, raw->file));
+	ret = fos_convert_worse(ret, convert_quarantine(cfg, pm, raw->quarantine,
+							fos_tree_get(node, "quarantine")));
 	ret = fos_convert_worse(ret, convert_hold(cfg, pm, raw->hold, fos_tree_get(node, "hold")));
 	return fos_convert_worse(ret, fos_convert_options(cfg, pm, fos_tree_get(node, "options")));
 }

@@ -127,6 +127,7 @@ static const cyaml_schema_field_t hold_fields[] = {
 	TEXT("file", OPT, type, at file), \
 	WORD("direction", type, at direction, direction_words), \
 	WORD("on_failure", type, at on_failure, failure_words), \
+	TEXT("quarantine", OPT, type, at quarantine), \
 	CYAML_FIELD_MAPPING_PTR("hold", SECTION, type, at hold, hold_fields), \
 	WORD("spare", type, at spare, bool_words), \
 	CYAML_FIELD_IGNORE("options", OPT)

@@ -63,6 +63,7 @@ struct fos_raw_pm {
 	char *file;
 	int direction;
 	int on_failure;
+	char *quarantine;
 	struct fos_raw_hold *hold;
 	int spare;
 };

@@ -8,6 +8,7 @@
 #include "egress/attach.h"
 #include "egress/direct.h"
 #include "egress/flow.h"
+#include "egress/forced.h"
 #include "egress/frames.h"
 #include "egress/offline.h"
 #include "egress/out.h"
@@ -268,7 +269,8 @@ static uint32_t work_offline(struct fos_egress *e)
 	/* pairs with ingress's release: the batch before it rests */
 	flush = fos_acquire64(&ing->flush);
 	clock = fos_acquire64(&ing->clock_ns);
-	n = take_descs(e) + take_hints(e);
+	n = fos_forced_work(e);
+	n += take_descs(e) + take_hints(e);
 	fos_egress_commit(e);
 	release_hints(e);
 	if (flush != own->flush_seen || e->st->nr_stash == FOS_EGR_STASH_MAX) {
@@ -296,6 +298,7 @@ static uint32_t work(struct fos_proc *p)
 	e->starved = false;
 	fos_frames_share(e);
 	n = fos_frames_reap(e);
+	n += fos_forced_work(e);
 	n += fos_timer_run(e);
 	n += take_descs(e);
 	n += take_hints(e);
@@ -314,10 +317,12 @@ static uint32_t work(struct fos_proc *p)
 static uint64_t idle(struct fos_proc *p)
 {
 	struct fos_egress *e = p->state;
-	uint64_t at = fos_timer_next(e);
+	uint64_t at = fos_timer_next(e), look = fos_forced_next(e);
 
 	if (p->offline)
 		return UINT64_MAX;
+	if (look < at)
+		at = look;
 	if (e->st->nr_in_tx || e->kick_again || e->nr_run) {
 		/* also what the kernel refused for the moment is tried again */
 		e->kick_again = e->st->nr_in_tx > 0;
@@ -388,6 +393,7 @@ static int init(struct fos_proc *p)
 	else if (e->st->nr_tx)
 		send_rest(e);
 	restart_timers(e);
+	e->failures_seen = UINT64_MAX; /* what the predecessor did about them is in the region */
 	return 0;
 }
 

@@ -69,6 +69,10 @@ struct fos_egress {
 	uint64_t time_ns;
 	struct fos_offline *offline;
 	uint8_t *big;       /* FOS_BIG_SIZE bytes: a datagram on its way into fragments */
+	uint64_t failures_seen; /* forced.c: deaths of PMs that were looked at */
+	uint64_t look_ns;       /* next look while a PM is down */
+	uint64_t down_ns[FOS_MAX_PMS]; /* since when it is down; 0 = it is not */
+	bool any_down;
 	bool walk_all;      /* hints were lost, or we have just started */
 	bool kick_again;
 	bool starved;       /* a flow stopped for want of TX room or frames */

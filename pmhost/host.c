@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pmhost/commit.h"
+#include "pmhost/fault.h"
 #include "pmhost/load.h"
 #include "pmhost/visit.h"
 #include "pmhost/window.h"
@@ -141,6 +142,8 @@ static int init(struct fos_proc *p)
 		fos_log(FOS_LOG_ERROR, "%s: its region has no room for contexts", pm->d->name);
 		return -EINVAL;
 	}
+	if (p->loop)
+		fos_fault_watch(pm);
 	rc = fos_load(pm);
 	if (rc == 0)
 		rc = recover(pm);

@@ -44,7 +44,8 @@ struct fos_local {
 	uint8_t armed; /* a hold deadline is in the heap */
 	uint8_t retry; /* a release found no room: call again whether or not there is news */
 	uint8_t queued; /* in the retry list */
-	uint8_t pad[4];
+	uint8_t overruled; /* counted as such */
+	uint8_t pad[3];
 };
 
 /* Bytes of the window that lie together. */

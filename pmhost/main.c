@@ -20,7 +20,8 @@
  *              the pool of edit records: the release does not happen and is tried again.
  *
  * ON CRASH     restarted, it rolls its last batch forward or back and visits every live flow; each
- *              is found as of its last release.  Streams wait meanwhile (on_failure: restart).
+ *              is found as of its last release.  Streams wait meanwhile, unless on_failure says
+ *              otherwise; a flow that killed it `quarantine` times is not its any more (README.md).
  *
  * SIGNALS      SIGTERM, SIGINT: orderly stop; the module's fini() runs.
  *

@@ -117,12 +117,25 @@ static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 	return true;
 }
 
-static void call(struct fos_instance *pm, enum fos_handler in, void (*hook)(struct fos_window *))
+/* Around every handler: which flow it works on is known when it never returns. */
+static void enter(struct fos_instance *pm, enum fos_handler in)
 {
 	pm->in = in;
 	fos_count(pm->p->counter, FOS_C_pm_calls, 1);
-	hook(&pm->w);
+	fos_relaxed_store64(&pm->region->at, (uint64_t)pm->w.gen << 32 | pm->w.flow);
+}
+
+static void leave(struct fos_instance *pm)
+{
+	fos_relaxed_store64(&pm->region->at, 0);
 	pm->in = FOS_IN_NONE;
+}
+
+static void call(struct fos_instance *pm, enum fos_handler in, void (*hook)(struct fos_window *))
+{
+	enter(pm, in);
+	hook(&pm->w);
+	leave(pm);
 }
 
 /* Committed deadlines go to the heap. */
@@ -344,10 +357,9 @@ static bool close_flow(struct fos_window *w)
 	if (!may_close(w, why))
 		return false;
 	if (pm->module->on_close) {
-		pm->in = FOS_IN_CLOSE;
-		fos_count(pm->p->counter, FOS_C_pm_calls, 1);
+		enter(pm, FOS_IN_CLOSE);
 		pm->module->on_close(w, why);
-		pm->in = FOS_IN_NONE;
+		leave(pm);
 	}
 	fos_host_ctx(w)->timer_ns = 0;
 	w->ctx_touched = true;
@@ -375,13 +387,34 @@ static void collect(struct fos_window *w)
 
 /* ---------------------------------------------------------------- visits */
 
+/* Egress has taken the flow out of our hands: no handler is called any more, those behind us are
+ * told of news, and records that are not needed come back. */
+static bool overruled(struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_local *l = &pm->local[flow];
+	struct fos_window *w = &pm->w;
+	struct fos_forced f;
+
+	if (!fos_box_forced(pm->box, pm->index, flow, gen, &f))
+		return false;
+	if (!fos_window_turn(pm, flow, gen))
+		return true;
+	if (!l->overruled && f.edits != FOS_FORCED_RESET && w->pub.edits > f.edits)
+		fos_count(pm->p->counter, FOS_C_pm_overruled, 1);
+	l->overruled = 1;
+	w->moved = true;
+	hint(pm);
+	collect(w);
+	return true;
+}
+
 bool fos_visit(struct fos_instance *pm, uint32_t flow)
 {
 	struct fos_window *w = &pm->w;
 	bool did;
 	uint32_t gen;
 
-	if (flow >= pm->region->nr_flows || !meet(pm, flow, &gen))
+	if (flow >= pm->region->nr_flows || !meet(pm, flow, &gen) || overruled(pm, flow, gen))
 		return false;
 	did = gate(pm, flow, gen);
 	if (!fos_window_turn(pm, flow, gen) || !fos_box_watches(pm->dir, pm->index, w->flow_flags))
@@ -439,7 +472,8 @@ bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due)
 {
 	uint32_t gen;
 
-	if (due->flow >= pm->region->nr_flows || !meet(pm, due->flow, &gen) || gen != due->gen)
+	if (due->flow >= pm->region->nr_flows || !meet(pm, due->flow, &gen) || gen != due->gen ||
+	    overruled(pm, due->flow, gen))
 		return false;
 	timer_due(pm, due);
 	pm->local[due->flow].armed = 0;

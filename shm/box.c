@@ -89,8 +89,57 @@ int fos_box_bind(struct fos_box *box, char *err, size_t err_size)
 	return 0;
 }
 
+bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		    struct fos_forced *out)
+{
+	const struct fos_forced *f;
+
+	if (!box->egr || fos_acquire32(&box->egr->nr_forced) == 0 || gen == 0)
+		return false;
+	f = (const void *)((const uint8_t *)box->egr + box->egr->forced_off);
+	f += (uint64_t)pm * box->dir->nr_flows + flow;
+	/* pairs with egress's release: the rest was written before */
+	if (fos_acquire32(&f->flow_gen) != gen)
+		return false;
+	*out = *f;
+	fos_fence_acquire();
+	return fos_relaxed32(&f->flow_gen) == gen;
+}
+
+/* Edits beyond those that stood when the head was forced are as if they had never been. */
+static void apply_forced(const struct fos_forced *f, uint32_t gen, struct fos_pm_pub *pub)
+{
+	if (pub->gen != gen)
+		memset(pub, 0, sizeof(*pub));
+	pub->gen = gen;
+	if (f->edits != FOS_FORCED_RESET && pub->edits > f->edits)
+		pub->edits = f->edits;
+	if ((int32_t)(pub->edits - pub->edits_freed) < 0)
+		pub->edits = pub->edits_freed; /* what is left of them nobody needs */
+	pub->head = f->pos;
+	pub->out_head = f->pos + f->delta;
+	if (f->edits == FOS_FORCED_RESET)
+		pub->verdict = FOS_VERDICT_RESET;
+	else if (pub->verdict == FOS_VERDICT_PASS)
+		pub->verdict = FOS_VERDICT_BYPASS;
+	/* nobody waits for it, neither at the gate nor at the end */
+	pub->flags |= FOS_PM_OPENED | FOS_PM_CLOSED;
+}
+
 bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
 		 struct fos_pm_pub *out)
+{
+	bool known = fos_box_pub_own(box, pm, flow, gen, out);
+	struct fos_forced f;
+
+	if (!fos_box_forced(box, pm, flow, gen, &f))
+		return known;
+	apply_forced(&f, gen, out);
+	return true;
+}
+
+bool fos_box_pub_own(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		     struct fos_pm_pub *out)
 {
 	const struct fos_pm_flow *f = &box->pm_flows[pm][flow];
 

@@ -72,12 +72,21 @@ static inline struct fos_region_head *fos_box_head(const struct fos_box *box)
 	return (struct fos_region_head *)(void *)fos_box_own(box);
 }
 
-/* What PM `pm` (index in dir->pm[]) has published for a flow, copied consistently.  False when
+/* What counts of what PM `pm` (index in dir->pm[]) has published for a flow: copied consistently, a
+ * head that egress has forced being put in its place.  False when
  * the PM has not yet seen this generation of the flow (then *out reads as: head 0, pass), or when
  * it is being written right now by a process that died (the caller looks again later).
  * Consistency: acquire of `ver`, copy, `ver` again; the writer fills the other slot first. */
 bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
 		 struct fos_pm_pub *out);
+
+/* Has egress forced PM `pm`'s head on this flow?  Then *out is what it decided. */
+bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		    struct fos_forced *out);
+
+/* What the PM itself has published, whatever egress has decided about it. */
+bool fos_box_pub_own(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
+		     struct fos_pm_pub *out);
 
 /* Does PM `pm` watch a flow with these flags (its direction; one that edits: not an opaque flow)? */
 bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags);

@@ -103,6 +103,9 @@ int fos_keeper_send_sockets(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
 int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
 
+/* keeper_failure.c: a PM's process is dead; deaths on one flow are counted (struct fos_death). */
+void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
+
 /* keeper_module.c: another file for a PM (all its lanes), from its next start on.  Checks that it fits
  * the region; -errno with one line in err. */
 int fos_keeper_module(struct fos_keeper *k, const char *pm, const char *path, char *err,

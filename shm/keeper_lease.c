@@ -112,6 +112,8 @@ void fos_keeper_dead(struct fos_keeper *k, uint32_t proc)
 	fos_release32(&k->dir->proc[proc].lease.state, FOS_LEASE_DEAD);
 	if (fos_relaxed32(&k->dir->stopping))
 		return;
+	if (k->dir->proc[proc].role == FOS_ROLE_PM)
+		fos_keeper_failed(k, proc);
 	wake_neighbours(k, proc);
 	/* whoever takes its place cannot map the rings that it had */
 	if (k->dir->sockets && (k->dir->proc[proc].role == FOS_ROLE_INGRESS ||

@@ -553,6 +553,8 @@ struct fos_pm_region {
 	uint32_t nr_owned;
 	uint32_t pad1;
 	uint8_t owned[64][16];
+	uint64_t at;    /* own, relaxed: flow whose handler runs, its generation << 32; 0 = none */
+	uint64_t fault; /* own, in its last moment: signal, lease generation << 32 */
 };
 
 /* ---------------------------------------------------------------- egress region */
@@ -573,12 +575,17 @@ struct fos_out {
 #define FOS_OUT_DONE 1u
 #define FOS_OUT_EDITED 1u /* edits have left: the ends do not agree on their numbers without the box */
 
-/* struct fos_forced - a head that egress imposes on a PM (hold expired, bypass, quarantine) */
+/* struct fos_forced - a head that egress imposes on a PM (it is down, or the flow is quarantined).
+ * Who reads what a PM published (fos_box_pub) takes the larger head, and ignores edits beyond the
+ * count.  Written once per generation of the flow: flow_gen 0, the rest, flow_gen. */
 struct fos_forced {
-	uint64_t pos;
-	uint32_t edits; /* that many of the PM's edits stand */
-	uint32_t flow_gen;
+	uint64_t pos;      /* in the PM's input: FOS_POS_MAX, it is passed over for good */
+	uint32_t edits;    /* that many of the PM's edits stand; FOS_FORCED_RESET */
+	uint32_t flow_gen; /* release, last */
+	uint64_t delta;    /* bytes that those edits have added to the flow, modulo 2^64 */
+	uint64_t pad;
 };
+#define FOS_FORCED_RESET UINT32_MAX /* the connection is to be reset: the classifier does it */
 
 struct fos_egr {
 	struct fos_region_head head;
@@ -592,6 +599,8 @@ struct fos_egr {
 	uint64_t private_size;
 	uint32_t nr_flows;
 	uint32_t nr_frames;
+	uint32_t nr_forced; /* release: how many heads were ever forced; 0 = nobody need look */
+	uint32_t pad1;
 };
 
 /* ---------------------------------------------------------------- ingress region */
@@ -703,7 +712,7 @@ struct fos_dir_pm {
 	uint8_t rewrites;
 	uint8_t direction; /* enum fos_pm_direction */
 	uint8_t on_failure;
-	uint16_t pad;
+	uint16_t quarantine; /* deaths on one flow that are one too many */
 	uint32_t ctx_size;
 	uint32_t state_size;
 	uint64_t hold_bytes;
@@ -726,6 +735,15 @@ struct fos_dir_pipeline {
 	uint32_t nr_editors;
 	struct fos_dir_stage stage[FOS_MAX_STAGES];
 };
+
+/* Flows on which a PM has died.  The keeper counts; egress acts on what reaches `quarantine`. */
+struct fos_death {
+	uint32_t flow;
+	uint32_t gen; /* 0 = unused */
+	uint32_t deaths; /* release, last */
+	uint32_t pad;
+};
+#define FOS_DEATHS 8u /* per PM and lane; the one with the fewest makes room */
 
 #define FOS_DIR_STRINGS 65536u
 #define FOS_MSS_AUTO UINT32_MAX /* fos_dir.tcp_mss: by the MTU of the way out */
@@ -759,6 +777,8 @@ struct fos_dir {
 	struct fos_dir_port port[FOS_MAX_PORTS];
 	struct fos_dir_pipeline pipeline[FOS_MAX_PIPELINES];
 	struct fos_dir_pm pm[FOS_MAX_PMS];
+	uint64_t failures; /* release: deaths of PMs so far */
+	struct fos_death death[FOS_MAX_LANES][FOS_MAX_PMS][FOS_DEATHS];
 	char strings[FOS_DIR_STRINGS];
 };
 

@@ -24,6 +24,7 @@
 #define FREE_RESTARTS 3u    /* quick deaths that cost no waiting */
 #define BACKOFF_NS (10 * MS)
 #define BACKOFF_MAX_NS (2000 * MS)
+#define PM_WATCHDOG_NS (2000 * MS)
 #define FIRST_FD 3
 #define HOPELESS 20u /* quick deaths in a row that end an offline run */
 
@@ -52,6 +53,15 @@ static void set_store(const struct fos_super *s)
 	setenv("LISTEN_PID", number, 1);
 }
 
+/* How long a child may be silent: a PM's module is not ours to vouch for, and others wait for it. */
+static uint64_t watchdog_of(const struct fos_super *s, const struct fos_child *c)
+{
+	if (c->keeps_fds)
+		return 0;
+	return !s->give_up && !strncmp(c->name, "pm.", 3) && s->watchdog_ns > PM_WATCHDOG_NS ?
+		       PM_WATCHDOG_NS : s->watchdog_ns;
+}
+
 /* In the child.  Its own process group: Ctrl-C is for us, we stop the others in order. */
 static void become(const struct fos_super *s, const struct fos_child *c)
 {
@@ -63,9 +73,9 @@ static void become(const struct fos_super *s, const struct fos_child *c)
 	setpgid(0, 0);
 	setenv("NOTIFY_SOCKET", s->notify, 1);
 	unsetenv("WATCHDOG_USEC");
-	if (s->watchdog_ns && !c->keeps_fds) {
+	if (watchdog_of(s, c)) {
 		snprintf(number, sizeof(number), "%llu",
-			 (unsigned long long)(s->watchdog_ns / 1000));
+			 (unsigned long long)(watchdog_of(s, c) / 1000));
 		setenv("WATCHDOG_USEC", number, 1);
 	}
 	if (c->keeps_fds && s->nr_store > 0)
@@ -262,8 +272,8 @@ static void look_after(struct fos_super *s, uint64_t now)
 		if (c->pid == 0 && c->again_ns && c->again_ns <= now && !c->stopping &&
 		    !s->interrupted)
 			start(s, c);
-		if (c->pid && c->ready && !c->stopping && !c->keeps_fds && s->watchdog_ns &&
-		    now > c->alive_ns + s->watchdog_ns) {
+		if (c->pid && c->ready && !c->stopping && watchdog_of(s, c) &&
+		    now > c->alive_ns + watchdog_of(s, c)) {
 			fprintf(stderr, "flowos: %s (pid %d) hangs; killing it\n", c->name,
 				(int)c->pid);
 			c->alive_ns = now;

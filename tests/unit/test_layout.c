@@ -89,7 +89,8 @@ static void test_pms(void)
 	OFFSET(fos_out, pos, 8);
 	OFFSET(fos_out, done, 48);
 	OFFSET(fos_out, opened_ns, 56);
-	SIZE(fos_forced, 16);
+	SIZE(fos_forced, 32);
+	OFFSET(fos_forced, flow_gen, 12);
 	SIZE(fos_frame_meta, 64);
 	OFFSET(fos_frame_meta, flags, 16);
 	OFFSET(fos_frame_meta, l3_off, 28);

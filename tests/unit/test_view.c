@@ -238,8 +238,63 @@ static void test_damage(void)
 	world_free(&w);
 }
 
+static void force(struct world *w, uint32_t pm, uint32_t edits, uint64_t delta)
+{
+	struct fos_egr *r = (void *)(uintptr_t)w->box.egr;
+	struct fos_forced *f = (void *)((uint8_t *)r + r->forced_off);
+
+	f[pm * w->dir->nr_flows + FLOW] = (struct fos_forced){
+		.pos = FOS_POS_MAX, .edits = edits, .flow_gen = GEN, .delta = delta};
+	r->nr_forced++;
+}
+
+/* A head that egress forced counts instead of the PM's own, and edits only up to its number. */
+static void test_forced(void)
+{
+	static uint8_t text[100];
+	uint64_t seed = 1;
+	struct editor e;
+	struct fos_pm_pub pub;
+	struct fos_view v;
+	struct world w;
+
+	memset(text, 'x', sizeof(text));
+	memset(&e, 0, sizeof(e));
+	world_plan(&w, false);
+	e.w = &w;
+	e.pm = world_pm(&w, "first", 0, FOS_STREAM_APP, true);
+	world_make(&w);
+	append_pieces(&w, &seed, text, sizeof(text));
+	ok(!fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) && pub.verdict == FOS_VERDICT_PASS,
+	   "a PM that has not seen the flow has published nothing");
+	edit(&e, 10, 5, (const uint8_t *)"abc", 3);
+	publish(&e);
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 1, 0) && fos_view_tail(&v) == e.pub.out_head,
+	   "the view ends at the PM's head");
+	force(&w, e.pm, 1, (uint64_t)-2);
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 1, 0) && fos_view_tail(&v) == 98,
+	   "with a forced head it goes on to the end, the edit stands");
+	edit(&e, 40, 20, NULL, 0);
+	publish(&e);
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 1, 0) && fos_view_tail(&v) == 98 &&
+		   fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) && pub.edits == 1,
+	   "an edit that the PM commits after that is as if it had never been");
+	ok(fos_box_pub_own(&w.box, e.pm, FLOW, GEN, &pub) && pub.edits == 2,
+	   "it is there for those who ask for the PM's own word");
+	ok(pub.verdict == FOS_VERDICT_PASS && fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) &&
+		   pub.verdict == FOS_VERDICT_BYPASS && pub.flags & FOS_PM_CLOSED,
+	   "nobody waits for the PM");
+	force(&w, e.pm, FOS_FORCED_RESET, 0);
+	ok(fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) && pub.verdict == FOS_VERDICT_RESET,
+	   "or the connection is to be reset");
+	ok(!fos_box_pub(&w.box, e.pm, FLOW, GEN + 1, &pub) && pub.verdict == FOS_VERDICT_PASS,
+	   "another generation of the flow has nothing to do with it");
+	world_free(&w);
+}
+
 int main(void)
 {
+	test_forced();
 	test_damage();
 	test_random();
 	return done();

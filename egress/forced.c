@@ -1,0 +1,208 @@
+/* egress/forced.c - see forced.h and README.md, "When a PM fails" */
+#include "egress/forced.h"
+
+#include "egress/out.h"
+#include "shm/view.h"
+
+#define LOOK_NS 20000000ull /* while a PM is down */
+
+static struct fos_forced *record(struct fos_egress *e, uint32_t pm, uint32_t flow)
+{
+	uint8_t *own = fos_box_own(&e->p->box);
+	const struct fos_egr *r = (const void *)own;
+
+	return (struct fos_forced *)(void *)(own + r->forced_off) +
+	       (uint64_t)pm * r->nr_flows + flow;
+}
+
+/* Whoever waits for the PM's head looks again: the PMs behind it, the classifier, we. */
+static void tell(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir *dir = e->p->dir;
+
+	for (uint32_t i = 0; i < dir->nr_pms; i++)
+		if (e->pm[i] && dir->pm[i].pipeline == dir->pm[pm].pipeline)
+			fos_hint(e->p, e->pm[i], flow, gen);
+	if (e->cls)
+		fos_hint(e->p, e->cls, flow, gen);
+	fos_egress_run_later(e, flow);
+}
+
+static void force(struct fos_egress *e, uint32_t pm, uint32_t flow, const struct fos_pm_pub *pub,
+		  uint32_t edits)
+{
+	struct fos_egr *r = (void *)fos_box_own(&e->p->box);
+	struct fos_forced *f = record(e, pm, flow);
+
+	/* released in this order: a reader that finds the generation finds the rest */
+	fos_txn_publish32(&e->txn, &f->flow_gen, 0);
+	fos_txn_publish32(&e->txn, &f->edits, edits);
+	fos_txn_publish64(&e->txn, &f->delta, pub->out_head - pub->head);
+	fos_txn_publish64(&e->txn, &f->pos, FOS_POS_MAX);
+	fos_txn_publish32(&e->txn, &f->flow_gen, pub->gen);
+	fos_txn_publish32(&e->txn, &r->nr_forced, r->nr_forced + 1);
+	fos_egress_commit(e);
+	tell(e, pm, flow, pub->gen);
+}
+
+/* What the PM has published of a live flow on which it could still go on; false = nothing to do. */
+static bool concerned(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen,
+		      struct fos_pm_pub *pub)
+{
+	const struct fos_box *box = &e->p->box;
+	struct fos_forced f;
+
+	if (flow >= e->p->dir->nr_flows || gen == 0 || fos_acquire32(&box->flows[flow].gen) != gen ||
+	    box->flows[flow].pipeline != e->p->dir->pm[pm].pipeline ||
+	    !fos_box_watches(e->p->dir, pm, box->flows[flow].flags) ||
+	    fos_box_forced(box, pm, flow, gen, &f))
+		return false;
+	if (!fos_box_pub_own(box, pm, flow, gen, pub))
+		*pub = (struct fos_pm_pub){.gen = gen};
+	return pub->head < FOS_POS_MAX;
+}
+
+/* ------------------------------------------------------------------ quarantine */
+
+/* Has everything that the PM edited left, and been acknowledged?  Then the two ends' numbers differ by a
+ * constant, and translation is all that the flow needs from now on. */
+static bool folded(const struct fos_egress *e, uint32_t pm, uint32_t flow,
+		   const struct fos_pm_pub *pub)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t editor = e->p->dir->pm[pm].editor;
+
+	if (pub->edits == 0 || editor == 0)
+		return true; /* untouched; what a packet PM dropped is gone */
+	return t->gen == pub->gen && t->pos[editor] >= pub->out_head &&
+	       fos_seqmap_flat(&t->map, t->una);
+}
+
+static uint32_t quarantine(struct fos_egress *e, uint32_t pm, const struct fos_death *d)
+{
+	uint32_t flow = fos_relaxed32(&d->flow), gen = fos_relaxed32(&d->gen);
+	const struct fos_dir_pm *p = &e->p->dir->pm[pm];
+	struct fos_pm_pub pub;
+	bool reset;
+
+	if (fos_acquire32(&d->deaths) < p->quarantine || !concerned(e, pm, flow, gen, &pub))
+		return 0;
+	reset = p->on_failure == FOS_FAIL_BLOCK || !folded(e, pm, flow, &pub);
+	/* a capture's ends cannot be told anything */
+	if (e->p->offline)
+		reset = false;
+	fos_log(FOS_LOG_WARN, "%s died %u times on flow %u: the connection %s", p->name,
+		d->deaths, flow, reset ? "is reset" : "goes on without it");
+	fos_count(e->p->counter, FOS_C_flows_quarantined, 1);
+	force(e, pm, flow, &pub, reset ? FOS_FORCED_RESET : pub.edits);
+	return 1;
+}
+
+/* ------------------------------------------------------------------ bypass */
+
+static bool is_down(const struct fos_egress *e, uint32_t pm)
+{
+	const struct fos_box *box = &e->p->box;
+	uint32_t i = fos_proc_find(e->p->dir, FOS_ROLE_PM, box->lane, pm);
+	const struct fos_lease *l;
+
+	if (i == FOS_NONE || !box->pm[pm])
+		return false;
+	l = &e->p->dir->proc[i].lease;
+	/* one that has not begun yet is not missed: packets are taken when all have */
+	return fos_relaxed32(&l->generation) > 0 &&
+	       (fos_acquire32(&l->state) != FOS_LEASE_GRANTED ||
+		fos_relaxed32(&box->pm[pm]->head.pid) != fos_relaxed32(&l->pid));
+}
+
+/* Does anything wait for this PM?  A first packet at its gate, bytes, or the end of the stream. */
+static bool waits(const struct fos_egress *e, uint32_t pm, uint32_t flow,
+		  const struct fos_pm_pub *pub)
+{
+	const struct fos_box *box = &e->p->box;
+	const struct fos_dir_pm *p = &e->p->dir->pm[pm];
+	const struct fos_flow *f = &box->flows[flow];
+	struct fos_view v;
+
+	if (p->gates && !(pub->flags & FOS_PM_OPENED) &&
+	    fos_acquire32(&f->flags) & FOS_FLOW_OFFERED)
+		return true;
+	if (p->stream == FOS_STREAM_IP)
+		return fos_acquire64(&f->pkt.tail) > pub->head;
+	if (p->stream == FOS_STREAM_TCP)
+		return fos_acquire64(&f->pkt.tail_l4) > pub->head;
+	if (fos_acquire32(&f->state) & (FOS_FLOW_ST_FIN | FOS_FLOW_ST_RESET | FOS_FLOW_ST_CLOSED))
+		return true;
+	return fos_view_open(&v, box, flow, pub->gen, p->stage, pub->head) &&
+	       fos_view_tail(&v) > pub->head;
+}
+
+static uint32_t bypass(struct fos_egress *e, uint32_t pm)
+{
+	uint32_t n = 0;
+
+	for (uint32_t flow = 0; flow < e->p->dir->nr_flows; flow++) {
+		uint32_t gen = fos_relaxed32(&e->p->box.flows[flow].gen);
+		struct fos_pm_pub pub;
+
+		if (!concerned(e, pm, flow, gen, &pub) || !waits(e, pm, flow, &pub))
+			continue;
+		fos_count(e->p->counter, FOS_C_flows_bypassed, 1);
+		force(e, pm, flow, &pub, pub.edits);
+		n++;
+	}
+	return n;
+}
+
+static uint32_t look_at(struct fos_egress *e, uint32_t pm)
+{
+	const struct fos_dir *dir = e->p->dir;
+	const struct fos_death *d = dir->death[e->p->box.lane][pm];
+	uint64_t *since = &e->down_ns[pm];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < FOS_DEATHS; i++)
+		n += quarantine(e, pm, &d[i]);
+	if (e->p->offline)
+		return n;
+	if (!is_down(e, pm)) {
+		*since = 0;
+		return n;
+	}
+	if (*since == 0)
+		*since = e->p->now_ns;
+	e->any_down = true;
+	if (dir->pm[pm].on_failure == FOS_FAIL_BYPASS &&
+	    e->p->now_ns - *since >= dir->pm[pm].hold_ns)
+		n += bypass(e, pm);
+	return n;
+}
+
+uint32_t fos_forced_work(struct fos_egress *e)
+{
+	const struct fos_dir *dir = e->p->dir;
+	/* pairs with the keeper's release: what it says of the dead was written before */
+	uint64_t failures = fos_acquire64(&dir->failures);
+	uint32_t n = 0;
+
+	if (failures == e->failures_seen && (!e->any_down || e->p->now_ns < e->look_ns))
+		return 0;
+	e->failures_seen = failures;
+	e->look_ns = e->p->now_ns + LOOK_NS;
+	e->any_down = false;
+	for (uint32_t pm = 0; pm < dir->nr_pms; pm++)
+		n += look_at(e, pm);
+	if (!e->any_down)
+		return n;
+	/* hints that a PM would pass on do not come: everybody looks at everything */
+	e->walk_all = true;
+	for (uint32_t pm = 0; pm < dir->nr_pms; pm++)
+		if (e->pm[pm] && e->down_ns[pm] == 0)
+			fos_hint(e->p, e->pm[pm], FOS_NONE, 0);
+	return n;
+}
+
+uint64_t fos_forced_next(const struct fos_egress *e)
+{
+	return e->any_down ? e->look_ns : UINT64_MAX;
+}
