@@ -75,8 +75,7 @@ void fos_ext_learn(struct fos_egress *e, uint32_t flow, const struct fos_header 
 	t->flags &= ~(uint32_t)FOS_TCB_EXT;
 	if (len && len <= FOS_EXT_MAX) {
 		x.len = (uint16_t)len;
-		/* also an atomic fragment's (RFC 6946) */
-		if (v6)
+		if (v6 && h->m->flags & FOS_PKT_FRAGMENT)
 			x.len = (uint16_t)without_fragment(from, len, first, x.data);
 		else
 			memcpy(x.data, from, len);
