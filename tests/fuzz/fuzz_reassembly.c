@@ -1,7 +1,9 @@
 /* Fuzz: any sequence of segments, fragments and raw packets, with kills, through a whole
  * classifier.  What must hold: streams without holes that hold only their own pieces (checked as
- * they are read), every frame home once, all pieces and queue bytes accounted for at the end. */
+ * they are read), every frame home once, all pieces and queue bytes accounted for at the end.  With
+ * data and FINs only (bit 4 of the first byte), what is read must be what the model says. */
 #include "tests/unit/cls_world.h"
+#include "tests/unit/reasm_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -103,6 +105,59 @@ static void one_op(struct cls_world *t, struct input *in)
 	}
 }
 
+/* ------------------------------------------------------------------ beside the model */
+
+#define LIMIT 600u
+
+static void model_segment(struct cls_world *t, struct reasm_model *m, struct input *in, bool fin)
+{
+	uint32_t back = m->tail < 64 ? m->tail : 64, pos = m->tail - back + take(in, 2) % 800;
+	uint32_t len = take(in, 1) % 100;
+	char bytes[100];
+
+	memset(bytes, (int)take(in, 1), sizeof(bytes));
+	if ((len == 0 && !fin) || pos + 200 > REASM_MODEL_MAX)
+		return;
+	cw_tcp(t, true, CW_ACK | (fin ? CW_FIN : 0), pos, 0, bytes, len);
+	reasm_model_take(m, pos, (const uint8_t *)bytes, len, fin);
+}
+
+static void model_compare(struct cls_world *t, const struct reasm_model *m)
+{
+	const struct cw_stream *s = &t->stream[0];
+
+	t->lazy = false;
+	cw_run(t);
+	if (s->len != m->tail || memcmp(s->bytes ? (void *)s->bytes : (void *)"", m->byte, s->len) ||
+	    !(t->w.box.flows[0].state & FOS_FLOW_ST_FIN) != !m->ended)
+		abort();
+}
+
+static void beside_model(struct cls_world *t, struct input *in)
+{
+	static struct reasm_model m;
+
+	reasm_model_init(&m, LIMIT);
+	while (in->left > 0 && !m.ended) {
+		uint32_t op = take(in, 1);
+
+		if (op < 224) {
+			model_segment(t, &m, in, op % 16 == 15);
+		} else if (op < 228) {
+			cw_run(t);
+			cw_kill(t);
+			cw_start(t);
+		} else if (op < 236) {
+			t->lazy = op & 1;
+		} else {
+			model_compare(t, &m);
+		}
+		if (t->nr_away > 200)
+			model_compare(t, &m);
+	}
+	model_compare(t, &m);
+}
+
 /* All PMs are through with everything; time passes; nothing may be left. */
 static void settle(struct cls_world *t)
 {
@@ -142,10 +197,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t->w.dir->pass_midstream = data[0] & 1;
 	world_pm(&t->w, "pm", 0, data[0] & 2 ? FOS_STREAM_IP : FOS_STREAM_APP, false);
 	t->w.dir->pm[0].gates = data[0] >> 2 & 1;
+	if (data[0] & 16) {
+		t->w.dir->ooo_total = 1 << 20;
+		t->w.dir->ooo_per_flow = LIMIT;
+		t->w.dir->pm[0].gates = 0;
+		t->w.dir->pm[0].stream = FOS_STREAM_APP;
+		t->w.dir->pipeline[0].nr_pkt_stages = 0;
+	}
 	cw_make(t);
-	if (data[0] & 8)
+	if (data[0] & (8 | 16))
 		cw_handshake(t);
 	take(&in, 1);
+	if (data[0] & 16)
+		beside_model(t, &in);
 	while (in.left > 0)
 		one_op(t, &in);
 	settle(t);
