@@ -313,9 +313,15 @@ static void syn_recv_input(struct host *h, const struct seg *s)
 			send_ack(h);
 		return;
 	}
-	if (s->flags & (SG_RST | SG_SYN)) {
+	if (s->flags & SG_RST) {
 		if (s->seq == h->rcv_nxt)
 			h->state = HOST_LISTEN;
+		return;
+	}
+	if (s->flags & SG_SYN) {
+		send_rst(h, s);
+		h->state = HOST_LISTEN;
+		h->aborts++;
 		return;
 	}
 	if (!(s->flags & SG_ACK))
