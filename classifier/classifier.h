@@ -59,6 +59,13 @@ struct fos_part {
 	uint16_t l3_len;
 };
 
+/* A piece of the packet stream holds one part. */
+static inline struct fos_part fos_part_of(const struct fos_piece *p)
+{
+	return (struct fos_part){.frame = p->frame, .gen = p->gen, .off = p->l4_off,
+				 .len = p->l4_len, .l3_off = p->off, .l3_len = p->len};
+}
+
 /* struct fos_packet - one whole packet, in one frame or in the frames of its fragments */
 struct fos_packet {
 	struct fos_frame_meta meta; /* copy, checked; of the first fragment */

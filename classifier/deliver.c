@@ -189,12 +189,7 @@ static void dequeue(struct fos_classifier *c, uint32_t flow, struct fos_packet *
 		const struct fos_piece *p = &c->pieces[piece];
 		struct fos_part *part = &c->queued[pkt->nr++];
 
-		part->frame = p->frame;
-		part->gen = p->gen;
-		part->off = p->l4_off;
-		part->len = p->l4_len;
-		part->l3_off = p->off;
-		part->l3_len = p->len;
+		*part = fos_part_of(p);
 		bad = bad || p->flags & FOS_PIECE_BAD_CSUM;
 		last = p->flags & FOS_PIECE_LAST;
 		s->pkt_done = p->pos + p->len;

@@ -226,14 +226,8 @@ static void complete(struct fos_classifier *c, uint32_t i)
 	}
 	while (piece != FOS_NONE) {
 		const struct fos_piece *p = &c->pieces[piece];
-		struct fos_part *part = &c->part[pkt.nr++];
 
-		part->frame = p->frame;
-		part->gen = p->gen;
-		part->off = p->l4_off;
-		part->len = p->l4_len;
-		part->l3_off = p->off;
-		part->l3_len = p->len;
+		c->part[pkt.nr++] = fos_part_of(p);
 		fos_piece_free(c, piece);
 		piece = p->next;
 	}

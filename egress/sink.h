@@ -41,6 +41,28 @@ struct fos_sink_ops {
 	void (*close)(void *ctx);
 };
 
+/* Frames that a sink hands back by its own account, in order. */
+struct fos_sink_back {
+	uint32_t *frame; /* room for every frame of the box */
+	uint32_t nr;
+	uint32_t seen; /* reaped, and not yet counted as returned */
+};
+
+static inline uint32_t fos_sink_back_reap(struct fos_sink_back *b, uint32_t *frames, uint32_t max)
+{
+	uint32_t n = 0;
+
+	while (n < max && b->seen < b->nr)
+		frames[n++] = b->frame[b->seen++];
+	return n;
+}
+
+static inline void fos_sink_back_done(struct fos_sink_back *b)
+{
+	if (b->seen == b->nr)
+		b->seen = b->nr = 0;
+}
+
 extern const struct fos_sink_ops fos_sink_xsk_ops;
 extern const struct fos_sink_ops fos_sink_capture_ops;
 

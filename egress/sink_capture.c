@@ -29,8 +29,7 @@ struct capture_sink {
 	uint64_t nr, max;
 	uint8_t *buf;
 	uint64_t used, size;
-	uint32_t *done; /* frames copied, to be handed back */
-	uint32_t nr_done, done_out;
+	struct fos_sink_back done; /* frames copied, to be handed back */
 	uint64_t last_ns;
 	uint32_t link;
 	bool failed;
@@ -47,8 +46,8 @@ static int open_sink(void *ctx, struct fos_proc *p)
 
 	s->p = p;
 	s->path = p->dir->output_off ? fos_dir_string(p->dir, p->dir->output_off) : "";
-	s->done = calloc(p->dir->nr_frames, sizeof(*s->done));
-	return s->done ? 0 : -ENOMEM;
+	s->done.frame = calloc(p->dir->nr_frames, sizeof(*s->done.frame));
+	return s->done.frame ? 0 : -ENOMEM;
 }
 
 static void fail(struct capture_sink *s, const char *why)
@@ -93,7 +92,7 @@ static void send_packets(void *ctx, uint32_t port, const struct fos_tx *tx, uint
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *frame = fos_box_frame(&s->p->box, tx[i].frame);
 
-		s->done[s->nr_done++] = tx[i].frame;
+		s->done.frame[s->done.nr++] = tx[i].frame;
 		if (!*s->path || s->failed)
 			continue;
 		if (!grow(s, tx[i].len)) {
@@ -173,7 +172,7 @@ static uint32_t room(void *ctx, uint32_t port)
 	const struct capture_sink *s = ctx;
 
 	(void)port;
-	return s->p->dir->nr_frames - s->nr_done;
+	return s->p->dir->nr_frames - s->done.nr;
 }
 
 static bool kick(void *ctx)
@@ -184,20 +183,12 @@ static bool kick(void *ctx)
 
 static uint32_t reap(void *ctx, uint32_t *frames, uint32_t max)
 {
-	struct capture_sink *s = ctx;
-	uint32_t n = 0;
-
-	while (n < max && s->done_out < s->nr_done)
-		frames[n++] = s->done[s->done_out++];
-	return n;
+	return fos_sink_back_reap(&((struct capture_sink *)ctx)->done, frames, max);
 }
 
 static void reap_done(void *ctx)
 {
-	struct capture_sink *s = ctx;
-
-	if (s->done_out == s->nr_done)
-		s->done_out = s->nr_done = 0;
+	fos_sink_back_done(&((struct capture_sink *)ctx)->done);
 }
 
 static uint64_t mark(void *ctx, uint32_t port)
@@ -232,7 +223,7 @@ static void close_sink(void *ctx)
 		fail(s, err);
 	free(s->packet);
 	free(s->buf);
-	free(s->done);
+	free(s->done.frame);
 	free(s);
 }
 

@@ -24,9 +24,7 @@ struct port {
 struct xsk_sink {
 	struct fos_proc *p;
 	struct port port[FOS_MAX_PORTS];
-	uint32_t *refused; /* frames that never reached a device, to be handed back */
-	uint32_t nr_refused;
-	uint32_t refused_out;
+	struct fos_sink_back refused; /* frames that never reached a device, to be handed back */
 	struct xdp_desc desc[SEND_MAX];
 };
 
@@ -60,8 +58,8 @@ static int open_sink(void *ctx, struct fos_proc *p)
 	struct xsk_sink *s = ctx;
 
 	s->p = p;
-	s->refused = calloc(p->dir->nr_frames, sizeof(*s->refused));
-	return s->refused ? open_ports(s) : -ENOMEM;
+	s->refused.frame = calloc(p->dir->nr_frames, sizeof(*s->refused.frame));
+	return s->refused.frame ? open_ports(s) : -ENOMEM;
 }
 
 static void close_ports(struct xsk_sink *s)
@@ -77,7 +75,7 @@ static int renew(void *ctx)
 	struct xsk_sink *s = ctx;
 
 	close_ports(s);
-	s->nr_refused = s->refused_out = 0;
+	s->refused.nr = s->refused.seen = 0;
 	return open_ports(s);
 }
 
@@ -94,7 +92,7 @@ static uint32_t room(void *ctx, uint32_t port)
 static void refuse(struct xsk_sink *s, uint32_t frame)
 {
 	fos_count(s->p->counter, FOS_C_drop_tx, 1);
-	s->refused[s->nr_refused++] = frame;
+	s->refused.frame[s->refused.nr++] = frame;
 }
 
 static void send_packets(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t n)
@@ -163,10 +161,8 @@ static bool kick(void *ctx)
 static uint32_t reap(void *ctx, uint32_t *frames, uint32_t max)
 {
 	struct xsk_sink *s = ctx;
-	uint32_t n = 0;
+	uint32_t n = fos_sink_back_reap(&s->refused, frames, max);
 
-	while (n < max && s->refused_out < s->nr_refused)
-		frames[n++] = s->refused[s->refused_out++];
 	for (uint32_t i = 0; i < s->p->dir->nr_ports && n < max; i++) {
 		struct port *q = &s->port[i];
 		uint32_t idx = 0, got;
@@ -186,8 +182,7 @@ static void reap_done(void *ctx)
 {
 	struct xsk_sink *s = ctx;
 
-	if (s->refused_out == s->nr_refused)
-		s->refused_out = s->nr_refused = 0;
+	fos_sink_back_done(&s->refused);
 	for (uint32_t i = 0; i < s->p->dir->nr_ports; i++) {
 		if (s->port[i].reaped)
 			fos_xsk_comp_release(&s->port[i].tx, s->port[i].reaped);
@@ -212,7 +207,7 @@ static void close_sink(void *ctx)
 	struct xsk_sink *s = ctx;
 
 	close_ports(s);
-	free(s->refused);
+	free(s->refused.frame);
 	free(s);
 }
 

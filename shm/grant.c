@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,6 +16,16 @@ union fd_room {
 	struct cmsghdr head;
 	char room[CMSG_SPACE(sizeof(int) * FOS_GRANT_FDS)];
 };
+
+void fos_grant_raise_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
 
 int fos_grant_connect(const char *path)
 {

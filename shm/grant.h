@@ -71,6 +71,9 @@ struct fos_grant {
 	struct fos_proc_fds fds;
 };
 
+/* As many descriptors as the system allows: one per ring and socket.  Keeper, supervisor. */
+void fos_grant_raise_limit(void);
+
 /* Connects to the keeper; -errno.  Non-blocking in effect: a local socket accepts or refuses. */
 int fos_grant_connect(const char *path);
 

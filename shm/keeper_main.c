@@ -30,11 +30,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shm/build.h"
+#include "shm/grant.h"
 #include "shm/keeper.h"
 #include "shm/notify.h"
 #include "shm/proc.h"
@@ -173,16 +173,6 @@ static void take_own_lease(struct fos_keeper *k)
 	fos_release32(&l->state, FOS_LEASE_GRANTED);
 }
 
-static void raise_fd_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
-}
-
 int main(int argc, char **argv)
 {
 	struct fos_keeper *k = calloc(1, sizeof(*k));
@@ -197,7 +187,7 @@ int main(int argc, char **argv)
 		free(k);
 		return rc;
 	}
-	raise_fd_limit();
+	fos_grant_raise_limit();
 	if (fos_keeper_adopt(k)) {
 		fos_keeper_recheck_leases(k);
 		rc = listen_again(k);

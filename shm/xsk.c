@@ -103,6 +103,21 @@ static int adopt_error(int rc, const char *what, char *err, size_t errlen)
 	return rc;
 }
 
+/* The two rings of a socket: its own, and that of the UMEM. */
+static int adopt(struct fos_xsk_map map[2], int fd, uint64_t ring, uint32_t nr, uint64_t umem_ring,
+		 uint32_t umem_nr, const char *what, char *err, size_t errlen)
+{
+	int rc = fos_xsk_map_ring(&map[0], fd, ring, nr);
+
+	if (rc == 0)
+		rc = fos_xsk_map_ring(&map[1], fd, umem_ring, umem_nr);
+	if (rc == 0)
+		return 0;
+	fos_xsk_unmap(&map[0]);
+	fos_xsk_unmap(&map[1]);
+	return adopt_error(rc, what, err, errlen);
+}
+
 int fos_xsk_adopt_rx(struct fos_xsk_rx *r, int fd, const struct fos_xsk_sizes *s, char *err,
 		     size_t errlen)
 {
@@ -110,13 +125,10 @@ int fos_xsk_adopt_rx(struct fos_xsk_rx *r, int fd, const struct fos_xsk_sizes *s
 
 	memset(r, 0, sizeof(*r));
 	r->fd = fd;
-	rc = fos_xsk_map_ring(&r->map[0], fd, XDP_PGOFF_RX_RING, s->rx);
-	if (rc == 0)
-		rc = fos_xsk_map_ring(&r->map[1], fd, XDP_UMEM_PGOFF_FILL_RING, s->fill);
-	if (rc < 0) {
-		fos_xsk_leave_rx(r);
-		return adopt_error(rc, "receive", err, errlen);
-	}
+	rc = adopt(r->map, fd, XDP_PGOFF_RX_RING, s->rx, XDP_UMEM_PGOFF_FILL_RING, s->fill,
+		   "receive", err, errlen);
+	if (rc < 0)
+		return rc;
 	resume_cons(&r->rx, &r->map[0]);
 	resume_prod(&r->fill, &r->map[1]);
 	return 0;
@@ -129,13 +141,10 @@ int fos_xsk_adopt_tx(struct fos_xsk_tx *t, int fd, const struct fos_xsk_sizes *s
 
 	memset(t, 0, sizeof(*t));
 	t->fd = fd;
-	rc = fos_xsk_map_ring(&t->map[0], fd, XDP_PGOFF_TX_RING, s->tx);
-	if (rc == 0)
-		rc = fos_xsk_map_ring(&t->map[1], fd, XDP_UMEM_PGOFF_COMPLETION_RING, s->comp);
-	if (rc < 0) {
-		fos_xsk_leave_tx(t);
-		return adopt_error(rc, "send", err, errlen);
-	}
+	rc = adopt(t->map, fd, XDP_PGOFF_TX_RING, s->tx, XDP_UMEM_PGOFF_COMPLETION_RING, s->comp,
+		   "send", err, errlen);
+	if (rc < 0)
+		return rc;
 	resume_prod(&t->tx, &t->map[0]);
 	resume_cons(&t->comp, &t->map[1]);
 	return 0;

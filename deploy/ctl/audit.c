@@ -100,7 +100,6 @@ int fos_ctl_audit(int argc, char **argv)
 	struct fos_ctl_where w;
 	struct fos_ctl_view v;
 	struct fos_audit a;
-	char socket[PATH_MAX + 16], err[512];
 	int rc = fos_ctl_where(&w, argc, argv, synopsis);
 	bool clean;
 
@@ -108,9 +107,8 @@ int fos_ctl_audit(int argc, char **argv)
 		return rc;
 	if (w.nr_rest > 0)
 		return fos_ctl_misuse(synopsis, "there is no file %s", w.rest[0]);
-	snprintf(socket, sizeof(socket), "%s/%s", w.run_dir, FOS_GRANT_SOCKET);
-	if (fos_ctl_attach(&v, socket, err, sizeof(err)) < 0)
-		return fos_ctl_fail("%s", err);
+	if (fos_ctl_view(&v, &w) < 0)
+		return FOS_EXIT_FAILED;
 	if (fos_audit_init(&a, v.dir, v.map) < 0) {
 		fos_ctl_detach(&v);
 		return fos_ctl_fail("out of memory");

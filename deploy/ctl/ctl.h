@@ -70,6 +70,10 @@ struct fos_ctl_view {
 
 /* Maps everything through the keeper's socket.  0 or -errno with one line in err. */
 int fos_ctl_attach(struct fos_ctl_view *v, const char *socket, char *err, size_t err_size);
+
+/* The same for the box that is meant; the line is printed. */
+int fos_ctl_view(struct fos_ctl_view *v, const struct fos_ctl_where *w);
+
 void fos_ctl_detach(struct fos_ctl_view *v);
 
 /* Head of a process's region, NULL for a process that has none mapped. */

@@ -256,16 +256,14 @@ int fos_ctl_status(int argc, char **argv)
 {
 	struct fos_ctl_where w;
 	struct fos_ctl_view v;
-	char socket[PATH_MAX + 16], err[512];
 	int rc = fos_ctl_where(&w, argc, argv, synopsis);
 
 	if (rc >= 0)
 		return rc;
 	if (w.nr_rest > 0)
 		return fos_ctl_misuse(synopsis, "there is no file %s", w.rest[0]);
-	snprintf(socket, sizeof(socket), "%s/%s", w.run_dir, FOS_GRANT_SOCKET);
-	if (fos_ctl_attach(&v, socket, err, sizeof(err)) < 0)
-		return fos_ctl_fail("%s", err);
+	if (fos_ctl_view(&v, &w) < 0)
+		return FOS_EXIT_FAILED;
 	if (w.json) {
 		print_json(&v);
 	} else {

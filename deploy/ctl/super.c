@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -348,16 +347,6 @@ struct fos_child *fos_super_find(struct fos_super *s, const char *name)
 
 /* ------------------------------------------------------------------ init, fini */
 
-static void raise_fd_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
-}
-
 int fos_super_init(struct fos_super *s, const char *run_dir)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -365,7 +354,7 @@ int fos_super_init(struct fos_super *s, const char *run_dir)
 	int one = 1;
 
 	memset(s, 0, sizeof(*s));
-	raise_fd_limit();
+	fos_grant_raise_limit();
 	snprintf(s->notify, sizeof(s->notify), "%s/notify.sock", run_dir);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.107s", s->notify);
 	sigemptyset(&mask);

@@ -72,6 +72,18 @@ int fos_ctl_attach(struct fos_ctl_view *v, const char *socket, char *err, size_t
 	return rc;
 }
 
+int fos_ctl_view(struct fos_ctl_view *v, const struct fos_ctl_where *w)
+{
+	char socket[PATH_MAX + 16], err[512];
+	int rc;
+
+	snprintf(socket, sizeof(socket), "%s/%s", w->run_dir, FOS_GRANT_SOCKET);
+	rc = fos_ctl_attach(v, socket, err, sizeof(err));
+	if (rc < 0)
+		fos_ctl_fail("%s", err);
+	return rc;
+}
+
 void fos_ctl_detach(struct fos_ctl_view *v)
 {
 	for (uint32_t i = 0; i < FOS_MAX_REGIONS; i++)

@@ -2,10 +2,7 @@
 # VLAN-tagged and QinQ traffic is edited like any other and keeps its tags; the box counts them.
 . "$(dirname "$0")/lib.sh"
 need_topo
-mkdir "$NET_TMP/www"
-seq -f 'line %.0f has a needle' 20000 >"$NET_TMP/www/page"
-sed 's/needle/haystack/' "$NET_TMP/www/page" >"$NET_TMP/want"
-start_nginx "$NET_TMP/www" || skip_all "nginx does not start"
+serve_needles 20000
 pipeline web '{ vlan: 42, proto: tcp }' "$(pm_replace web needle haystack)" |
 	box_config "$NET_TMP/box.yaml"
 need_box "$NET_TMP/box.yaml"

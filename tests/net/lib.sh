@@ -225,6 +225,14 @@ fetch() { # url, file
 	in_client curl -s -S -g --max-time "${FETCH_S:-60}" -o "$2" "$1"
 }
 
+# A page of N lines with a needle in each, at the server, and how it is to arrive: $NET_TMP/want.
+serve_needles() { # lines
+	mkdir "$NET_TMP/www"
+	seq -f 'line %.0f has a needle' "$1" >"$NET_TMP/www/page"
+	sed 's/needle/haystack/' "$NET_TMP/www/page" >"$NET_TMP/want"
+	start_nginx "$NET_TMP/www" || skip_all "nginx does not start"
+}
+
 same_file() { # a, b, sentence
 	is "$(sha "$1" 2>/dev/null)" "$(sha "$2")" "$3"
 }
