@@ -161,7 +161,7 @@ run_offline() {
 run_net() {
 	local f
 	for f in tests/net/[0-9][0-9]_*.sh; do
-		[ -e "$f" ] && run "$(seconds 180 900)" "net ${f##*/}" bash "$f"
+		[ -e "$f" ] && run "$(seconds 300 900)" "net ${f##*/}" bash "$f"
 	done
 }
 

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# smoke.sh - what tests/net/41_linux_6_1.sh runs inside the machine that it boots: an edited page, and
+# the same again after the processes that hold sockets have been killed.
+. "$(dirname "$0")/../lib.sh"
+need_topo
+D=$NET_TMP
+mkdir "$D/www"
+seq -f 'line %.0f has a needle in it' 20000 >"$D/www/text"
+sed 's/needle/haystack/' "$D/www/text" >"$D/want"
+printf needle >"$D/www/small"
+start_nginx "$D/www" || skip_all "nginx does not start"
+pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)" | box_config "$D/box.yaml"
+need_box "$D/box.yaml"
+
+small_is_edited() {
+	[ "$(in_client curl -s --max-time 5 "http://$SERVER/open/small")" = haystack ]
+}
+
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/want" "Linux $(uname -r): 20000 edits are right"
+made=$(box_status "s['sockets_made']")
+for name in web ingress.lan.0 egress.0 keeper; do
+	check "$name is killed" pm_kill "$name" 1 0
+	check "and things are as before" wait_for 100 small_is_edited
+done
+[ "$made" = 0 ] ||
+	at_least "$(box_status "s['sockets_made']")" $((made + 3)) "sockets were made anew each time"
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/want" "20000 edits are right"
+check "the audit is clean" flowosctl_in_box audit
+stop_box
+finish
