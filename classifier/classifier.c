@@ -182,27 +182,50 @@ static void note_broken(struct fos_classifier *c, struct fos_ring_cons *r)
 	r->broken = false;
 }
 
+/* Takes the frame of the ring's i-th entry over as the i-th of a packet. */
+static bool take_frame(struct fos_classifier *c, struct fos_ring_cons *r, uint32_t i)
+{
+	const struct fos_desc d = *(const struct fos_desc *)fos_ring_at(r, i);
+
+	if (d.frame >= c->dir->nr_frames || d.kind != (i ? FOS_DESC_MORE : FOS_DESC_FRAME))
+		return false;
+	/* an older claim: it ends in this batch, whose commit must not end the new one */
+	if (c->claims[d.frame])
+		fos_txn_publish32(&c->txn, &c->claims[d.frame], d.gen + 1);
+	/* ours before the cursor moves: the frame always has an owner */
+	fos_relaxed_store32(&c->claims[d.frame], d.gen + 1);
+	c->part[i].frame = d.frame;
+	c->part[i].gen = d.gen + 1;
+	return true;
+}
+
+/* One packet, of the `have` entries that are there; returns how many it took. */
+static uint32_t take_packet(struct fos_classifier *c, struct fos_ring_cons *r, uint64_t have)
+{
+	uint32_t follow = ((const struct fos_desc *)fos_ring_at(r, 0))->len, nr = 0;
+
+	if (follow >= FOS_MAX_SEGS || follow >= have)
+		follow = 0; /* then its own metadata refuse it */
+	while (nr <= follow && take_frame(c, r, nr))
+		nr++;
+	if (nr == 0) {
+		fos_cls_count(c, FOS_C_drop_meta);
+		return 1;
+	}
+	fos_packet_frames(c, nr);
+	return nr;
+}
+
 static uint32_t take_frames(struct fos_classifier *c, struct fos_ring_cons *r)
 {
 	uint64_t n = fos_ring_peek(r);
 	uint32_t done = 0;
 
-	if (n > FRAMES_PER_RING)
-		n = FRAMES_PER_RING;
-	for (; done < n && fos_batch_room(c, 0); done++) {
-		struct fos_desc d = *(const struct fos_desc *)fos_ring_at(r, 0);
+	while (done < n && done < FRAMES_PER_RING && fos_batch_room(c, 0)) {
+		uint32_t nr = take_packet(c, r, n - done);
 
-		if (d.frame >= c->dir->nr_frames || d.kind != FOS_DESC_FRAME) {
-			fos_cls_count(c, FOS_C_drop_meta);
-		} else {
-			/* an older claim: it ends in this batch, whose commit must not end the new one */
-			if (c->claims[d.frame])
-				fos_txn_publish32(&c->txn, &c->claims[d.frame], d.gen + 1);
-			/* ours before the cursor moves: the frame always has an owner */
-			fos_relaxed_store32(&c->claims[d.frame], d.gen + 1);
-			fos_packet_frame(c, d.frame, d.gen + 1);
-		}
-		fos_ring_take(r, 1);
+		fos_ring_take(r, nr);
+		done += nr;
 	}
 	return done;
 }

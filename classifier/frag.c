@@ -254,22 +254,14 @@ static uint32_t refusal(const struct fos_frame_meta *m)
 	return m->payload_len == 0 ? FOS_C_drop_ip_bad : 0;
 }
 
-void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, uint32_t frame,
-		    uint32_t gen)
+/* One frame's share of a fragment: kept, or refused and what there is of the datagram with it.  May
+ * complete the datagram. */
+static void take_share(struct fos_classifier *c, uint32_t i, const struct fos_frame_meta *m,
+		       uint32_t frame, uint32_t gen)
 {
-	uint32_t reason = refusal(m), i, prev, piece;
-	struct fos_frag key;
+	uint32_t prev, piece;
 	enum fit fit;
 
-	fos_cls_count(c, FOS_C_fragments_in);
-	if (reason) {
-		fos_cls_drop(c, frame, gen, reason);
-		return;
-	}
-	make_key(c, m, frame, &key);
-	i = find(c, &key);
-	if (i == FOS_NONE)
-		i = create(c, &key, m->time_ns);
 	if (c->frags[i].dead) {
 		fos_cls_drop(c, frame, gen, c->frags[i].dead);
 		return;
@@ -290,6 +282,38 @@ void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, ui
 	keep(c, touch(c, i), m, frame, gen, prev, piece);
 	if (c->frags[i].total && c->frags[i].bytes == c->frags[i].total)
 		complete(c, i);
+}
+
+void fos_frag_input(struct fos_classifier *c, const struct fos_packet *pkt)
+{
+	struct fos_frame_meta m = pkt->meta;
+	uint32_t reason = refusal(&m), i, nr = pkt->nr;
+	struct fos_part part[FOS_MAX_SEGS]; /* c->part is overwritten when a datagram is complete */
+	struct fos_frag key;
+
+	fos_cls_count(c, FOS_C_fragments_in);
+	if (reason) {
+		fos_packet_drop(c, pkt, reason);
+		return;
+	}
+	make_key(c, &m, pkt->part[0].frame, &key);
+	i = find(c, &key);
+	if (i == FOS_NONE)
+		i = create(c, &key, m.time_ns);
+	memcpy(part, pkt->part, nr * sizeof(part[0]));
+	/* in several frames: as if it were as many fragments */
+	for (uint32_t k = 0; k < nr; k++) {
+		if (k > 0) {
+			m.frag_off = (uint16_t)(m.frag_off + m.payload_len);
+			m.l3_off = m.payload_off = part[k].off;
+			m.l3_len = m.payload_len = part[k].len;
+		}
+		m.flags = pkt->meta.flags | (k + 1 < nr ? FOS_PKT_FRAG_MORE : 0);
+		if (c->frags[i].version == 0) /* complete: these bytes were there before */
+			fos_cls_drop(c, part[k].frame, part[k].gen, FOS_C_drop_fragment_overlap);
+		else
+			take_share(c, i, &m, part[k].frame, part[k].gen);
+	}
 }
 
 /* ------------------------------------------------------------------ time */

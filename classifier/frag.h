@@ -17,9 +17,8 @@
 
 #define FOS_FRAG_NS 30000000000ull
 
-/* Takes a fragment; `m` is checked. */
-void fos_frag_input(struct fos_classifier *c, const struct fos_frame_meta *m, uint32_t frame,
-		    uint32_t gen);
+/* Takes a fragment, whose metadata are checked and whose parts are c->part. */
+void fos_frag_input(struct fos_classifier *c, const struct fos_packet *pkt);
 
 /* Gives up datagrams that have waited too long, `all`: every one.  Returns how many. */
 uint32_t fos_frag_expire(struct fos_classifier *c, bool all);

@@ -10,7 +10,7 @@
 #include "shm/proc.h"
 
 #define LINK_SLOTS 4u /* link types of one capture that are remembered */
-#define UNTAGGED_MAX 2048u
+#define PLAIN_MAX 2048u
 
 struct filter {
 	uint32_t link;
@@ -23,7 +23,8 @@ struct fos_matcher {
 	const struct fos_dir *dir;
 	struct filter filter[FOS_MAX_PIPELINES][LINK_SLOTS];
 	bool speaks_of_vlan[FOS_MAX_PIPELINES];
-	uint8_t untagged[UNTAGGED_MAX];
+	bool speaks_of_chain[FOS_MAX_PIPELINES];
+	uint8_t plain[PLAIN_MAX];
 };
 
 /* Link types of capture files and libpcap's own numbers differ for raw IP only. */
@@ -74,6 +75,8 @@ struct fos_matcher *fos_matcher_create(const struct fos_dir *dir, char *err, siz
 		if (!is_filter(m, i))
 			continue;
 		m->speaks_of_vlan[i] = strstr(expression(m, i), "vlan") != NULL;
+		m->speaks_of_chain[i] = strstr(expression(m, i), "ip6[") ||
+					strstr(expression(m, i), "protochain");
 		f->link = FOS_LINK_ETHERNET;
 		if (!compile(expression(m, i), f->link, &f->program, err, err_size)) {
 			fos_matcher_destroy(m);
@@ -122,25 +125,56 @@ static bool run(const struct filter *f, const uint8_t *data, uint32_t caplen, ui
 	return pcap_offline_filter(&f->program, &h, data) != 0;
 }
 
+/* First byte behind IPv6 extension headers, where they are to be left out; 0: nothing to leave out. */
+static uint32_t behind_extensions(const struct fos_matcher *m, uint32_t i,
+				  const struct fos_frame_meta *meta)
+{
+	if (!(meta->flags & FOS_PKT_IPV6) || !(meta->flags & FOS_PKT_OPTIONS) ||
+	    meta->flags & FOS_PKT_IP_BAD || m->speaks_of_chain[i])
+		return 0;
+	return meta->l4_off ? meta->l4_off : meta->payload_off;
+}
+
+/* The packet without what the expression does not know of; returns its length. */
+static uint32_t plain(struct fos_matcher *m, const uint8_t *frame, const struct fos_frame_meta *meta,
+		      uint32_t tags, uint32_t l4)
+{
+	const uint8_t *data = frame + meta->data_off;
+	uint32_t n = 0, from = 0, left;
+
+	if (tags) {
+		memcpy(m->plain, data, n = 12);
+		from = 12 + tags;
+	}
+	if (l4) {
+		uint32_t ip_end = (uint32_t)meta->l3_off - meta->data_off + 40;
+
+		memcpy(m->plain + n, data + from, ip_end - from);
+		n += ip_end - from;
+		m->plain[n - 34] = meta->proto;
+		from = l4 - meta->data_off;
+	}
+	left = meta->len - from;
+	if (left > PLAIN_MAX - n)
+		left = PLAIN_MAX - n;
+	memcpy(m->plain + n, data + from, left);
+	return n + left;
+}
+
 static bool match_filter(struct fos_matcher *m, uint32_t i, const uint8_t *frame,
 			 const struct fos_frame_meta *meta)
 {
 	const struct filter *f = filter_for(m, i, meta->link);
-	const uint8_t *data = frame + meta->data_off;
-	uint32_t tags, n;
+	uint32_t tags = 0, l4 = behind_extensions(m, i, meta), n;
 
 	if (!f)
 		return false;
-	if (!(meta->flags & FOS_PKT_VLAN) || m->speaks_of_vlan[i] ||
-	    meta->link != FOS_LINK_ETHERNET)
-		return run(f, data, meta->len, meta->orig_len);
-	tags = meta->flags & FOS_PKT_QINQ ? 8 : 4;
-	n = meta->len - tags;
-	if (n > UNTAGGED_MAX)
-		n = UNTAGGED_MAX;
-	memcpy(m->untagged, data, 12);
-	memcpy(m->untagged + 12, data + 12 + tags, n - 12);
-	return run(f, m->untagged, n, meta->orig_len - tags);
+	if (meta->flags & FOS_PKT_VLAN && !m->speaks_of_vlan[i] && meta->link == FOS_LINK_ETHERNET)
+		tags = meta->flags & FOS_PKT_QINQ ? 8 : 4;
+	if (!tags && !l4)
+		return run(f, frame + meta->data_off, meta->len, meta->orig_len);
+	n = plain(m, frame, meta, tags, l4);
+	return run(f, m->plain, n, meta->orig_len - tags - (l4 ? l4 - meta->l3_off - 40 : 0));
 }
 
 /* ------------------------------------------------------------------ fields */

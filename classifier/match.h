@@ -3,7 +3,8 @@
  * Pipelines are tried in order and the first whose match holds wins.  A match is a set of
  * OpenFlow-like fields that must all hold, or a pcap filter expression (compiled once, for Ethernet
  * at the start, for other link types of a capture when the first such packet comes).  Tags are
- * transparent to an expression that does not speak of VLANs: it sees the packet without them.
+ * transparent to an expression that does not speak of VLANs: it sees the packet without them.  So are
+ * IPv6 extension headers, a first fragment's too, unless it speaks of ip6[...] or protochain.
  */
 #ifndef FOS_CLASSIFIER_MATCH_H
 #define FOS_CLASSIFIER_MATCH_H

@@ -58,7 +58,8 @@ bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_
 	/* Clocks of captures step back: what comes now is not older than what the timers know. */
 	if (m->time_ns < c->now_ns)
 		m->time_ns = c->now_ns;
-	if (m->port >= ports || m->next_frame != FOS_NONE)
+	if (m->port >= ports || m->flags & FOS_PKT_CONT ||
+	    (m->next_frame != FOS_NONE) != !!(m->flags & FOS_PKT_CHAIN))
 		return false;
 	/* where an address is read, its bytes were captured */
 	if (m->flags & FOS_PKT_IPV4 && m->l3_off + 20u > (uint32_t)m->data_off + m->len)
@@ -68,22 +69,40 @@ bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_
 	return offsets_ok(m, c->dir->frame_size) && headers_ok(m);
 }
 
-struct fos_part fos_packet_part(const struct fos_frame_meta *m, uint32_t frame, uint32_t gen)
+/* What a packet's first frame contributes to it. */
+static void first_part(const struct fos_frame_meta *m, struct fos_part *part)
 {
-	struct fos_part part = {
-		.frame = frame,
-		.gen = gen,
-		.l3_off = m->l3_off,
-		.l3_len = m->l3_len,
-	};
 	uint32_t end = (uint32_t)m->l3_off + m->l3_len;
 
-	part.off = m->flags & FOS_PKT_FRAGMENT ? m->payload_off :
-		   m->l4_off		       ? m->l4_off :
-		   m->payload_off	       ? m->payload_off :
+	part->l3_off = m->l3_off;
+	part->l3_len = m->l3_len;
+	part->off = m->flags & FOS_PKT_FRAGMENT ? m->payload_off :
+		    m->l4_off		       ? m->l4_off :
+		    m->payload_off	       ? m->payload_off :
 						 (uint16_t)end;
-	part.len = (uint16_t)(m->flags & FOS_PKT_FRAGMENT ? m->payload_len : end - part.off);
-	return part;
+	part->len = (uint16_t)(m->flags & FOS_PKT_FRAGMENT ? m->payload_len : end - part->off);
+}
+
+/* And those that follow it: false when they are not the chain that the first one begins. */
+static bool next_parts(struct fos_classifier *c, const struct fos_frame_meta *first, uint32_t nr)
+{
+	uint32_t next = first->next_frame;
+
+	for (uint32_t i = 1; i < nr; i++) {
+		struct fos_part *part = &c->part[i];
+		struct fos_frame_meta m;
+
+		if (part->frame != next)
+			return false;
+		memcpy(&m, fos_box_meta(c->box, next), sizeof(m));
+		if (!(m.flags & FOS_PKT_CONT) || m.data_off < FOS_FRAME_META_SIZE ||
+		    (uint32_t)m.data_off + m.len > c->dir->frame_size)
+			return false;
+		part->off = part->l3_off = m.data_off;
+		part->len = part->l3_len = m.len;
+		next = m.next_frame;
+	}
+	return next == FOS_NONE;
 }
 
 /* ------------------------------------------------------------------ bytes */
@@ -252,8 +271,15 @@ void fos_packet_forward(struct fos_classifier *c, const struct fos_packet *pkt, 
 		fos_packet_drop(c, pkt, FOS_C_drop_fragment_tiny);
 		return;
 	}
-	for (uint32_t i = 0; i < pkt->nr; i++)
-		fos_emit(c, FOS_DESC_FORWARD, pkt->part[i].frame, pkt->part[i].gen, flow, 0, 0, 0);
+	for (uint32_t i = 0, follow; i < pkt->nr; i += follow + 1) {
+		follow = 0;
+		while (i + follow + 1 < pkt->nr &&
+		       fos_packet_continues(c, pkt->part[i + follow + 1].frame))
+			follow++;
+		for (uint32_t k = i; k <= i + follow; k++)
+			fos_emit(c, k > i ? FOS_DESC_MORE : FOS_DESC_FORWARD, pkt->part[k].frame,
+				 pkt->part[k].gen, flow, 0, k > i ? 0 : follow, 0);
+	}
 }
 
 void fos_packet_drop(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t reason)
@@ -284,25 +310,26 @@ void fos_packet_classify(struct fos_classifier *c, struct fos_packet *pkt)
 		fos_deliver_packet(c, flow, pkt);
 }
 
-void fos_packet_frame(struct fos_classifier *c, uint32_t frame, uint32_t gen)
+void fos_packet_frames(struct fos_classifier *c, uint32_t nr)
 {
-	struct fos_packet pkt = { .nr = 1, .part = c->part };
+	struct fos_packet pkt = { .nr = nr, .part = c->part };
+	uint32_t frame = c->part[0].frame, gen = c->part[0].gen;
 
-	if (!fos_packet_meta(c, frame, &pkt.meta)) {
-		fos_cls_drop(c, frame, gen, FOS_C_drop_meta);
+	if (!fos_packet_meta(c, frame, &pkt.meta) || !next_parts(c, &pkt.meta, nr)) {
+		fos_packet_drop(c, &pkt, FOS_C_drop_meta);
 		return;
 	}
 	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&
 	    fos_neighbour_answer(c, &pkt.meta, frame, gen))
 		return;
-	c->part[0] = fos_packet_part(&pkt.meta, frame, gen);
+	first_part(&pkt.meta, &c->part[0]);
 	if (!(pkt.meta.flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6)) || pkt.meta.flags & FOS_PKT_ND) {
 		fos_cls_count(c, FOS_C_packets_unmatched);
 		fos_packet_forward(c, &pkt, FOS_NONE);
 		return;
 	}
 	if (pkt.meta.flags & FOS_PKT_FRAGMENT) {
-		fos_frag_input(c, &pkt.meta, frame, gen);
+		fos_frag_input(c, &pkt);
 		return;
 	}
 	fos_packet_finish(c, &pkt);

@@ -8,15 +8,18 @@
 
 #include "classifier/batch.h"
 
-/* Takes a frame that ingress handed over; `gen` is our claim on it.  The frame has found its next
- * owner when this returns. */
-void fos_packet_frame(struct fos_classifier *c, uint32_t frame, uint32_t gen);
+/* Takes a packet that ingress handed over in `nr` frames: c->part[] has their numbers and our claims
+ * on them.  They have found their next owner when this returns. */
+void fos_packet_frames(struct fos_classifier *c, uint32_t nr);
 
 /* Copies and checks a frame's metadata.  False: they are not to be trusted. */
 bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_frame_meta *m);
 
-/* The part that a frame contributes to a packet. */
-struct fos_part fos_packet_part(const struct fos_frame_meta *m, uint32_t frame, uint32_t gen);
+/* Does the frame continue a packet that another one begins? */
+static inline bool fos_packet_continues(const struct fos_classifier *c, uint32_t frame)
+{
+	return fos_box_meta(c->box, frame)->flags & FOS_PKT_CONT;
+}
 
 /* Completes a packet whose meta, parts and nr are set: lengths, head, damage. */
 void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt);

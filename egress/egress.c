@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "egress/attach.h"
+#include "egress/chain.h"
 #include "egress/direct.h"
 #include "egress/flow.h"
 #include "egress/forced.h"
@@ -221,6 +222,15 @@ static uint32_t take_descs(struct fos_egress *e)
 	while (done < n) {
 		struct fos_desc d = *(const struct fos_desc *)fos_ring_at(e->in, 0);
 
+		if (d.kind == FOS_DESC_FORWARD && d.len && !e->p->offline) {
+			uint32_t used = fos_chain_forward(e, &d);
+
+			if (!used)
+				break;
+			fos_ring_take(e->in, used);
+			done += used;
+			continue;
+		}
 		if (e->p->offline ? !fos_offline_stash(e, &d) : !fos_direct_room(e, &d))
 			break;
 		if (!e->p->offline)

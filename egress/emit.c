@@ -273,6 +273,13 @@ void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32
 	fos_frames_send(e, frame, port, false);
 }
 
+bool fos_emit_rewrites(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_rewrite rw[MAX_REWRITES];
+
+	return fos_out_rewrites(e, flow, rw, MAX_REWRITES) > 0;
+}
+
 void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
 		      uint16_t link)
 {
@@ -281,9 +288,9 @@ void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h,
 
 	for (uint32_t i = 0; i < n; i++) {
 		fos_header_rewrite(h, &rw[i]);
-		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_DST_MAC)
+		if (link_head && link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_DST_MAC)
 			memcpy(link_head, rw[i].dst_mac, 6);
-		if (link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_SRC_MAC)
+		if (link_head && link == FOS_LINK_ETHERNET && rw[i].mask & FOS_RW_SRC_MAC)
 			memcpy(link_head + 6, rw[i].src_mac, 6);
 	}
 	fos_header_finish(h);

@@ -31,7 +31,11 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 void fos_emit_opened(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_t port,
 		     struct fos_header *h);
 
-/* The flow's rewrites and the checksums of a packet whose link header lies elsewhere. */
+/* Has the flow any rewrites? */
+bool fos_emit_rewrites(struct fos_egress *e, uint32_t flow);
+
+/* The flow's rewrites and the checksums of a packet.  Its link header may lie elsewhere: link_head, of
+ * type `link`; else NULL. */
 void fos_emit_rewrite(struct fos_egress *e, uint32_t flow, struct fos_header *h, uint8_t *link_head,
 		      uint16_t link);
 

@@ -204,7 +204,7 @@ bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n)
 	return false;
 }
 
-void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep)
+static void queue_tx(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep, bool more)
 {
 	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, frame);
 	struct fos_seg *s = fos_frames_seg(e, frame);
@@ -218,14 +218,25 @@ void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool k
 		.len = m->len,
 		.port = port,
 		.wire_len = m->orig_len > m->len ? m->orig_len : m->len,
+		.more = more,
 	};
 	e->tx_port[port]++;
 	s->flags |= FOS_SEG_IN_TX;
 	if (!keep)
 		s->flags |= FOS_SEG_DROP;
 	e->st->nr_in_tx++;
-	fos_count(e->p->counter, FOS_C_tx_packets, 1);
+	fos_count(e->p->counter, FOS_C_tx_packets, !more);
 	fos_count(e->p->counter, FOS_C_tx_bytes, m->len);
+}
+
+void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep)
+{
+	queue_tx(e, frame, port, keep, false);
+}
+
+void fos_frames_send_part(struct fos_egress *e, uint32_t frame, uint32_t port, bool more)
+{
+	queue_tx(e, frame, port, false, more);
 }
 
 static void take_back(struct fos_egress *e, uint32_t frame)

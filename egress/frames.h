@@ -43,7 +43,10 @@ void fos_frames_put(struct fos_egress *e, uint32_t frame);
 /* Queues the packet in the frame for port; the frame is the sink's until it comes back.  The
  * caller has seen fos_frames_tx_room().  `keep`: stays ours afterwards (retained), else free. */
 void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep);
-/* Is there room for n more packets at the port? */
+/* The same for a frame of a packet in several; `more`: it goes on in the next one sent.  Not kept. */
+void fos_frames_send_part(struct fos_egress *e, uint32_t frame, uint32_t port, bool more);
+
+/* Is there room for n more packets (frames of packets) at the port? */
 bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n);
 
 /* Keeps the counters at the head of the private area (once per batch) before they change. */

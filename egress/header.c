@@ -358,21 +358,24 @@ void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw)
 	}
 }
 
+uint64_t fos_header_pseudo(const struct fos_header *h, uint32_t len)
+{
+	const struct fos_frame_meta *m = h->m;
+
+	if (m->flags & FOS_PKT_IPV6)
+		return fos_csum_pseudo6(fos_ext_source6(h->l3, h->l4), h->l3 + 24, m->proto, len);
+	return m->flags & FOS_PKT_ICMP ? 0 : fos_csum_pseudo4(h->l3 + 12, h->l3 + 16, m->proto,
+							      (uint16_t)len);
+}
+
 static void compute_full(struct fos_header *h)
 {
 	const struct fos_frame_meta *m = h->m;
 	uint32_t len = (uint32_t)m->l3_off + m->l3_len - m->l4_off;
-	uint64_t pseudo;
 
 	if ((uint32_t)m->l3_off + m->l3_len < m->l4_off || m->flags & FOS_PKT_TRUNCATED)
 		return;
-	if (m->flags & FOS_PKT_IPV6)
-		pseudo = fos_csum_pseudo6(fos_ext_source6(h->l3, h->l4), h->l3 + 24, m->proto, len);
-	else if (m->flags & FOS_PKT_ICMP)
-		pseudo = 0;
-	else
-		pseudo = fos_csum_pseudo4(h->l3 + 12, h->l3 + 16, m->proto, (uint16_t)len);
-	fos_csum_transport_set(pseudo, m->proto, h->l4, len);
+	fos_csum_transport_set(fos_header_pseudo(h, len), m->proto, h->l4, len);
 }
 
 void fos_header_finish(struct fos_header *h)

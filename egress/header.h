@@ -104,6 +104,9 @@ void fos_header_mss(struct fos_header *h, uint16_t mss);
 /* Applies a PM's rewrites (masked fields). */
 void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw);
 
+/* Sum of the pseudo header of a packet with `len` bytes from the transport header on. */
+uint64_t fos_header_pseudo(const struct fos_header *h, uint32_t len);
+
 /* Stores the checksums.  Last call. */
 void fos_header_finish(struct fos_header *h);
 

@@ -16,6 +16,7 @@
 #define FRAGMENT_MIN4 576u /* no smaller fragments, however small those were that came (RFC 1858) */
 #define FRAGMENT_MIN6 1280u
 #define LINK_RAW 101u
+#define LINK_ONE_TAG 18u
 
 /* One IP packet that is to leave in parts. */
 struct cut {
@@ -165,6 +166,33 @@ static bool send_parts(const struct cut *c)
 	return true;
 }
 
+/* As one packet in several frames: it fits the way out, but no frame. */
+static bool send_chain(const struct cut *c)
+{
+	uint32_t share = c->e->p->dir->frame_size - FOS_FRAME_DATA_OFF, head = share - c->link_len;
+	uint32_t nr = 1 + (c->total - head + share - 1) / share, off = 0;
+
+	if (nr > fos_frames_avail(c->e) || !fos_frames_tx_room(c->e, c->port, nr))
+		return false;
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t n = c->total - off < (i ? share : head) ? c->total - off : i ? share : head;
+		uint32_t frame, skip;
+		uint8_t *to = begin_part(c, &frame);
+		struct fos_frame_meta *m;
+
+		if (!to)
+			return false;
+		skip = i ? c->link_len : 0;
+		memcpy(to - skip, c->ip + off, n);
+		m = fos_box_meta(&c->e->p->box, frame);
+		m->len = m->orig_len = (uint16_t)(n + c->link_len - skip);
+		fos_frames_send_part(c->e, frame, c->port, i + 1 < nr);
+		off += n;
+	}
+	fos_count(c->e->p->counter, FOS_C_segments_built, 1);
+	return true;
+}
+
 static uint32_t frame_room(const struct fos_egress *e, uint32_t link_len)
 {
 	return e->p->dir->frame_size - FOS_FRAME_DATA_OFF - link_len;
@@ -285,6 +313,7 @@ enum fos_refrag_end fos_refrag_finish(struct fos_egress *e, struct fos_refrag *r
 	struct cut c = {.e = e, .like = m, .link = link_head, .ip = e->big + m->l3_off,
 			.size = fos_build_mtu(e, r->flow), .port = fos_out_port(e, r->flow)};
 	struct fos_header h;
+	bool whole;
 
 	if (c.port == FOS_NONE || len > r->room)
 		return FOS_REFRAG_REFUSED;
@@ -294,10 +323,14 @@ enum fos_refrag_end fos_refrag_finish(struct fos_egress *e, struct fos_refrag *r
 		c.size = r->size > floor ? r->size : floor;
 	c.link_len = l3;
 	c.total = m->l3_len;
+	if (c.link_len > LINK_ONE_TAG)
+		c.size -= 4; /* a device's MTU allows for one tag */
 	c.hlen = (c.ip[0] & 15u) * 4;
+	whole = c.total <= c.size && c.total > frame_room(e, c.link_len) &&
+		c.total + c.link_len <= FOS_CHAIN_MAX * (e->p->dir->frame_size - FOS_FRAME_DATA_OFF);
 	if (m->flags & FOS_PKT_IPV6)
 		c.hlen = repeated6(c.ip, (uint32_t)m->l4_off - m->l3_off, &c.name);
-	else if (get16(c.ip + 6) & DF && !r->size)
+	else if (get16(c.ip + 6) & DF && !r->size && !whole)
 		return FOS_REFRAG_REFUSED;
 	c.id = r->id ? r->id : new_id(e, r->flow);
 	if (c.size > frame_room(e, c.link_len))
@@ -306,5 +339,5 @@ enum fos_refrag_end fos_refrag_finish(struct fos_egress *e, struct fos_refrag *r
 		return FOS_REFRAG_REFUSED;
 	fos_emit_rewrite(e, r->flow, &h, link_head, link);
 	m->link = link;
-	return send_parts(&c) ? FOS_REFRAG_SENT : FOS_REFRAG_LATER;
+	return (whole ? send_chain(&c) : send_parts(&c)) ? FOS_REFRAG_SENT : FOS_REFRAG_LATER;
 }

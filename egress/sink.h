@@ -18,6 +18,8 @@ struct fos_tx {
 	uint16_t len;
 	uint32_t port;
 	uint32_t wire_len; /* length on the wire; more than len where the capture cut it */
+	uint32_t more;     /* 1: the packet goes on in the next one (of the same port) */
+	uint32_t pad;
 };
 
 struct fos_sink_ops {

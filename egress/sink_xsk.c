@@ -106,6 +106,7 @@ static void send_packets(void *ctx, uint32_t port, const struct fos_tx *tx, uint
 			s->desc[i] = (struct xdp_desc){
 				.addr = (uint64_t)tx[i].frame * s->p->dir->frame_size + tx[i].off,
 				.len = tx[i].len,
+				.options = tx[i].more ? XDP_PKT_CONTD : 0,
 			};
 		done = fos_xsk_tx_put(&q->tx, s->desc, n < SEND_MAX ? n : SEND_MAX);
 	}

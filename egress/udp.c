@@ -1,6 +1,7 @@
 /* egress/udp.c - datagrams after the last stage: whole, rebuilt, or gone */
 #include <string.h>
 
+#include "egress/chain.h"
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
@@ -82,7 +83,7 @@ static bool walk(struct fos_view *v, const struct datagram *d, uint8_t *to, uint
 /* Nothing of it was changed: it leaves in the packets that it came in.  False: no room now. */
 static bool send_own(struct fos_egress *e, uint32_t flow, uint32_t gen, const struct datagram *d)
 {
-	uint32_t idx = d->idx;
+	uint32_t frame[PIECES_MAX], nr = 0, idx = d->idx;
 	struct fos_piece pc;
 
 	if (!fos_frames_tx_room(e, fos_out_port(e, flow), d->nr))
@@ -97,7 +98,15 @@ static bool send_own(struct fos_egress *e, uint32_t flow, uint32_t gen, const st
 		s->flow = flow;
 		s->in_pos = pc.pos;
 		s->gen = pc.gen;
-		fos_emit_plain(e, flow, pc.frame, fos_out_port(e, flow));
+		frame[nr++] = pc.frame;
+		/* the packet ends here, or its next piece lies in the next of its frames */
+		if (fos_box_meta(&e->p->box, pc.frame)->next_frame != FOS_NONE && i + 1 < d->nr)
+			continue;
+		if (nr == 1)
+			fos_emit_plain(e, flow, frame[0], fos_out_port(e, flow));
+		else
+			fos_chain_send(e, flow, frame, nr, fos_out_port(e, flow));
+		nr = 0;
 	}
 	return true;
 }

@@ -148,7 +148,14 @@ struct fos_ring_prod *fos_ingress_lane(struct fos_ingress *g, const struct fos_f
 	return g->lane[m->hash % g->proc->dir->nr_lanes];
 }
 
-void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_t frame)
+void fos_ingress_reclaim(struct fos_ingress *g, uint32_t frame)
+{
+	set_claim(g, frame, FOS_ING_HELD);
+	g->stack[g->nr_stack++] = frame;
+}
+
+void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_t frame,
+		      enum fos_desc_kind kind, uint32_t follow)
 {
 	struct fos_desc *d = fos_ring_slot(ring, 0);
 	uint32_t gen = (g->claims[frame] >> 2) + 1;
@@ -158,7 +165,8 @@ void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_
 	d->frame = frame;
 	d->gen = gen & (UINT32_MAX >> 2);
 	d->flow = FOS_NONE;
-	d->kind = FOS_DESC_FRAME;
+	d->kind = (uint16_t)kind;
+	d->len = follow;
 	fos_ring_advance(ring, 1);
 }
 
@@ -180,7 +188,7 @@ void fos_ingress_count(struct fos_ingress *g, const struct fos_frame_meta *m)
 	uint64_t *c = g->proc->counter;
 
 	fos_count(c, FOS_C_rx_packets, 1);
-	fos_count(c, FOS_C_rx_bytes, m->len);
+	fos_count(c, FOS_C_rx_bytes, m->flags & FOS_PKT_CHAIN ? m->orig_len : m->len);
 	if (m->flags & FOS_PKT_VLAN)
 		fos_count(c, FOS_C_rx_vlan, 1);
 	if (m->csum == FOS_CSUM_PARTIAL)

@@ -59,9 +59,14 @@ void fos_ingress_free(struct fos_ingress *g);
 /* Frames that came home over the FREE rings go on the stack.  Returns how many. */
 uint32_t fos_ingress_collect(struct fos_ingress *g);
 
-/* Passes a parsed frame to its lane; the ring must have room.  Visible after
- * fos_ring_commit(), before which the claim must not be cleared: see fos_ingress_passed(). */
-void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_t frame);
+/* Passes a parsed frame to its lane, as FOS_DESC_FRAME with `follow` more frames to come, or as one
+ * of these (FOS_DESC_MORE); the ring must have room.  Visible after fos_ring_commit(), before which
+ * the claim must not be cleared: see fos_ingress_passed(). */
+void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_t frame,
+		      enum fos_desc_kind kind, uint32_t follow);
+
+/* A frame that the kernel had filled for nothing is free again. */
+void fos_ingress_reclaim(struct fos_ingress *g, uint32_t frame);
 
 /* After the commit: the frame is no longer ours. */
 void fos_ingress_passed(struct fos_ingress *g, uint32_t frame);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ingress/chain.h"
 #include "ingress/ingress.h"
 
 #define RX_BATCH 64u
@@ -22,12 +23,25 @@ static bool is_kernels(const struct fos_ingress *g, uint32_t frame)
  * frame has come home and was lent again, they would not. */
 void fos_ingress_live_resume(struct fos_ingress *g)
 {
-	uint32_t idx = 0, n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx), taken = 0;
+	uint32_t idx = 0, n, taken;
+	bool inside = false;
 
-	while (taken < n && !is_kernels(g, frame_of(g, fos_xsk_rx_desc(&g->xsk, idx + taken))))
-		taken++;
-	xsk_ring_cons__cancel(&g->xsk.rx, n - taken);
-	fos_xsk_rx_release(&g->xsk, taken);
+	do {
+		n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx);
+		for (taken = 0; taken < n; taken++) {
+			const struct xdp_desc *d = fos_xsk_rx_desc(&g->xsk, idx + taken);
+			uint32_t frame = frame_of(g, d);
+
+			/* a packet in several frames is passed on, or lost, as a whole */
+			if (!inside && is_kernels(g, frame))
+				break;
+			if (is_kernels(g, frame))
+				fos_ingress_reclaim(g, frame);
+			inside = d->options & XDP_PKT_CONTD;
+		}
+		xsk_ring_cons__cancel(&g->xsk.rx, n - taken);
+		fos_xsk_rx_release(&g->xsk, taken);
+	} while (inside && taken > 0);
 }
 
 /* The sockets that these frames were given to are gone (Linux before 6.4): they are ours again. */
@@ -87,19 +101,29 @@ static uint32_t refill(struct fos_ingress *g)
 	return done;
 }
 
-static void describe(struct fos_ingress *g, const struct xdp_desc *d, uint32_t frame)
+/* What the kernel says of a buffer; `total` bytes in all buffers of the packet. */
+static struct fos_frame_meta *describe(struct fos_ingress *g, const struct xdp_desc *d,
+				       uint32_t frame, uint32_t total)
 {
 	struct fos_frame_meta *m = fos_box_meta(&g->proc->box, frame);
 
 	memset(m, 0, sizeof(*m));
 	m->data_off = (uint16_t)(d->addr & (g->frame_size - 1));
 	m->len = (uint16_t)d->len;
-	m->orig_len = m->len;
+	m->orig_len = (uint16_t)total;
 	m->link = FOS_LINK_ETHERNET;
 	m->port = (uint8_t)g->proc->me->port;
 	m->queue = (uint16_t)g->proc->me->queue;
 	m->time_ns = g->proc->now_ns;
 	m->next_frame = FOS_NONE;
+	return m;
+}
+
+static void describe_packet(struct fos_ingress *g, const struct xdp_desc *d, uint32_t frame,
+			    uint32_t total)
+{
+	struct fos_frame_meta *m = describe(g, d, frame, total);
+
 	fos_parse((const uint8_t *)m, m, g->proc->dir->hash_key);
 }
 
@@ -110,22 +134,110 @@ static bool brings_data(const struct fos_frame_meta *m)
 	       (m->flags & FOS_PKT_TCP && m->payload_len > 0);
 }
 
+/* ---- packets in several buffers -------------------------------------------------------------- */
+
+/* Descriptors of the packet that begins at `idx`; 0: its end is not among the n that are there. */
+static uint32_t chain_len(const struct fos_ingress *g, uint32_t idx, uint32_t n)
+{
+	uint32_t len = 0;
+
+	while (len < n)
+		if (!(fos_xsk_rx_desc(&g->xsk, idx + len++)->options & XDP_PKT_CONTD))
+			return len;
+	return 0;
+}
+
+/* What is still the kernel's of these frames is free again. */
+static void give_up(struct fos_ingress *g, const uint32_t *frame, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (is_kernels(g, frame[i]))
+			fos_ingress_reclaim(g, frame[i]);
+}
+
+/* Fills in the metadata of all frames; returns how many the packet needs, 0 = none. */
+static uint32_t describe_chain(struct fos_ingress *g, uint32_t idx, const uint32_t *frame,
+			       uint32_t n)
+{
+	uint32_t total = 0, used, why = FOS_C_drop_meta;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct xdp_desc *d = fos_xsk_rx_desc(&g->xsk, idx + i);
+
+		/* a predecessor that died may have passed some of them on: then the packet is lost */
+		if (!is_kernels(g, frame[i]))
+			return 0;
+		total += d->len;
+	}
+	if (total <= UINT16_MAX) {
+		for (uint32_t i = 1; i < n; i++)
+			describe(g, fos_xsk_rx_desc(&g->xsk, idx + i), frame[i], 0);
+		describe_packet(g, fos_xsk_rx_desc(&g->xsk, idx), frame[0], total);
+		used = fos_chain_complete(&g->proc->box, frame, n, &why);
+		if (used)
+			return used;
+	}
+	fos_count(g->proc->counter, (enum fos_counter_id)why, 1);
+	return 0;
+}
+
+/* False: no room in its lane's ring. */
+static bool take_chain(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *passed,
+		       uint32_t *nr_passed)
+{
+	uint32_t frame[RX_BATCH], used;
+	struct fos_ring_prod *ring;
+
+	for (uint32_t i = 0; i < n; i++)
+		frame[i] = frame_of(g, fos_xsk_rx_desc(&g->xsk, idx + i));
+	used = describe_chain(g, idx, frame, n);
+	if (used && g->nr_free < g->low && brings_data(fos_box_meta(&g->proc->box, frame[0]))) {
+		fos_count(g->proc->counter, FOS_C_drop_no_frame, 1);
+		used = 0;
+	}
+	if (used) {
+		const struct fos_frame_meta *m = fos_box_meta(&g->proc->box, frame[0]);
+
+		ring = fos_ingress_lane(g, m);
+		if (fos_ring_room(ring, used) < used)
+			return false;
+		fos_ingress_count(g, m);
+		fos_count(g->proc->counter, FOS_C_rx_chains, used > 1);
+		for (uint32_t i = 0; i < used; i++) {
+			fos_ingress_pass(g, ring, frame[i], i ? FOS_DESC_MORE : FOS_DESC_FRAME,
+					 i ? 0 : used - 1);
+			passed[(*nr_passed)++] = frame[i];
+		}
+	}
+	give_up(g, frame + used, n - used);
+	return true;
+}
+
 /* Takes up to n descriptors; stops where a lane has no room (they wait in the RX ring, which
  * the kernel counts when it overflows).  Returns how many were used up. */
 static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *passed,
 		     uint32_t *nr_passed)
 {
-	uint32_t i;
+	uint32_t i = 0;
 
-	for (i = 0; i < n; i++) {
+	for (uint32_t len; i < n; i += len) {
 		const struct xdp_desc *d = fos_xsk_rx_desc(&g->xsk, idx + i);
 		uint32_t frame = frame_of(g, d);
 		struct fos_ring_prod *ring;
 		struct fos_frame_meta *m;
 
+		len = 1;
+		if (d->options & XDP_PKT_CONTD) {
+			len = chain_len(g, idx + i, n - i);
+			if (!len && i == 0 && n == RX_BATCH)
+				len = n; /* longer than any packet: nothing to be made of it */
+			if (!len || !take_chain(g, idx + i, len, passed, nr_passed))
+				break;
+			continue;
+		}
 		if (!is_kernels(g, frame))
 			continue;
-		describe(g, d, frame);
+		describe_packet(g, d, frame, d->len);
 		m = fos_box_meta(&g->proc->box, frame);
 		if (g->nr_free < g->low && brings_data(m)) {
 			fos_ingress_refuse(g, frame);
@@ -135,7 +247,7 @@ static uint32_t take(struct fos_ingress *g, uint32_t idx, uint32_t n, uint32_t *
 		if (fos_ring_room(ring, 1) == 0)
 			break;
 		fos_ingress_count(g, m);
-		fos_ingress_pass(g, ring, frame);
+		fos_ingress_pass(g, ring, frame, FOS_DESC_FRAME, 0);
 		passed[(*nr_passed)++] = frame;
 	}
 	return i;

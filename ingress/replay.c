@@ -153,7 +153,7 @@ static bool send_pending(struct fos_ingress *g)
 		return false;
 	g->nr_stack--;
 	fos_ingress_count(g, fos_box_meta(&g->proc->box, frame));
-	fos_ingress_pass(g, ring, frame);
+	fos_ingress_pass(g, ring, frame, FOS_DESC_FRAME, 0);
 	fos_ring_commit(ring);
 	fos_ingress_passed(g, frame);
 	g->has_pending = false;

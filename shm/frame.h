@@ -21,6 +21,8 @@
 #define FOS_FRAME_SAVED_MAX 256u
 #define FOS_FRAME_HEADROOM 128u /* xdp_umem_reg.headroom, on top of the kernel's 256 */
 #define FOS_FRAME_DATA_OFF 384u
+/* A packet in several frames ("chain"): what a socket buffer of the kernel holds on the way out. */
+#define FOS_CHAIN_MAX 17u
 
 /* link types as libpcap numbers them; AF_XDP frames are Ethernet */
 #define FOS_LINK_ETHERNET 1u
@@ -51,7 +53,9 @@ enum fos_packet_flag {
 	FOS_PKT_SOURCE_ROUTE = 1u << 14,
 	FOS_PKT_IP_BAD = 1u << 15,      /* IP header damaged: length, version, header checksum */
 	FOS_PKT_L4_BAD = 1u << 16,      /* TCP/UDP header damaged: offset, length, options */
-	FOS_PKT_TRUNCATED = 1u << 17    /* captured length shorter than the IP length says */
+	FOS_PKT_TRUNCATED = 1u << 17,   /* captured length shorter than the IP length says */
+	FOS_PKT_CHAIN = 1u << 18,       /* goes on in next_frame; lengths here are of this frame's share */
+	FOS_PKT_CONT = 1u << 19         /* not a packet: bytes that continue one, at data_off */
 };
 
 /* struct fos_frame_meta - what is known of the packet in a frame.  Writer: ingress, once, before
@@ -81,7 +85,8 @@ enum fos_packet_flag {
  *      50    2 link         link type (FOS_LINK_*), as in the capture
  *      52    4 frag_id      fragment identification, host order
  *      56    2 frag_off     fragment offset, bytes
- *      58    2 orig_len     length on the wire where the capture cut it; else len
+ *      58    2 orig_len     length on the wire where the capture cut it, of all frames of a chain;
+ *                           else len
  *      60    4 next_frame   a packet in several frames (multi-buffer): next frame, or UINT32_MAX
  */
 struct fos_frame_meta {

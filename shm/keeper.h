@@ -50,6 +50,7 @@ struct fos_keeper {
 	struct fos_keeper_port port[FOS_MAX_PORTS];
 	int pidfd[FOS_MAX_PROCS]; /* of the lease's holder, -1 = none */
 	bool ready[FOS_MAX_PROCS];
+	bool sg; /* the kernel gives and takes packets in several buffers */
 	bool active; /* all stages were ready once: packets are taken */
 	/* with dir->sockets: which of them a stage has mapped; whether they are bound; whether that
 	 * failed and is to be tried with new ones */

@@ -31,7 +31,8 @@ static int open_program(struct fos_keeper *k, uint32_t i, const struct fos_steer
 	struct fos_keeper_port *p = &k->port[i];
 	const struct fos_dir_port *d = &k->dir->port[i];
 	char msg[512];
-	int rc = fos_steer_open(&p->steer, conf, i ? &k->port[0].steer : NULL, msg, sizeof(msg));
+	int rc = fos_steer_open(&p->steer, conf, i ? &k->port[0].steer : NULL, k->sg, msg,
+				sizeof(msg));
 
 	if (rc == 0)
 		rc = fos_steer_attach(&p->steer, d->ifindex, d->nic, p->mode, msg, sizeof(msg));
@@ -47,6 +48,7 @@ static struct fos_xsk_conf conf_of(const struct fos_keeper *k, uint32_t port, ui
 		.ifindex = k->dir->port[port].ifindex,
 		.queue = queue,
 		.mode = FOS_XSK_COPY,
+		.sg = k->sg,
 		.sizes = FOS_XSK_SIZES,
 	};
 }

@@ -119,20 +119,30 @@ static int check_queues(struct fos_dir_port *p, uint32_t have, uint32_t lanes)
 	return 0;
 }
 
-static int check_mtu(const struct fos_dir_port *p, uint32_t frame_size)
+static int check_mtu(const struct fos_dir_port *p, uint32_t frame_size, bool sg)
 {
-	uint32_t room = frame_size - FOS_FRAME_DATA_OFF - LINK_HEADER;
+	uint32_t share = frame_size - FOS_FRAME_DATA_OFF, room = share - LINK_HEADER;
 
+	if (p->mtu <= room)
+		return 0;
+	if (!sg) {
+		fos_log(FOS_LOG_WARN, "interface %s: packets of %s larger than %u bytes are lost "
+			"(rx_lost), this kernel has no AF_XDP packets in several buffers (Linux 6.6): "
+			"`ip link set dev %s mtu 1500`", p->name, p->nic, room, p->nic);
+		return 0;
+	}
+	room = FOS_CHAIN_MAX * share - LINK_HEADER;
 	if (p->mtu <= room)
 		return 0;
 	fos_log(FOS_LOG_ERROR, "interface %s: an MTU of %u does not fit frames of %u bytes: "
 		"`ip link set dev %s mtu %u`%s", p->name, p->mtu, frame_size, p->nic,
-		room >= 3000 ? 3000u : 1500u,
+		9000u,
 		frame_size < 4096 ? ", or memory.frame_size: 4096" : "");
 	return -EINVAL;
 }
 
-static int inspect(int sock, struct fos_dir *draft, struct fos_dir_port *p)
+static int inspect(const struct fos_keeper *k, int sock, struct fos_dir *draft,
+		   struct fos_dir_port *p)
 {
 	struct ifreq r;
 	uint32_t have;
@@ -155,7 +165,7 @@ static int inspect(int sock, struct fos_dir *draft, struct fos_dir_port *p)
 			p->nic, p->nic);
 	have = queues_of(sock, &r);
 	rc = check_queues(p, have, draft->nr_lanes);
-	return rc < 0 ? rc : check_mtu(p, draft->frame_size);
+	return rc < 0 ? rc : check_mtu(p, draft->frame_size, k->sg);
 }
 
 /* Without a bridge nothing that the box leaves alone (ARP to begin with) gets across. */
@@ -182,11 +192,12 @@ int fos_keeper_inspect(struct fos_keeper *k, struct fos_dir *draft)
 
 	if (draft->offline)
 		return 0;
+	k->sg = fos_xsk_has_sg();
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
 	for (uint32_t i = 0; i < draft->nr_ports && rc == 0; i++)
-		rc = inspect(sock, draft, &draft->port[i]);
+		rc = inspect(k, sock, draft, &draft->port[i]);
 	close(sock);
 	for (uint32_t i = 0; i < draft->nr_ports && rc == 0; i++) {
 		check_bridge(draft, i);

@@ -160,7 +160,9 @@ enum fos_desc_kind {
 	FOS_DESC_BEFORE,     /* the first `len` payload bytes lie before the stream's start: they pass */
 	FOS_DESC_SACK,       /* no frame: block `flags` (0 first) of the segment whose FOS_DESC_ACK
 			      * follows, `pos` = left edge (low 32) | right edge << 32 */
-	FOS_DESC_HOME        /* egress -> ingress: frame is free */
+	FOS_DESC_HOME,       /* egress -> ingress: frame is free */
+	FOS_DESC_MORE        /* behind FRAME or FORWARD: a packet's next frame; the first says in `len`
+			      * how many follow.  They are committed together. */
 };
 
 #define FOS_DESC_PROBE 1u /* it stands one before the sender's next byte: keep-alive, window probe */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shm/steer.skel.h"
+#include "shm/xdp_compat.h"
 
 /* What libbpf said last; it has one print function per process and no context argument. */
 static char said[160];
@@ -37,10 +38,12 @@ static int lend(struct steer_bpf *k, const struct fos_steer *peer)
 	return rc < 0 ? rc : bpf_map__reuse_fd(k->maps.owned, peer->owned_fd);
 }
 
-static int load(struct fos_steer *s, struct steer_bpf *k, const struct fos_steer *peer)
+static int load(struct fos_steer *s, struct steer_bpf *k, const struct fos_steer *peer, bool frags)
 {
 	int rc = peer ? lend(k, peer) : 0;
 
+	if (rc == 0 && frags)
+		rc = bpf_program__set_flags(k->progs.steer, BPF_F_XDP_HAS_FRAGS);
 	if (rc == 0)
 		rc = steer_bpf__load(k);
 	if (rc < 0)
@@ -57,7 +60,7 @@ static int load(struct fos_steer *s, struct steer_bpf *k, const struct fos_steer
 }
 
 int fos_steer_open(struct fos_steer *s, const struct fos_steer_conf *conf,
-		   const struct fos_steer *peer, char *msg, size_t msglen)
+		   const struct fos_steer *peer, bool frags, char *msg, size_t msglen)
 {
 	libbpf_print_fn_t before = libbpf_set_print(remember);
 	struct steer_bpf *k;
@@ -68,7 +71,7 @@ int fos_steer_open(struct fos_steer *s, const struct fos_steer_conf *conf,
 	k = steer_bpf__open();
 	if (k) {
 		memcpy((void *)&k->rodata->conf, conf, sizeof(*conf));
-		rc = load(s, k, peer);
+		rc = load(s, k, peer, frags);
 		steer_bpf__destroy(k);
 	} else {
 		rc = -errno;

@@ -31,9 +31,10 @@ enum fos_steer_mode {
 };
 
 /* Load the program; `peer`, an instance loaded before, lends its edited and owned maps (NULL for
- * the first).  Needs CAP_BPF and CAP_NET_ADMIN. */
+ * the first); `frags`: frames in several buffers are to be given to it (Linux 5.18).  Needs CAP_BPF
+ * and CAP_NET_ADMIN. */
 int fos_steer_open(struct fos_steer *s, const struct fos_steer_conf *conf,
-		   const struct fos_steer *peer, char *msg, size_t msglen);
+		   const struct fos_steer *peer, bool frags, char *msg, size_t msglen);
 
 /* Attach to a device of the calling thread's network namespace.  0: as asked for; 1: AUTO fell
  * back to generic mode, msg is a warning; negative: msg says what and which command mends it

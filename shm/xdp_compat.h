@@ -5,6 +5,7 @@
 #ifndef FOS_SHM_XDP_COMPAT_H
 #define FOS_SHM_XDP_COMPAT_H
 
+#include <linux/bpf.h>
 #include <linux/if_xdp.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,9 @@
 #endif
 #ifndef XDP_USE_SG /* 6.6: packets in several buffers */
 #define XDP_USE_SG (1 << 4)
+#endif
+#ifndef BPF_F_XDP_HAS_FRAGS /* 5.18: the program copes with frames that are not all in one place */
+#define BPF_F_XDP_HAS_FRAGS (1U << 5)
 #endif
 #ifndef XDP_PKT_CONTD /* 6.6: descriptor option, the packet goes on in the next descriptor */
 #define XDP_PKT_CONTD (1 << 0)

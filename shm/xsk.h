@@ -53,6 +53,7 @@ struct fos_xsk_conf {
 	uint32_t ifindex; /* in the network namespace of the calling thread */
 	uint32_t queue;
 	enum fos_xsk_mode mode;
+	bool sg; /* packets in several buffers (fos_xsk_has_sg()); the first socket decides for all */
 	struct fos_xsk_sizes sizes;
 };
 

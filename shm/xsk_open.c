@@ -84,13 +84,13 @@ static int bind_queue(int fd, const struct sockaddr_xdp *sa)
 	}
 }
 
-static uint16_t mode_flags(enum fos_xsk_mode mode)
+static uint16_t mode_flags(const struct fos_xsk_conf *conf)
 {
-	if (mode == FOS_XSK_COPY)
-		return XDP_COPY | XDP_USE_NEED_WAKEUP;
-	if (mode == FOS_XSK_ZEROCOPY)
-		return XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP;
-	return XDP_USE_NEED_WAKEUP;
+	uint16_t flags = (uint16_t)(XDP_USE_NEED_WAKEUP | (conf->sg ? XDP_USE_SG : 0));
+
+	if (conf->mode == FOS_XSK_COPY)
+		return flags | XDP_COPY;
+	return conf->mode == FOS_XSK_ZEROCOPY ? flags | XDP_ZEROCOPY : flags;
 }
 
 /* FILL and COMPLETION belong to the queue and are made through its receive socket. */
@@ -121,7 +121,7 @@ static int open_rx(struct attempt *a)
 	if (rc < 0)
 		return failed(a, rc, "create receive rings");
 	if (first) {
-		sa.sxdp_flags = mode_flags(a->conf->mode);
+		sa.sxdp_flags = mode_flags(a->conf);
 	} else {
 		sa.sxdp_flags = XDP_SHARED_UMEM; /* the other flags are inherited */
 		sa.sxdp_shared_umem_fd = (uint32_t)a->umem->owner_fd;

@@ -11,7 +11,8 @@
   cuts-server PORT FIND WITH        streams with FIND cut by segment borders at every offset, sent
   cuts-client HOST PORT FIND WITH   both ways at once; both expect them with FIND replaced by WITH
   udp-server PORT                   echo datagrams until killed
-  udp-client HOST PORT N            send N datagrams of different lengths and await each echo
+  udp-client HOST PORT N [SIZE      send N datagrams of different lengths, or of one, and await each
+    [FIND WITH]]                    echo, with FIND (which is put in front) replaced by WITH
   who-server PORT                   tell every connection `address port`, as seen here
   who-client HOST PORT [N] [SPORT]  N connections after each other, from one source port if given
 """
@@ -244,16 +245,19 @@ def udp_server(port):
         s.sendto(data, peer)
 
 
-def udp_client(host, port, count):
+def udp_client(host, port, count, size=0, find=b"", replacement=b""):
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.settimeout(5)
     s.connect((host, port))
     good = 0
     for n in range(count):
         data = (b"%06d." % n) * (1 + n * 199 // count)
+        if size:
+            data = (b"%06d %s " % (n, find) + bytes(i * 7 + n & 255 or 1 for i in range(251))
+                    * (size // 251 + 1))[:size]
         s.send(data)
         try:
-            good += s.recv(65536) == data
+            good += s.recv(65536) == (data.replace(find, replacement) if find else data)
         except TimeoutError:
             pass
     print("%d of %d datagrams came back" % (good, count))
@@ -299,7 +303,7 @@ def main(args):
     if what == "udp-server":
         return udp_server(int(args[0]))
     if what == "udp-client":
-        return udp_client(args[0], int(args[1]), int(args[2]))
+        return udp_client(args[0], *(int(a) for a in args[1:4]), *map(str.encode, args[4:]))
     if what == "who-server":
         return who_server(int(args[0]))
     if what == "who-client":

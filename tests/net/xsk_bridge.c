@@ -224,7 +224,8 @@ static void open_device(int i, const char *dev)
 	struct fos_xsk_conf c = { .ifname = dev, .ifindex = if_nametoindex(dev), .sizes = sizes };
 	char err[512];
 
-	if (fos_steer_open(&steer[i], &conf, i ? &steer[0] : NULL, err, sizeof(err)) < 0 ||
+	if (fos_steer_open(&steer[i], &conf, i ? &steer[0] : NULL, false, err,
+				   sizeof(err)) < 0 ||
 	    fos_steer_attach(&steer[i], c.ifindex, dev, FOS_STEER_NATIVE, err, sizeof(err)) < 0 ||
 	    fos_xsk_open(&umem, &c, &pair[i], err, sizeof(err)) < 0)
 		die(err);

@@ -30,7 +30,7 @@ static void packet(const struct cw_ip *ip, uint32_t link)
 	static const uint64_t seed[2];
 	struct fos_packet pkt = {.nr = 0};
 	uint8_t l4[100], p[200];
-	uint32_t n = cw_l4(ip, "data", 4, l4), skip = link == FOS_LINK_ETHERNET ? 0 : 14;
+	uint32_t n = cw_l4(ip, "datadata", 8, l4), skip = link == FOS_LINK_ETHERNET ? 0 : 14;
 
 	pkt.head_len = n < FOS_L4_HDR ? n : FOS_L4_HDR;
 	memcpy(pkt.head, l4, pkt.head_len);
@@ -160,6 +160,36 @@ static void test_filters(void)
 	   "a filter that does not compile is named");
 }
 
+/* libpcap's "tcp port" looks right behind the IPv6 header; the box looks behind extension headers. */
+static void test_extensions(void)
+{
+	static const struct {
+		const char *expression;
+		uint32_t found;
+	} rows[] = {
+		{"udp port 53", 0},
+		{"udp dst port 53 and src host fd00::1", 0},
+		{"tcp port 53", FOS_NONE},
+		{"not udp port 53", FOS_NONE},
+		{"udp port 54", FOS_NONE},
+		{"ip6[6] = 44", 0},
+		{"ip6 protochain 17", 0},
+	};
+	struct cw_ip ip = {.src = 1, .dst = 2, .sport = 4000, .dport = 53, .proto = IPPROTO_UDP,
+			   .v6 = true, .more = true, .id = 9};
+
+	for (uint32_t tagged = 0; tagged < 2; tagged++) {
+		ip.vlan = tagged ? 5 : 0;
+		packet(&ip, FOS_LINK_ETHERNET);
+		for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			fresh();
+			filter(rows[i].expression);
+			is_u64(find(), rows[i].found, "a first fragment%s: '%s'",
+			       tagged ? ", tagged" : "", rows[i].expression);
+		}
+	}
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -168,6 +198,7 @@ int main(void)
 		abort();
 	test_fields();
 	test_filters();
+	test_extensions();
 	free(dir);
 	return done();
 }

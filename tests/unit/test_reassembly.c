@@ -74,7 +74,9 @@ static void die_uncommitted(struct cls_world *t)
 	while (fos_ring_peek(in) > 0 && fos_batch_room(c, 0)) {
 		const struct fos_desc *d = fos_ring_at(in, 0);
 
-		fos_packet_frame(c, d->frame, d->gen + 1);
+		c->part[0].frame = d->frame;
+		c->part[0].gen = d->gen + 1;
+		fos_packet_frames(c, 1);
 		fos_ring_take(in, 1);
 	}
 	cw_kill(t);

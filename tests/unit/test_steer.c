@@ -120,7 +120,7 @@ static bool load(const struct fos_steer_conf *conf)
 	char msg[512];
 
 	fos_steer_close(&steer);
-	if (fos_steer_open(&steer, conf, NULL, msg, sizeof(msg)) == 0 &&
+	if (fos_steer_open(&steer, conf, NULL, true, msg, sizeof(msg)) == 0 &&
 	    fos_steer_bind(&steer, 0, pair.rx_fd) == 0)
 		return true;
 	diag("%s", msg);
