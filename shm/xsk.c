@@ -164,10 +164,13 @@ void fos_xsk_leave_tx(struct fos_xsk_tx *t)
 
 /* ---- receive --------------------------------------------------------------------------------- */
 
-/* What was peeked at and not released is seen again: start from our own word each time. */
+/* What was peeked at and not released is seen again, with what has come since (it may be the rest of
+ * a packet): start from the ring's own words each time. */
 static uint32_t peek(struct xsk_ring_cons *c, uint32_t max, uint32_t *idx)
 {
 	c->cached_cons = fos_relaxed32(c->consumer);
+	/* pairs with the kernel's release of the entries that it has produced */
+	c->cached_prod = fos_acquire32(c->producer);
 	return xsk_ring_cons__peek(c, max, idx);
 }
 

@@ -22,6 +22,7 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 struct out_packet {
 	uint32_t port;
 	uint32_t len;
+	bool more; /* goes on in the next one */
 	uint64_t number;
 	struct fos_frame_meta m; /* parsed again */
 	uint8_t bytes[2048];
@@ -113,6 +114,7 @@ static inline void mem_send(void *ctx, uint32_t port, const struct fos_tx *tx, u
 		memset(o, 0, sizeof(*o));
 		o->port = port;
 		o->len = tx[i].len;
+		o->more = tx[i].more;
 		o->number = tx[i].number;
 		memcpy(o->bytes, fos_box_frame(&W.p.box, tx[i].frame) + tx[i].off, tx[i].len);
 		mem_parse(o);

@@ -127,6 +127,32 @@ static bool receive(uint32_t n)
 	return true;
 }
 
+/* The same packet in buffers of `share` bytes (multi-buffer), `pad` bytes behind it; the kernel gives
+ * all of them or nothing. */
+static uint32_t receive_chain(uint32_t n, uint32_t share, uint32_t pad)
+{
+	static uint8_t l4[66000], packet[66100], data[65000];
+	struct cw_ip ip = {.src = 1, .dst = 2, .sport = 1, .dport = 2, .proto = IPPROTO_TCP,
+			   .flags = CW_ACK};
+	uint32_t len, nr = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		data[i] = (uint8_t)(i * 7);
+	len = cw_wrap(&ip, l4, cw_l4(&ip, data, n, l4), packet) + pad;
+	for (uint32_t off = 0; off < len; off += share, nr++) {
+		uint64_t addr = L.r.fill[L.r.fill_cons++ % NR] + FOS_FRAME_DATA_OFF;
+		uint32_t m = len - off < share ? len - off : share;
+
+		memcpy(L.w.box.packets + addr, packet + off, m);
+		L.r.rx[L.r.rx_prod++ % NR] = (struct xdp_desc){
+			.addr = addr,
+			.len = m,
+			.options = off + m < len ? XDP_PKT_CONTD : 0,
+		};
+	}
+	return nr;
+}
+
 static uint32_t passed(void)
 {
 	return (uint32_t)fos_ring_peek(&L.in);
@@ -248,6 +274,124 @@ static void test_killed(void)
 	end();
 }
 
+/* ------------------------------------------------------------------ packets in several frames */
+
+/* The descriptors from `at` on are one packet's: FRAME, then MORE, linked frames, all of its bytes. */
+static bool is_chain(uint32_t at, uint32_t nr, uint32_t payload)
+{
+	const struct fos_desc *d = fos_ring_at(&L.in, at);
+	const struct fos_frame_meta *m = fos_box_meta(&L.w.box, d->frame);
+	uint32_t bytes = m->payload_len;
+
+	if (d->kind != FOS_DESC_FRAME || d->len != nr - 1 || m->csum != FOS_CSUM_VALID ||
+	    !!(m->flags & FOS_PKT_CHAIN) != (nr > 1) || m->flags & FOS_PKT_TRUNCATED)
+		return false;
+	for (uint32_t i = 1; i < nr; i++) {
+		const struct fos_desc *q = fos_ring_at(&L.in, at + i);
+
+		if (q->kind != FOS_DESC_MORE || m->next_frame != q->frame)
+			return false;
+		m = fos_box_meta(&L.w.box, q->frame);
+		if (!(m->flags & FOS_PKT_CONT))
+			return false;
+		bytes += m->len;
+	}
+	return m->next_frame == FOS_NONE && bytes == payload;
+}
+
+static void test_chains(void)
+{
+	static const struct {
+		uint32_t payload, share, pad, frames, total;
+		const char *what;
+	} rows[] = {
+		{8960, 1664, 0, 6, 9014, "MTU 9000"},
+		{1700, 1664, 0, 2, 1754, "just more than a frame"},
+		{1610, 1664, 0, 1, 1664, "just a frame"},
+		{8961, 1664, 0, 6, 9015, "an odd length"},
+		{8960, 777, 0, 12, 9014, "frames of odd lengths"},
+		{1500, 1664, 400, 1, 1954, "only padding in the second frame: it is left out"},
+		{3000, 1664, 600, 2, 3654, "padding in the third"},
+		{60000, 1664, 0, 37, 60054, "a segment of 60 KB"},
+	};
+	uint32_t n;
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		receive(100);
+		receive_chain(rows[i].payload, rows[i].share, rows[i].pad);
+		receive(100);
+		while (fos_ingress_live(L.g) > 64)
+			;
+		n = passed();
+		ok(n == rows[i].frames + 2 && is_chain(0, 1, 100) &&
+			   is_chain(1, rows[i].frames, rows[i].payload) &&
+			   is_chain(1 + rows[i].frames, 1, 100),
+		   "%s: %u frames, between its neighbours", rows[i].what, rows[i].frames) ||
+			(diag("%u were passed on", n), 0);
+		is_u64(L.full - told_free(), n, "%s: every other frame is free", rows[i].what);
+		end();
+	}
+}
+
+/* What is wrong with a chain costs this packet and no frame. */
+static void test_bad_chains(void)
+{
+	uint32_t nr;
+
+	begin();
+	nr = receive_chain(8960, 1664, 0);
+	L.r.rx_prod--; /* the last buffer is not there yet */
+	fos_ingress_live(L.g);
+	is_u64(passed(), 0, "a packet whose end has not come is left in the ring");
+	L.r.rx_prod++;
+	fos_ingress_live(L.g);
+	is_u64(passed(), nr, "and taken with it");
+	receive_chain(8960, 1664, 0);
+	L.w.box.packets[L.r.rx[(L.r.rx_prod - nr) % NR].addr + 16] = 0xff; /* IP length */
+	receive(10);
+	fos_ingress_live(L.g);
+	is_u64(passed(), nr + 1, "longer than it is: dropped");
+	is_u64(L.p.counter[FOS_C_drop_truncated] + L.p.counter[FOS_C_drop_ip_bad], 1, "counted");
+	is_u64(L.full - told_free(), nr + 1, "its frames are free");
+	receive_chain(8960, 1664, 0);
+	L.w.box.packets[L.r.rx[(L.r.rx_prod - 1) % NR].addr + 5] ^= 1;
+	fos_ingress_live(L.g);
+	is_u64(fos_box_meta(&L.w.box,
+			    ((const struct fos_desc *)fos_ring_at(&L.in, nr + 1))->frame)->csum,
+	       FOS_CSUM_BAD, "a byte wrong in the last frame: the checksum is bad");
+	end();
+}
+
+/* Killed between passing on and releasing, or in the midst of passing on. */
+static void test_chain_kills(void)
+{
+	for (uint32_t held = 0; held <= 6; held++) {
+		uint32_t nr, first, frames;
+
+		begin();
+		first = L.r.rx_prod;
+		nr = receive_chain(8960, 1664, 0);
+		receive(10);
+		/* the first `held` frames were made ready for a ring that was not committed */
+		for (uint32_t i = 0; i < held; i++) {
+			uint32_t f = (uint32_t)(L.r.rx[(first + i) % NR].addr /
+						L.w.dir->frame_size);
+
+			L.g->claims[f] = (L.g->claims[f] & ~3u) | FOS_ING_HELD;
+		}
+		kill_it();
+		start();
+		fos_ingress_live(L.g);
+		frames = held ? 1 : nr + 1;
+		is_u64(passed(), frames, "killed with %u of %u frames in its hands: %s", held, nr,
+		       held ? "the packet is lost, the next one not" : "nothing is lost");
+		ok(is_chain(held ? 0 : nr, 1, 10), "no part of it is taken for a packet");
+		is_u64(L.full - told_free(), frames, "and no frame is lost");
+		end();
+	}
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -255,5 +399,8 @@ int main(void)
 	test_adopts();
 	test_low();
 	test_killed();
+	test_chains();
+	test_bad_chains();
+	test_chain_kills();
 	return done();
 }
