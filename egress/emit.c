@@ -309,7 +309,9 @@ void fos_emit_plain(struct fos_egress *e, uint32_t flow, uint32_t frame, uint32_
 	struct fos_header h;
 	uint32_t n = 0;
 
-	if (port >= e->p->dir->nr_ports || !open_header(e, frame, &h)) {
+	/* a part of a packet is none */
+	if (port >= e->p->dir->nr_ports || !open_header(e, frame, &h) ||
+	    h.m->flags & (FOS_PKT_CHAIN | FOS_PKT_CONT)) {
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}

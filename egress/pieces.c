@@ -130,6 +130,13 @@ uint32_t fos_pieces_end(struct fos_egress *e, uint32_t flow, uint16_t flags)
 	return FOS_NONE;
 }
 
+bool fos_pieces_peek(struct fos_egress *e, uint32_t flow, struct fos_piece *pc)
+{
+	uint32_t at;
+
+	return untaken(e, flow, state_of(e, flow), &at, pc);
+}
+
 bool fos_pieces_next(struct fos_egress *e, uint32_t flow, uint64_t upto, struct fos_piece *pc)
 {
 	uint32_t state = state_of(e, flow), at;

@@ -15,6 +15,7 @@ void fos_pieces_take_all(struct fos_egress *e, uint32_t flow);
 /* The next piece that ends at or below `upto` (with no bytes: whose end is announced), for who sends
  * each frame as it came: *pc = a copy, marked taken; its frame, if it owns it, is the caller's to
  * claim.  False: there is none. */
+bool fos_pieces_peek(struct fos_egress *e, uint32_t flow, struct fos_piece *pc);
 bool fos_pieces_next(struct fos_egress *e, uint32_t flow, uint64_t upto, struct fos_piece *pc);
 
 /* The next piece without bytes that carries one of the flags (FOS_PIECE_FIN, _RST), once all
