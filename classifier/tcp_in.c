@@ -244,10 +244,8 @@ static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, b
 	note(in, FOS_EVENT_RETRANSMISSION, pos, len);
 	if (fos_reasm_differs(c, in->flow, in->pkt, pos, off, len))
 		differing(in, pos, len);
-	if (give_frame && in->pkt->nr > 1 && in->s->flags & FOS_FLOW_OPAQUE && !c->p->offline) {
-		fos_packet_forward(c, in->pkt, in->flow); /* as it came, in all its frames */
-		return;
-	}
+	if (give_frame && in->pkt->nr > 1 && in->s->flags & FOS_FLOW_OPAQUE && !c->p->offline)
+		return fos_packet_forward(c, in->pkt, in->flow); /* as it came */
 	fos_emit(c, FOS_DESC_REXMIT, give_frame ? part->frame : FOS_NONE, part->gen, in->flow, pos,
 		 len, fin ? FOS_PIECE_FIN : 0);
 	if (!give_frame)

@@ -192,7 +192,6 @@ int fos_keeper_inspect(struct fos_keeper *k, struct fos_dir *draft)
 
 	if (draft->offline)
 		return 0;
-	k->sg = fos_xsk_has_sg();
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;

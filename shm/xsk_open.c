@@ -256,7 +256,7 @@ int fos_xsk_bind(const struct fos_xsk_umem *umem, const struct fos_xsk_conf *con
 	int rc;
 
 	if (fd == umem->owner_fd) {
-		sa.sxdp_flags = mode_flags(conf->mode);
+		sa.sxdp_flags = mode_flags(conf);
 		sa.sxdp_shared_umem_fd = 0;
 	}
 	rc = bind_queue(fd, &sa);

@@ -42,7 +42,6 @@ static uint32_t make_chain(const struct row *r, uint32_t *frame)
 
 	memset(k, 0, 100);
 	k[5] = 2;
-	k[11] = 1;
 	if (r->vlan) {
 		put_be16(k + at, 0x8100);
 		put_be16(k + at + 2, 5);
