@@ -209,18 +209,6 @@ static void check_pm_names(struct fos_config *cfg)
 	}
 }
 
-/* Keys that the format has and nothing carries out: who asks for them is told. */
-static void warn_unused(struct fos_config *cfg)
-{
-	for (uint32_t i = 0; i < cfg->pms_nr; i++) {
-		const struct fos_config_pm *pm = &cfg->pms[i];
-
-		if (pm->spare)
-			fos_config_warn(cfg, pm->where, "PM '%s': 'spare: yes' has no effect: no "
-					"second process is kept", pm->name);
-	}
-}
-
 int fos_config_check(struct fos_config *cfg)
 {
 	uint32_t before = cfg->errors;
@@ -230,6 +218,5 @@ int fos_config_check(struct fos_config *cfg)
 	check_sizes(cfg);
 	check_pipelines(cfg);
 	check_pm_names(cfg);
-	warn_unused(cfg);
 	return cfg->errors == before ? 0 : -EINVAL;
 }

@@ -213,6 +213,7 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->rewrites = file->rewrites;
 	to->direction = direction[from->direction];
 	to->on_failure = failure[from->on_failure];
+	to->spare = from->spare;
 	to->quarantine = (uint16_t)from->quarantine;
 	to->ctx_size = file->ctx_size;
 	to->state_size = file->state_size;

@@ -203,20 +203,18 @@ void fos_edit_pool_give(struct fos_instance *pm, uint32_t first, uint32_t n)
 	}
 }
 
-static void mark_used(const struct fos_instance *pm, uint8_t *used)
+static void mark_used(struct fos_instance *pm, uint32_t flow, void *used)
 {
-	for (uint32_t f = 0; f < pm->region->nr_flows; f++) {
-		uint32_t gen = fos_acquire32(&pm->box->flows[f].gen);
-		struct fos_pm_pub pub;
-		uint32_t idx;
+	uint32_t gen = fos_acquire32(&pm->box->flows[flow].gen);
+	struct fos_pm_pub pub;
+	uint32_t idx;
 
-		if (gen == 0 || !fos_host_pub(pm, f, gen, &pub))
-			continue;
-		idx = pub.edit_first;
-		for (uint32_t n = pub.edits - pub.edits_freed; n > 0 && idx < pm->edits.nr; n--) {
-			used[idx] = 1;
-			idx = pm->edits.rec[idx].next;
-		}
+	if (gen == 0 || !fos_host_pub(pm, flow, gen, &pub))
+		return;
+	idx = pub.edit_first;
+	for (uint32_t n = pub.edits - pub.edits_freed; n > 0 && idx < pm->edits.nr; n--) {
+		((uint8_t *)used)[idx] = 1;
+		idx = pm->edits.rec[idx].next;
 	}
 }
 
@@ -236,7 +234,7 @@ void fos_edit_pool_attach(struct fos_instance *pm)
 	used = calloc(pool->nr, 1);
 	if (!pool->ring || !used)
 		abort();
-	mark_used(pm, used);
+	fos_host_live(pm, mark_used, used);
 	for (uint32_t i = 0; i < pool->nr; i++)
 		if (!used[i])
 			give(pool, i);

@@ -81,6 +81,38 @@ static int recover(struct fos_instance *pm)
 	return 0;
 }
 
+void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg)
+{
+	const uint8_t *cls = (const uint8_t *)pm->box->cls;
+	const uint64_t *live = (const uint64_t *)(const void *)(cls + pm->box->cls->live_off);
+
+	for (uint32_t conn = 0; conn < pm->region->nr_flows / 2; conn++) {
+		uint64_t bits = fos_relaxed64(&live[conn / 64]);
+
+		if (bits == 0) {
+			conn |= 63;
+		} else if (bits >> (conn % 64) & 1u) {
+			fn(pm, 2 * conn, arg);
+			fn(pm, 2 * conn + 1, arg);
+		}
+	}
+}
+
+static void recall(struct fos_instance *pm, uint32_t flow, void *arg)
+{
+	uint32_t gen = fos_acquire32(&pm->box->flows[flow].gen);
+	struct fos_local *l = &pm->local[flow];
+	struct fos_pm_pub pub;
+
+	(void)arg;
+	if (gen == 0 || !fos_host_pub(pm, flow, gen, &pub))
+		return;
+	l->gen = gen;
+	memcpy(&l->timer_ns, fos_host_ctx_slot(pm, flow, pub.ctx & 1u), sizeof(l->timer_ns));
+	if (l->timer_ns)
+		fos_timers_add(&pm->timers, l->timer_ns, flow, gen);
+}
+
 /* What is known of each flow follows from what was published. */
 static void rebuild(struct fos_instance *pm)
 {
@@ -90,19 +122,7 @@ static void rebuild(struct fos_instance *pm)
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	if (!pm->local || !pm->retry)
 		abort();
-	for (uint32_t f = 0; f < nr; f++) {
-		uint32_t gen = fos_acquire32(&pm->box->flows[f].gen);
-		struct fos_local *l = &pm->local[f];
-		struct fos_pm_pub pub;
-
-		l->piece = FOS_NONE;
-		if (gen == 0 || !fos_host_pub(pm, f, gen, &pub))
-			continue;
-		l->gen = gen;
-		memcpy(&l->timer_ns, fos_host_ctx_slot(pm, f, pub.ctx & 1u), sizeof(l->timer_ns));
-		if (l->timer_ns)
-			fos_timers_add(&pm->timers, l->timer_ns, f, gen);
-	}
+	fos_host_live(pm, recall, NULL);
 	fos_edit_pool_attach(pm);
 	pm->walk = true;
 }
@@ -125,16 +145,27 @@ static int start_module(struct fos_instance *pm)
 	return 0;
 }
 
-static int init(struct fos_proc *p)
+static void bind_proc(struct fos_instance *pm, struct fos_proc *p)
 {
-	struct fos_instance *pm = p->state;
-	int rc;
-
 	pm->p = p;
 	pm->box = &p->box;
 	pm->dir = p->dir;
 	pm->index = p->me->index;
 	pm->d = &p->dir->pm[pm->index];
+}
+
+static int warm(struct fos_proc *p)
+{
+	bind_proc(p->state, p);
+	return fos_load(p->state);
+}
+
+static int init(struct fos_proc *p)
+{
+	struct fos_instance *pm = p->state;
+	int rc;
+
+	bind_proc(pm, p);
 	pm->hold_bytes = pm->d->hold_bytes ? pm->d->hold_bytes : DEFAULT_HOLD_BYTES;
 	pm->hold_ns = pm->d->hold_ns ? pm->d->hold_ns : UINT64_MAX;
 	bind_region(pm);
@@ -291,6 +322,7 @@ void fos_pmhost_free(void *state)
 
 const struct fos_proc_hooks fos_pmhost_hooks = {
 	.program = "flowos-pmhost",
+	.warm = warm,
 	.init = init,
 	.work = work,
 	.idle = idle,

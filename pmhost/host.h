@@ -168,6 +168,11 @@ static inline uint8_t *fos_host_ctx_slot(const struct fos_instance *pm, uint32_t
 	return pm->contexts + ((uint64_t)flow * 2 + i) * pm->d->ctx_size;
 }
 
+/* Calls fn for both flows of every live connection.  Memory of others is not touched: a process that
+ * takes over is in a hurry, and most of the tables is empty. */
+typedef void (*fos_host_visit_fn)(struct fos_instance *pm, uint32_t flow, void *arg);
+void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg);
+
 /* Frees the lists of fos_hosts(). */
 void fos_hosts_free(struct fos_instance *pm);
 

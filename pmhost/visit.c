@@ -113,6 +113,8 @@ static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 		forget(pm, flow);
 	if (*gen == 0 || pm->box->flows[flow].pipeline != pm->d->pipeline)
 		return false;
+	if (l->gen == 0)
+		l->piece = FOS_NONE;
 	l->gen = *gen;
 	return true;
 }

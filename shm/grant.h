@@ -8,6 +8,9 @@
  *                                                        own writable, doorbells, sockets, maps
  *   {"cmd":"hello","proc":"classifier.0","resume":true}  the same stage again after the keeper was
  *                                                        restarted: lease only
+ *   {"cmd":"hello","proc":"pm.web.0","spare":true}       a warm spare: all regions, read-only; after
+ *                                                        "ready" it waits for WELCOME, REGION (its
+ *                                                        own, writable), END: now it has the lease
  *   {"cmd":"ready","sockets":N}                          the stage works, and has mapped the rings
  *                                                        of those sockets (no answer)
  *   {"cmd":"attach"}                                     an observer: all regions, read-only

@@ -30,6 +30,9 @@ struct fos_keeper_port {
 struct fos_keeper_conn {
 	int fd;
 	uint32_t proc; /* FOS_NONE: not a stage */
+	uint32_t spare; /* process whose lease it waits for, else FOS_NONE */
+	uint32_t pid;   /* of a spare */
+	bool warm;      /* it can take over at once */
 	size_t len;
 	char line[FOS_KEEPER_LINE];
 };
@@ -103,6 +106,15 @@ int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_sockets(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
 int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
+
+/* keeper_spare.c.  spare: a connection offers a process that waits; ready: it is warm; takeover: the
+ * lease's holder is dead, a warm spare gets it; dismiss: spares of one PM (NULL: all) are to end. */
+int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc, uint32_t pid);
+void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c);
+void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc);
+void fos_keeper_dismiss(struct fos_keeper *k, const char *pm);
+int fos_keeper_send_spare(const struct fos_keeper *k, int fd, uint32_t proc);
+int fos_keeper_send_lease(const struct fos_keeper *k, int fd, uint32_t proc);
 
 /* keeper_failure.c: a PM's process is dead; deaths on one flow are counted (struct fos_death). */
 void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);

@@ -145,6 +145,34 @@ int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc)
 	return rc < 0 ? rc : word(fd, FOS_GRANT_END, 0, 0, "");
 }
 
+/* Everything but the right to write. */
+int fos_keeper_send_spare(const struct fos_keeper *k, int fd, uint32_t proc)
+{
+	int rc = word(fd, FOS_GRANT_WELCOME, proc, 0, "");
+	struct batch b;
+
+	start(&b, fd);
+	add_regions(&b, k, FOS_NONE);
+	add_bells(&b, k, proc);
+	flush(&b);
+	rc = rc < 0 ? rc : b.rc;
+	return rc < 0 ? rc : word(fd, FOS_GRANT_END, 0, 0, "");
+}
+
+/* And that right. */
+int fos_keeper_send_lease(const struct fos_keeper *k, int fd, uint32_t proc)
+{
+	const struct fos_dir_proc *p = &k->dir->proc[proc];
+	int rc = word(fd, FOS_GRANT_WELCOME, proc, p->lease.generation, "");
+	struct batch b;
+
+	start(&b, fd);
+	add(&b, FOS_GRANT_REGION, p->region | FOS_GRANT_WRITABLE, k->region[p->region]);
+	flush(&b);
+	rc = rc < 0 ? rc : b.rc;
+	return rc < 0 ? rc : word(fd, FOS_GRANT_END, 0, 0, "");
+}
+
 int fos_keeper_send_observer(const struct fos_keeper *k, int fd)
 {
 	struct batch b;

@@ -114,6 +114,7 @@ void fos_keeper_dead(struct fos_keeper *k, uint32_t proc)
 		return;
 	if (k->dir->proc[proc].role == FOS_ROLE_PM)
 		fos_keeper_failed(k, proc);
+	fos_keeper_takeover(k, proc);
 	wake_neighbours(k, proc);
 	/* whoever takes its place cannot map the rings that it had */
 	if (k->dir->sockets && (k->dir->proc[proc].role == FOS_ROLE_INGRESS ||

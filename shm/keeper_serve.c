@@ -129,6 +129,8 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 		return refuse(c->fd, -EPERM, "%s belongs to an earlier box", name, 0);
 	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return -errno;
+	if (json_is_true(json_object_get(request, "spare")))
+		return fos_keeper_spare(k, c, proc, (uint32_t)peer.pid);
 	rc = fos_keeper_lease(k, proc, (uint32_t)peer.pid, resume);
 	if (rc == -EBUSY && !resume)
 		return refuse(c->fd, rc, "%s is running already (pid %u)", name,
@@ -184,6 +186,8 @@ static int set_module(struct fos_keeper *k, int fd, json_t *request)
 	char err[512] = "a request for a module names `pm` and `path`";
 	int rc = pm && path ? fos_keeper_module(k, pm, path, err, sizeof(err)) : -EINVAL;
 
+	if (rc == 0)
+		fos_keeper_dismiss(k, pm); /* they have loaded the old one */
 	return answer(fd, rc == 0 ? json_pack("{s:b}", "ok", 1) :
 				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
 }
@@ -199,6 +203,8 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 					     "a request is {\"cmd\":...} on one line"));
 	} else if (!strcmp(cmd, "hello")) {
 		rc = hello(k, c, request);
+	} else if (!strcmp(cmd, "ready") && c->spare != FOS_NONE) {
+		fos_keeper_spare_ready(k, c);
 	} else if (!strcmp(cmd, "ready")) {
 		set_ready(k, c->proc, (uint32_t)json_integer_value(
 						 json_object_get(request, "sockets")));
@@ -212,6 +218,7 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	} else if (!strcmp(cmd, "stop")) {
 		rc = stop(k, c->fd);
 	} else if (!strcmp(cmd, "store")) {
+		fos_keeper_dismiss(k, NULL); /* the new manager starts its own */
 		fos_keeper_store(k);
 		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
 	} else if (!strcmp(cmd, "restart")) {
@@ -278,7 +285,7 @@ static void welcome(struct fos_keeper *k)
 		return;
 	}
 	c->fd = fd;
-	c->proc = FOS_NONE;
+	c->proc = c->spare = FOS_NONE;
 	k->conn[k->nr_conns++] = c;
 }
 

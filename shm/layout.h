@@ -719,6 +719,8 @@ struct fos_dir_pm {
 	uint32_t state_size;
 	uint64_t hold_bytes;
 	uint64_t hold_ns;
+	uint32_t spare; /* 1: a warm process waits for the lease */
+	uint32_t pad;
 };
 enum fos_pm_direction { FOS_DIR_BOTH = 0, FOS_DIR_FORWARD = 1, FOS_DIR_REVERSE = 2 };
 enum fos_on_failure { FOS_FAIL_RESTART = 0, FOS_FAIL_BYPASS = 1, FOS_FAIL_BLOCK = 2 };

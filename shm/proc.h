@@ -21,6 +21,9 @@ struct fos_proc;
 
 struct fos_proc_hooks {
 	const char *program; /* "flowos-classifier" */
+	/* A spare, before it has the lease, every region mapped read-only: whatever can be made ready
+	 * without writing.  NULL = nothing.  Returns like init. */
+	int (*warm)(struct fos_proc *p);
 	/* Attach to the own region (first start or after a crash: the region says which).
 	 * Returns 0 or -errno after one fos_log line. */
 	int (*init)(struct fos_proc *p);

@@ -20,7 +20,7 @@
 
 static int usage(const struct fos_proc_hooks *hooks, FILE *to, int status)
 {
-	fprintf(to, "usage: %s --keeper SOCKET --proc NAME\n"
+	fprintf(to, "usage: %s --keeper SOCKET --proc NAME [--spare]\n"
 		    "A stage of FlowOS; `flowosctl run` starts it.\n", hooks->program);
 	return status;
 }
@@ -30,6 +30,7 @@ static int parse(struct fos_run *r, int argc, char **argv)
 	static const struct option option[] = {
 		{"keeper", required_argument, NULL, 'k'},
 		{"proc", required_argument, NULL, 'p'},
+		{"spare", no_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -40,6 +41,8 @@ static int parse(struct fos_run *r, int argc, char **argv)
 			r->keeper = optarg;
 		else if (c == 'p')
 			r->name = optarg;
+		else if (c == 's')
+			r->spare = true;
 		else
 			return usage(r->p->hooks, c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
 	}
@@ -60,8 +63,8 @@ static int take_grant(struct fos_run *r, char *err, size_t err_size)
 	for (;;) {
 		rc = r->control = fos_grant_connect(r->keeper);
 		if (rc >= 0) {
-			rc = fos_grant_say(r->control, "{\"cmd\":\"hello\",\"proc\":\"%s\"}",
-					   r->name);
+			rc = fos_grant_say(r->control, "{\"cmd\":\"hello\",\"proc\":\"%s\"%s}",
+					   r->name, r->spare ? ",\"spare\":true" : "");
 			if (rc == 0)
 				rc = fos_grant_receive(r->control, 5000, &r->grant, err, err_size);
 			if (rc == 0)
@@ -127,7 +130,7 @@ static int map_regions(struct fos_run *r, char *err, size_t err_size)
 		if (!concerns(box->dir, box->self, d->proc))
 			continue;
 		rc = fos_region_map(r->grant->region[i], d->size, r->grant->writable[i],
-				    own && !box->dir->offline, &box->region[i]);
+				    (own || r->spare) && !box->dir->offline, &box->region[i]);
 		if (rc < 0)
 			snprintf(err, err_size, "cannot map region %s: %s", d->name,
 				 strerror(-rc));
@@ -221,9 +224,11 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 	}
 	catch_signals();
 	rc = attach(&r);
+	if (rc == 0 && r.spare)
+		rc = fos_proc_spare(&r);
 	if (rc == 0)
 		rc = fos_proc_run(&r);
-	failed = rc < 0 || r.p->failed;
+	failed = (rc < 0 && rc != -ECANCELED) || r.p->failed;
 	release(&r);
 	return failed;
 }

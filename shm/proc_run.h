@@ -22,8 +22,13 @@ struct fos_run {
 	uint64_t watched_ns;   /* last WATCHDOG=1 */
 	const struct fos_region_head *ingress; /* offline: whose clock counts */
 	uint64_t told[3];      /* offline ingress: clock, flush, eof that all have been woken for */
+	bool spare;            /* started to wait for the lease */
 	bool refused;          /* the keeper gave the lease to someone else */
 };
+
+/* Of a process started with --spare: warms up and waits for the lease.  0 = it has it; -ECANCELED = it
+ * is to end; -errno after one line. */
+int fos_proc_spare(struct fos_run *r);
 
 /* init, READY=1, the loop, fini.  0 or -errno, after one line. */
 int fos_proc_run(struct fos_run *r);

@@ -58,6 +58,18 @@ static uint32_t adopt_stages(struct fos_super *s, const struct fos_ctl_view *v, 
 	return n;
 }
 
+void fos_run_spares(struct fos_super *s, const struct fos_ctl_view *v, const char *socket)
+{
+	for (uint32_t i = 0; i < v->dir->nr_procs && !v->dir->offline; i++) {
+		const struct fos_dir_proc *p = &v->dir->proc[i];
+		const char *args[] = {"--keeper", socket, "--proc", p->name, "--spare", NULL};
+
+		if (p->role == FOS_ROLE_PM && v->dir->pm[p->index].spare)
+			fos_super_add_spare(s, fos_super_find(s, p->name),
+					    fos_run_program(p->role), args);
+	}
+}
+
 int fos_run_adopt(struct fos_super *s, struct fos_ctl_view *v, const char *file,
 		  const char *socket, const char *const *keeper_args)
 {
@@ -84,6 +96,7 @@ int fos_run_adopt(struct fos_super *s, struct fos_ctl_view *v, const char *file,
 		printf("flowos: adopted %u of %u processes; what has changed in %s meanwhile counts "
 		       "from the next start of the box on\n", adopt_stages(s, v, socket) + 1,
 		       v->dir->nr_procs, file);
+		fos_run_spares(s, v, socket);
 		rc = 1;
 	}
 	json_decref(status);

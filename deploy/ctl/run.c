@@ -120,6 +120,7 @@ static void start_stages(struct run *r)
 			fos_super_add(&r->super, dir->proc[i].name,
 				      fos_run_program(dir->proc[i].role), args);
 	}
+	fos_run_spares(&r->super, &r->view, r->socket);
 }
 
 /* ------------------------------------------------------------------ stopping */
@@ -172,6 +173,9 @@ static void stop_all(struct run *r)
 		return;
 	for (uint32_t i = 0; i < r->super.nr_children; i++)
 		r->super.child[i].stopping = true; /* nothing is started again */
+	for (uint32_t i = 0; i < r->super.nr_children; i++)
+		if (r->super.child[i].spare_of)
+			fos_super_stop(&r->super, &r->super.child[i], STOP_MS);
 	if (r->view.dir) {
 		tell_stopping(r);
 		stop_role(r, FOS_ROLE_INGRESS);

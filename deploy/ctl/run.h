@@ -19,6 +19,9 @@ struct fos_ctl_view;
 /* The program that runs as a role (enum fos_role). */
 const char *fos_run_program(uint32_t role);
 
+/* adopt.c: starts the spares that the configuration asks for (inline). */
+void fos_run_spares(struct fos_super *s, const struct fos_ctl_view *v, const char *socket);
+
 /* adopt.c: takes charge of the box at `socket`, whose supervisor was killed: its processes become
  * children of `s` as they are, those that have died meanwhile are started.  keeper_args: what the
  * keeper is started again with.  1, 0 = no box is there, -errno reported. */

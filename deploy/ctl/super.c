@@ -140,6 +140,18 @@ struct fos_child *fos_super_add(struct fos_super *s, const char *name, const cha
 	return c;
 }
 
+struct fos_child *fos_super_add_spare(struct fos_super *s, struct fos_child *of, const char *program,
+				      const char *const *args)
+{
+	struct fos_child *c = of ? new_child(s, of->name, program, args) : NULL;
+
+	if (!c)
+		return NULL;
+	c->spare_of = of;
+	start(s, c);
+	return c;
+}
+
 bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
 		     const char *const *args, pid_t pid, bool ready)
 {
@@ -173,7 +185,8 @@ static void say_death(const struct fos_child *c, pid_t pid, int status)
 			 strsignal(WTERMSIG(status)));
 	else
 		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
-	fprintf(stderr, "flowos: %s (pid %d) %s; starting it again\n", c->name, (int)pid, how);
+	fprintf(stderr, "flowos: %s%s (pid %d) %s; starting it again\n", c->spare_of ? "spare of " : "",
+		c->name, (int)pid, how);
 }
 
 /* Signals are crashes, to be mended by a restart; a failure before the first READY=1 is something
@@ -217,6 +230,34 @@ static void bury(struct fos_super *s, struct fos_child *c, int status)
 	}
 }
 
+static struct fos_child *spare_of(struct fos_super *s, const struct fos_child *c)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++)
+		if (s->child[i].spare_of == c && s->child[i].pid && s->child[i].ready)
+			return &s->child[i];
+	return NULL;
+}
+
+/* The keeper has given the lease to the spare: the two change places. */
+static void promote(struct fos_super *s, struct fos_child *c)
+{
+	struct fos_child *spare = c->spare_of || c->stopping || s->interrupted ? NULL :
+										 spare_of(s, c);
+
+	if (!spare || c->pid || !c->again_ns)
+		return;
+	c->pid = spare->pid;
+	c->pidfd = spare->pidfd;
+	c->ready = true;
+	c->ready_ns = c->alive_ns = fos_clock_ns();
+	c->again_ns = 0;
+	spare->pid = 0;
+	spare->pidfd = -1;
+	spare->ready = false;
+	spare->again_ns = c->ready_ns;
+	fprintf(stderr, "flowos: its spare (pid %d) has taken over\n", (int)c->pid);
+}
+
 static void reap(struct fos_super *s)
 {
 	int status;
@@ -224,8 +265,11 @@ static void reap(struct fos_super *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (uint32_t i = 0; i < s->nr_children; i++)
-			if (s->child[i].pid == pid)
+			if (s->child[i].pid == pid) {
 				bury(s, &s->child[i], status);
+				promote(s, &s->child[i]);
+				break;
+			}
 }
 
 /* Adopted processes: how they ended is not ours to know. */
@@ -240,6 +284,7 @@ static void reap_adopted(struct fos_super *s)
 		close(c->pidfd);
 		c->pidfd = -1;
 		bury(s, c, -1);
+		promote(s, c);
 	}
 }
 
@@ -340,7 +385,7 @@ void fos_super_stop(struct fos_super *s, struct fos_child *c, int timeout_ms)
 struct fos_child *fos_super_find(struct fos_super *s, const char *name)
 {
 	for (uint32_t i = 0; i < s->nr_children; i++)
-		if (!strcmp(s->child[i].name, name))
+		if (!strcmp(s->child[i].name, name) && !s->child[i].spare_of)
 			return &s->child[i];
 	return NULL;
 }

@@ -19,6 +19,7 @@
 struct fos_child {
 	char name[FOS_NAME_MAX]; /* as the directory has it; "keeper" */
 	char *argv[FOS_SUPER_ARGS]; /* owned; argv[0] is the program's path */
+	struct fos_child *spare_of; /* it waits for that one's lease; NULL = it is no spare */
 	bool keeps_fds; /* is handed the store when it starts again */
 	pid_t pid;      /* 0 = not running */
 	int pidfd;      /* of an adopted process, which is no child of ours; -1 = it is one */
@@ -58,6 +59,11 @@ void fos_super_fini(struct fos_super *s);
 /* Adds a child and starts it.  The program is looked for beside flowosctl.  args end with NULL. */
 struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
 				const char *const *args);
+
+/* Adds a warm spare of a child and starts it (--spare).  When the child dies and the spare is ready, the
+ * keeper has given it the lease: it becomes the child, and another spare is started. */
+struct fos_child *fos_super_add_spare(struct fos_super *s, struct fos_child *of, const char *program,
+				      const char *const *args);
 
 /* The same for a process that runs already: a supervisor before us started it and was killed.  When
  * it ends it is started anew, as our own.  False: it is not there any more; then it has been started. */
