@@ -69,8 +69,8 @@ static bool unit_of(uint32_t pid, char unit[256])
 	return true;
 }
 
-/* Until a later life of the process than `gen` works. */
-static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen)
+/* Until a life of the process works: a later one than `gen`, or (`any`: it was down) also that. */
+static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen, bool any)
 {
 	const struct fos_lease *l = &j->view.dir->proc[proc].lease;
 	const struct timespec pause = {.tv_nsec = 2000000};
@@ -81,7 +81,7 @@ static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen)
 		uint32_t now = fos_acquire32(&l->generation);
 
 		fos_ctl_state(&j->view, proc, &pid);
-		if (now != gen && pid != 0)
+		if ((now != gen || any) && pid != 0)
 			return true;
 		if (now - gen > TRIES)
 			return false;
@@ -119,15 +119,17 @@ static int restart_proc(struct job *j, uint32_t proc, bool quiet)
 	const struct fos_dir_proc *p = &j->view.dir->proc[proc];
 	uint32_t gen = fos_acquire32(&p->lease.generation), pid;
 	uint64_t start = fos_clock_ns();
+	bool down;
 	int rc = 0;
 
 	fos_ctl_state(&j->view, proc, &pid);
-	if (pid != 0) /* else it is about to be started anyway */
+	down = pid == 0;
+	if (!down) /* else it is about to be started anyway */
 		rc = ask_to_end(j, proc, pid);
 
 	if (rc != 0)
 		return rc;
-	if (!wait_for_life(j, proc, gen))
+	if (!wait_for_life(j, proc, gen, down))
 		return quiet ? FOS_EXIT_FAILED :
 			       fos_ctl_fail("%s has not come back; see the log of the supervisor",
 					    p->name);
