@@ -109,8 +109,11 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	struct fos_header h;
 	uint32_t frame;
 
+	/* a reset does not wait for a closed window: what stands before it goes with it */
+	bool stuck = !e->p->offline && t->flags & FOS_TCB_BLOCKED;
+
 	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_RESET) || t->flags & FOS_TCB_DONE ||
-	    t->map.in < fos_acquire64(&f->app.tail))
+	    (t->map.in < fos_acquire64(&f->app.tail) && !stuck))
 		return false;
 	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1)) {
 		fos_egress_run_later(e, flow);
@@ -118,14 +121,15 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	}
 	fos_pieces_take(e, flow, t->map.in);
 	frame = fos_pieces_take_end(e, flow, FOS_PIECE_RST);
-	if (frame == FOS_NONE)
+	if (frame == FOS_NONE && !stuck)
 		return false; /* the reset is the other direction's */
 	t->flags |= FOS_TCB_RESET;
 	place(e, flow, frame);
-	if (reusable(e, frame, FOS_TH_RST, &h)) {
+	if (frame != FOS_NONE && reusable(e, frame, FOS_TH_RST, &h)) {
 		fos_emit_translated(e, flow, frame, &h, fos_out_seq(t, fos_out_wire(t)), 0);
 	} else {
-		fos_frames_put(e, frame);
+		if (frame != FOS_NONE)
+			fos_frames_put(e, frame);
 		fos_emit_reset(e, flow, fos_out_wire(t));
 	}
 	/* RFC 5961: only the exact number resets at once; what was sent may not have arrived */

@@ -81,7 +81,7 @@ static uint32_t run_due(struct fos_egress *e)
 		set_bit(e->due_bits, d->flow, false);
 		e->due_head++;
 		n++;
-		if (t->gen != d->gen || !(t->flags & FOS_TCB_ACK_DUE))
+		if (t->gen != d->gen || !(t->flags & FOS_TCB_ACK_DUE) || t->flags & FOS_TCB_DONE)
 			continue;
 		fos_timer_ack_done(e, d->flow);
 		fos_emit_ack(e, d->flow);
@@ -114,7 +114,9 @@ static bool expire(struct fos_egress *e, uint32_t flow)
 		return false;
 	if (t->rto_at > e->p->now_ns)
 		return true;
-	if (waiting && t->rto_shift >= GIVE_UP) {
+	/* a closed window is probed for ever, but not when the connection is over otherwise */
+	if (t->rto_shift >= GIVE_UP &&
+	    (waiting || fos_acquire32(&e->p->box.flows[flow].state) & FOS_FLOW_ST_CLOSED)) {
 		give_up(e, flow);
 		return false;
 	}

@@ -161,6 +161,10 @@ static bool layer_seek(const struct fos_view *v, struct fos_layer *l, const stru
 		idx = e.next;
 		nr++;
 	}
+	/* the stream was given up, and the edits behind the cursor are forgotten: no place to be */
+	if (q < out && v->passed[v->box->dir->pm[l->editor].editor % (FOS_MAX_EDITORS + 1)] >=
+			       FOS_POS_MAX)
+		return false;
 	l->edit = FOS_NONE;
 	l->nr = nr;
 	l->in = in + (q - out);

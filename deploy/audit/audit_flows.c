@@ -81,6 +81,9 @@ static void look_at_pm(struct fos_audit *a, uint32_t proc)
 			continue;
 		if (a->dir->pm[pm].edits)
 			look_at_edits(a, proc, pm, flow, &pub);
+		/* what egress has given up is nowhere: edits are forgotten before all have read them */
+		if (fos_acquire32(&box->outs[flow].gen) == gen && fos_acquire32(&box->outs[flow].done))
+			continue;
 		if (pub.head < FOS_POS_MAX && (f->flags & FOS_FLOW_APP ||
 					       a->dir->pm[pm].stream != FOS_STREAM_APP) &&
 		    (!tail_of(box, pm, flow, gen, pub.head, &tail) || pub.head > tail))
