@@ -18,6 +18,7 @@
 B      ?= build
 PREFIX ?= /usr
 FUZZ_S ?= 60
+SOAK_S ?= 60
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -50,6 +51,7 @@ FOS_CFLAGS  := -std=gnu11 $(OPT) $(WARN) -I. -I$(B)
 FOS_LDFLAGS := -Wl,--as-needed
 ifneq ($(SAN),)
 SANFLAGS    := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANFLAGS    += -DFOS_SANITIZED
 FOS_CFLAGS  += $(SANFLAGS)
 FOS_LDFLAGS += $(SANFLAGS)
 endif
@@ -177,7 +179,7 @@ $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/%.o $(B)/fuzz/libfos.a
 
 # ---- what people type ------------------------------------------------------------------------
 
-.PHONY: test test-full demo install asan ubsan lint format fuzz clean deps help
+.PHONY: test test-full soak demo install asan ubsan lint format fuzz clean deps help
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 help:
@@ -231,6 +233,10 @@ fuzz: fuzzers
 	@for f in $(FUZZ); do mkdir -p $$f.corpus && \
 		$$f -max_total_time=$(FUZZ_S) -print_final_stats=1 \
 			-artifact_prefix=$$f.crash- $$f.corpus || exit 1; done
+
+#: make soak        the simulation on fresh seeds for SOAK_S seconds (60)
+soak: $(B)/tests/test_sim $(PMS) $(TEST_PMS)
+	@B=$(B) $(B)/tests/test_sim --soak $(SOAK_S)
 
 #: make install     DESTDIR= PREFIX=/usr; /etc/flowos/flowos.yaml stays if it is there
 D           = $(DESTDIR)$(PREFIX)

@@ -67,9 +67,9 @@ static bool chance(struct net *n, uint32_t per_mille)
 	return world_below(&n->seed, 1000) < per_mille;
 }
 
-void net_send(struct net *n, const struct net_impairment *im, enum net_node to,
-	      const uint8_t *data, uint32_t len, uint64_t now)
+void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len, uint64_t now)
 {
+	const struct net_impairment *im = &n->hop[hop];
 	uint32_t copies = 1;
 
 	if (chance(n, im->loss)) {
@@ -81,21 +81,31 @@ void net_send(struct net *n, const struct net_impairment *im, enum net_node to,
 		copies = 2;
 	}
 	while (copies-- > 0) {
-		struct net_packet *p = malloc(sizeof(*p));
+		struct net_packet *p = malloc(sizeof(*p) + len);
+		uint64_t q = n->quantum_ns ? n->quantum_ns : 1;
 
-		if (!p || len > sizeof(p->data))
+		if (!p || len > WIRE_MAX)
 			abort();
 		p->at = now + im->delay_ns;
-		if (chance(n, im->reorder))
+		if (chance(n, im->reorder)) {
+			n->nr_reordered++;
 			p->at += world_below(&n->seed, 4 * im->delay_ns + 1);
+		}
+		p->at = (p->at + q - 1) / q * q;
 		p->order = n->order++;
-		p->to = to;
+		p->hop = hop;
 		p->len = len;
 		memcpy(p->data, data, len);
-		p->corrupted = chance(n, im->corrupt);
-		if (p->corrupted)
+		if (chance(n, im->corrupt)) {
+			/* an endpoint's checksum catches it; the box gets it as it is */
+			n->nr_corrupted++;
+			if (hop == NET_BOX_CLIENT || hop == NET_BOX_SERVER) {
+				free(p);
+				continue;
+			}
 			p->data[14 + world_below(&n->seed, len - 14)] ^=
 				(uint8_t)(1u << world_below(&n->seed, 8));
+		}
 		push(n, p);
 	}
 }

@@ -1,7 +1,8 @@
 /* tests/sim/net.h - an impaired network in one queue: loses, duplicates, delays, corrupts
  *
- * Packets wait for their time in a binary heap; equal times keep the order of sending.  All
- * chance comes from one seed.
+ * Four hops, each with its own impairment: to the box and from it, on both sides.  Packets wait for
+ * their time in a binary heap; equal times keep the order of sending.  All chance comes from one
+ * seed.
  */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
@@ -9,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tests/sim/peer.h"
+#include "tests/sim/wire.h"
 
-enum net_node { NET_CLIENT, NET_SERVER, NET_BOX_LAN, NET_BOX_WAN };
+enum net_hop { NET_CLIENT_BOX, NET_SERVER_BOX, NET_BOX_CLIENT, NET_BOX_SERVER, NET_HOPS };
 
 struct net_impairment { /* each in parts of 1000 */
 	uint32_t loss, duplicate, reorder, corrupt;
@@ -20,23 +21,23 @@ struct net_impairment { /* each in parts of 1000 */
 
 struct net_packet {
 	uint64_t at, order;
-	enum net_node to;
+	enum net_hop hop;
 	uint32_t len;
-	bool corrupted; /* an endpoint's checksum catches it; the box gets it as it is */
-	uint8_t data[PEER_PACKET_MAX];
+	uint8_t data[];
 };
 
 struct net {
 	struct net_packet **heap;
 	uint32_t nr, cap;
 	uint64_t order, seed;
-	uint64_t nr_lost, nr_duplicated;
+	uint64_t quantum_ns; /* packets arrive at multiples of it: several at once */
+	struct net_impairment hop[NET_HOPS];
+	uint64_t nr_lost, nr_duplicated, nr_reordered, nr_corrupted;
 };
 
 void net_init(struct net *n, uint64_t seed);
 void net_fini(struct net *n);
-void net_send(struct net *n, const struct net_impairment *im, enum net_node to,
-	      const uint8_t *data, uint32_t len, uint64_t now);
+void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len, uint64_t now);
 /* Time of the next packet, UINT64_MAX = none. */
 uint64_t net_next(const struct net *n);
 /* Takes it; the caller frees it. */

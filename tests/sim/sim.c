@@ -1,348 +1,284 @@
-/* tests/sim/sim.c - a whole box in one process, see sim.h */
+/* tests/sim/sim.c - time, connections and the judge of a simulated box, see sim.h */
+#include "deploy/audit/audit.h"
+#include "pmhost/pm.h"
 #include "tests/sim/sim.h"
 
-#include <setjmp.h>
+/* Loaded modules find these by name. */
+void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, const uint8_t *data,
+		size_t len);
+void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from, uint64_t to);
 
-#include "deploy/audit/audit.h"
-#include "ingress/ingress.h"
-#include "shm/killpoint.h"
+/* the one run under way: modules know no argument to find it by */
+static struct sim *current;
 
-#define STEP_BATCHES 100000u
-
-static void fail(struct sim *s, const char *what, const char *detail)
+void sim_trace(const struct sim *s, const char *where, const uint8_t *b, uint32_t len)
 {
-	if (!s->error[0])
-		snprintf(s->error, sizeof(s->error), "%s%s%s", what, detail[0] ? ": " : "", detail);
-}
+	struct wire w;
 
-/* SIM_TRACE=1: every packet as it is handed over, for reading a failing seed. */
-static void trace(const struct sim *s, const char *where, const uint8_t *b, uint32_t len)
-{
-	const uint8_t *tcp = b + 34;
-
-	if (!getenv("SIM_TRACE") || len < 54)
+	if (!s->trace || !wire_parse(&w, b, len, false))
 		return;
-	fprintf(stderr, "%10.6f %-12s %5u>%-5u seq %08x ack %08x fl %02x wnd %5u len %u\n",
-		(double)s->now / 1e9, where, tcp[0] << 8 | tcp[1], tcp[2] << 8 | tcp[3],
-		(uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7],
-		(uint32_t)tcp[8] << 24 | (uint32_t)tcp[9] << 16 | (uint32_t)tcp[10] << 8 | tcp[11],
-		tcp[13], tcp[14] << 8 | tcp[15],
-		((uint32_t)b[16] << 8 | b[17]) - 20 - (uint32_t)(tcp[12] >> 4) * 4);
+	fprintf(stderr, "%10.6f %-12s %5u>%-5u seq %08x ack %08x fl %02x wnd %5u len %u",
+		(double)s->now / 1e9, where, w.sport, w.dport, w.seq, w.ack, w.flags, w.wnd, w.len);
+	if (w.has_ts)
+		fprintf(stderr, " ts %08x/%08x", w.tsval, w.tsecr);
+	for (uint32_t i = 0; i < w.nr_sack; i++)
+		fprintf(stderr, " sack %08x-%08x", w.sack[i][0], w.sack[i][1]);
+	fprintf(stderr, "\n");
 }
 
-/* ------------------------------------------------------------------ processes */
+static void trace_bytes(const struct sim *s, const uint8_t *b, uint32_t len)
+{
+	for (uint32_t i = 0; i < len && s->trace; i++)
+		fprintf(stderr, "%02x%s", b[i], i % 32 == 31 || i + 1 == len ? "\n" : " ");
+}
 
-/* What egress sends comes out of the simulated NICs. */
-static void from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
+/* ------------------------------------------------------------------ connections */
+
+static struct conn *find(struct sim *s, uint16_t a, uint16_t b, uint32_t *from)
+{
+	for (uint32_t i = 0; i < s->nr_conns; i++) {
+		struct conn *c = s->conns[i];
+
+		if (!c->started || c->gone)
+			continue;
+		for (uint32_t k = 0; k < 2; k++)
+			if (c->end[k].c.port == a && c->end[k].c.remote_port == b) {
+				*from = k;
+				return c;
+			}
+	}
+	return NULL;
+}
+
+static void judged(struct sim *s, struct conn *c)
+{
+	char what[300];
+
+	if (!c->error[0] && c->end[0].error[0])
+		snprintf(c->error, sizeof(c->error), "%s", c->end[0].error);
+	if (!c->error[0] && c->end[1].error[0])
+		snprintf(c->error, sizeof(c->error), "%s", c->end[1].error);
+	if (!c->error[0])
+		return;
+	snprintf(what, sizeof(what), "port %u: %s", c->end[0].c.port, c->error);
+	sim_fail(s, what, "");
+}
+
+void sim_from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
+{
+	struct sim *s = arg;
+	struct conn *c;
+	uint32_t from;
+
+	sim_trace(s, port == 0 ? "box>client" : "box>server", data, len);
+	c = find(s, (uint16_t)wire_get16(data + 34), (uint16_t)wire_get16(data + 36), &from);
+	/* whose hold it was will be heard when the module is called next */
+	if (sim_counter(s, FOS_C_pm_hold_expired) != s->nr_expired) {
+		s->nr_expired = sim_counter(s, FOS_C_pm_hold_expired);
+		for (uint32_t i = 0; i < s->nr_conns; i++)
+			s->conns[i]->missed |= s->conns[i]->started && !s->conns[i]->done_ns;
+	}
+	if (c && from != (port == 0)) {
+		trace_bytes(s, data, len);
+		sim_fail(s, "the box sends a packet to where it came from", "");
+	} else if (c) {
+		conn_judge(c, 1 - from, data, len);
+		if (c->error[0])
+			trace_bytes(s, data, len);
+		judged(s, c);
+	}
+	net_send(&s->net, port == 0 ? NET_BOX_CLIENT : NET_BOX_SERVER, data, len, s->now);
+}
+
+void sim_from_peer(void *arg, struct peer *p, const uint8_t *data, uint32_t len)
 {
 	struct sim *s = arg;
 
-	trace(s, port == 0 ? "box>client" : "box>server", data, len);
-	net_send(&s->net, port == 0 ? &s->conf.before : &s->conf.after,
-		 port == 0 ? NET_CLIENT : NET_SERVER, data, len, s->now);
+	net_send(&s->net, p->c.addr[3] == 1 ? NET_SERVER_BOX : NET_CLIENT_BOX, data, len, s->now);
 }
 
-static void proc_start(struct sim *s, struct sim_proc *sp)
+void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, const uint8_t *data,
+		size_t len)
 {
-	const struct sim_stage *st = sp->stage;
-	char err[256] = "";
+	uint32_t dir;
+	struct conn *c = stage == 0 ? find(current, f->sport, f->dport, &dir) : NULL;
 
-	memset(&sp->proc, 0, sizeof(sp->proc));
-	memcpy(sp->proc.box.region, s->world.box.region, sizeof(sp->proc.box.region));
-	sp->proc.box.dir = s->world.dir;
-	sp->proc.box.self = sp->index;
-	sp->proc.now_ns = s->now;
-	sp->proc.state = st->make(&s->nic);
-	if (fos_proc_bind(&sp->proc, st->hooks, err, sizeof(err)) < 0 ||
-	    st->hooks->init(&sp->proc) < 0)
-		fail(s, "a stage does not start", err);
-	sp->alive = true;
-}
-
-static void proc_stop(struct sim_proc *sp)
-{
-	if (!sp->alive)
+	if (!c || f->start_ns < c->start_ns)
 		return;
-	fos_proc_unbind(&sp->proc);
-	sp->stage->free(sp->proc.state);
-	sp->alive = false;
+	conn_saw(c, dir, pos, data, len);
+	judged(current, c);
 }
 
-/* ------------------------------------------------------------------ the simulated ingress */
-
-static struct fos_ing *ingress(const struct sim *s, uint32_t port)
+void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from, uint64_t to)
 {
-	uint32_t p = fos_proc_find(s->world.dir, FOS_ROLE_INGRESS, 0, port);
+	uint32_t dir;
+	struct conn *c = find(current, f->sport, f->dport, &dir);
 
-	return (void *)s->world.box.region[s->world.dir->proc[p].region].base;
-}
-
-/* Who has a frame: the claims of the ingress that it is with. */
-static uint32_t *claim_of(const struct sim *s, uint32_t port, uint32_t frame)
-{
-	struct fos_ing *ing = ingress(s, port);
-
-	return (uint32_t *)(void *)((uint8_t *)ing + ing->claims_off) + frame;
-}
-
-static void tell_free(struct sim *s, uint32_t port)
-{
-	fos_relaxed_store32(&ingress(s, port)->nr_free, s->nr_frames[port]);
-}
-
-static void ingress_attach(struct sim *s)
-{
-	const struct fos_dir *dir = s->world.dir;
-
-	for (uint32_t i = 0; i < dir->nr_rings; i++) {
-		const struct fos_dir_ring *r = &dir->ring[i];
-		const struct fos_dir_proc *from = &dir->proc[r->producer];
-		const struct fos_dir_proc *to = &dir->proc[r->consumer];
-		uint8_t *src = s->world.box.region[from->region].base;
-		uint8_t *dst = s->world.box.region[to->region].base;
-
-		if (from->role == FOS_ROLE_INGRESS) {
-			struct fos_cls *cls = (void *)dst;
-			struct fos_cursor *c = (void *)(dst + cls->cursors_off);
-
-			fos_ring_attach_prod(&s->to_classifier[from->index], (void *)(src + r->off),
-					     &c[r->cursor].head, sizeof(struct fos_desc));
-		}
-		if (to->role == FOS_ROLE_INGRESS) {
-			struct fos_ing *ing = (void *)dst;
-			struct fos_cursor *c = (void *)(dst + ing->cursors_off);
-
-			fos_ring_attach_cons(&s->from_egress[to->index], (void *)(src + r->off),
-					     &c[r->cursor], sizeof(struct fos_desc));
-		}
-	}
-	for (uint32_t n = 0; n < 2; n++) {
-		uint32_t first, count;
-
-		s->frames[n] = calloc(dir->nr_frames, sizeof(*s->frames[n]));
-		fos_build_ingress_frames(dir, n, &first, &count);
-		for (uint32_t f = first; f < first + count; f++) {
-			s->frames[n][s->nr_frames[n]++] = f;
-			*claim_of(s, n, f) = FOS_ING_HELD;
-		}
-		tell_free(s, n);
-	}
-}
-
-static void ingress_collect(struct sim *s)
-{
-	for (uint32_t n = 0; n < 2; n++) {
-		struct fos_ring_cons *r = &s->from_egress[n];
-		uint64_t nr = fos_ring_peek(r);
-
-		for (uint64_t i = 0; i < nr; i++) {
-			const struct fos_desc *d = fos_ring_at(r, i);
-
-			*claim_of(s, n, d->frame) = d->gen << 2 | FOS_ING_HELD;
-			s->frames[n][s->nr_frames[n]++] = d->frame;
-		}
-		tell_free(s, n);
-		fos_ring_take(r, nr);
-		fos_ring_release(r);
-	}
-}
-
-static void ingress_packet(struct sim *s, uint32_t port, const uint8_t *data, uint32_t len)
-{
-	struct fos_ring_prod *r = &s->to_classifier[port];
-	struct fos_frame_meta *m;
-	struct fos_desc *d;
-	uint32_t frame;
-
-	ingress_collect(s);
-	if (s->nr_frames[port] == 0 || fos_ring_room(r, 1) == 0) {
-		fail(s, "no frame is free", "");
+	if (!c || f->start_ns < c->start_ns || c->done_ns)
 		return;
-	}
-	frame = s->frames[port][--s->nr_frames[port]];
-	tell_free(s, port);
-	m = fos_box_meta(&s->world.box, frame);
-	memset(m, 0, FOS_FRAME_DATA_OFF);
-	m->data_off = FOS_FRAME_DATA_OFF;
-	m->len = m->orig_len = (uint16_t)len;
-	m->link = FOS_LINK_ETHERNET;
-	m->port = (uint8_t)port;
-	m->time_ns = s->now;
-	m->next_frame = FOS_NONE;
-	memcpy((uint8_t *)m + FOS_FRAME_DATA_OFF, data, len);
-	fos_parse((const uint8_t *)m, m, s->world.dir->hash_key);
-	d = fos_ring_slot(r, 0);
-	memset(d, 0, sizeof(*d));
-	d->frame = frame;
-	d->gen = (*claim_of(s, port, frame) >> 2) + 1;
-	*claim_of(s, port, frame) = d->gen << 2 | FOS_ING_AWAY;
-	d->flow = FOS_NONE;
-	d->kind = FOS_DESC_FRAME;
-	fos_ring_advance(r, 1);
-	fos_ring_commit(r);
+	if (current->trace)
+		fprintf(stderr, "%10.6f module %u of port %u missed %llu..%llu\n",
+			(double)current->now / 1e9, stage, f->sport, (unsigned long long)from,
+			(unsigned long long)to);
+	conn_jumped(c, dir, stage, from, to);
+	judged(current, c);
 }
 
-/* ------------------------------------------------------------------ kills */
-
-/* the one run under way: the hook has no argument to find it by */
-static struct sim *killing;
-static jmp_buf killed;
-
-static void maybe_kill(const char *name)
+void sim_add(struct sim *s, struct conn *c)
 {
-	if (world_below(&killing->seed, 1000000) < killing->conf.kill_inside_ppm) {
-		fos_killpoint_hook = NULL;
-		if (getenv("SIM_TRACE"))
-			fprintf(stderr, "%10.6f killed at %s\n", (double)killing->now / 1e9, name);
-		longjmp(killed, 1);
-	}
+	if (s->nr_conns == SIM_MAX_CONNS)
+		abort();
+	c->start_ns += s->now;
+	s->conns[s->nr_conns++] = c;
 }
 
-/* One batch of a stage, perhaps killed inside it or after it; what it said it did. */
-static uint32_t batch(struct sim *s, struct sim_proc *sp)
+/* Long enough for everything old to have left the network. */
+static uint64_t drained(const struct sim *s)
 {
-	volatile uint32_t did = 1;
+	uint64_t most = 0;
 
-	sp->proc.now_ns = s->now;
-	killing = s;
-	if (setjmp(killed) == 0) {
-		fos_killpoint_hook = s->conf.kill_inside_ppm ? maybe_kill : NULL;
-		did = fos_proc_work(&sp->proc);
-		fos_killpoint_hook = NULL;
-		if (!did || world_below(&s->seed, 1000) >= s->conf.kill_per_mille)
-			return did;
-	} else {
-		s->nr_kills_inside++;
+	for (uint32_t i = 0; i < NET_HOPS; i++)
+		most = s->net.hop[i].delay_ns > most ? s->net.hop[i].delay_ns : most;
+	return 12 * most + 2 * s->net.quantum_ns;
+}
+
+static uint64_t starts_at(const struct sim *s, const struct conn *c)
+{
+	if (c->started)
+		return UINT64_MAX;
+	if (!c->after)
+		return c->start_ns;
+	return c->after->done_ns ? c->after->done_ns + drained(s) : UINT64_MAX;
+}
+
+/* A sequence number that comes after all that the one before has used. */
+static void follow(struct peer *p, const struct peer *old)
+{
+	p->c.isn += old->c.isn + 2 + (uint32_t)old->max_sent;
+	p->c.ts_base = old->c.ts_base;
+}
+
+static void start(struct sim *s, struct conn *c)
+{
+	if (c->after) {
+		for (uint32_t i = 0; i < 2; i++)
+			follow(&c->end[i], &c->after->end[i]);
+		c->after->gone = true;
 	}
-	s->nr_kills++;
-	if (getenv("SIM_TRACE"))
-		fprintf(stderr, "%10.6f %s is made anew\n", (double)s->now / 1e9,
-			s->world.dir->proc[sp->index].name);
-	proc_stop(sp);
-	proc_start(s, sp);
-	return 1;
+	c->started = true;
+	c->start_ns = s->now;
+	peer_open(&c->end[1], s->now);
+	peer_open(&c->end[0], s->now);
+}
+
+/* Ends what is over, says what has stalled. */
+static bool all_done(struct sim *s)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < s->nr_conns; i++) {
+		struct conn *c = s->conns[i];
+		uint64_t moved = c->end[0].progress_ns > c->end[1].progress_ns
+					 ? c->end[0].progress_ns
+					 : c->end[1].progress_ns;
+
+		if (conn_done(c)) {
+			if (!c->done_ns)
+				c->done_ns = s->now;
+			continue;
+		}
+		all = false;
+		if (c->started && s->now > moved + s->conf.stall_ns) {
+			snprintf(c->error, sizeof(c->error), "stalled since %.3f s",
+				 (double)moved / 1e9);
+			judged(s, c);
+		}
+	}
+	return all;
 }
 
 /* ------------------------------------------------------------------ time */
 
-/* Runs stages in random order until none has anything to do. */
-static void run_stages(struct sim *s)
-{
-	uint32_t quiet = 0;
-
-	for (uint32_t i = 0; i < STEP_BATCHES && quiet < s->nr_procs; i++) {
-		struct sim_proc *sp = &s->procs[world_below(&s->seed, s->nr_procs)];
-		uint32_t did;
-
-		did = batch(s, sp);
-		quiet = did ? 0 : quiet + 1;
-		if (quiet == s->nr_procs) {
-			/* each once more, so that chance has passed nobody by */
-			for (uint32_t k = 0; k < s->nr_procs; k++)
-				if (batch(s, &s->procs[k]))
-					quiet = 0;
-		}
-	}
-	if (quiet < s->nr_procs)
-		fail(s, "the stages do not come to rest", "");
-}
-
 static uint64_t next_event(struct sim *s)
 {
-	uint64_t at = net_next(&s->net);
+	uint64_t at = net_next(&s->net), t = sim_box_next(s);
 
-	for (uint32_t i = 0; i < s->nr_procs; i++) {
-		struct sim_proc *sp = &s->procs[i];
-		uint64_t t = sp->proc.hooks->idle ? sp->proc.hooks->idle(&sp->proc) : UINT64_MAX;
+	at = t < at ? t : at;
+	for (uint32_t i = 0; i < s->nr_conns; i++) {
+		const struct conn *c = s->conns[i];
 
+		t = starts_at(s, c);
 		at = t < at ? t : at;
+		for (uint32_t k = 0; k < 2 && c->started && !c->gone; k++)
+			if (peer_next_timer(&c->end[k]) < at)
+				at = peer_next_timer(&c->end[k]);
 	}
-	if (peer_next_timer(&s->client) < at)
-		at = peer_next_timer(&s->client);
-	if (peer_next_timer(&s->server) < at)
-		at = peer_next_timer(&s->server);
 	return at;
 }
 
-static void from_peer(void *arg, const struct peer *p, const uint8_t *data, uint32_t len)
+static void to_peer(struct sim *s, const struct net_packet *p)
 {
-	struct sim *s = arg;
+	uint32_t from;
+	struct conn *c = find(s, (uint16_t)wire_get16(p->data + 34),
+			      (uint16_t)wire_get16(p->data + 36), &from);
 
-	net_send(&s->net, p->c.server ? &s->conf.after : &s->conf.before,
-		 p->c.server ? NET_BOX_WAN : NET_BOX_LAN, data, len, s->now);
+	if (c && from == (p->hop == NET_BOX_CLIENT)) {
+		peer_input(&c->end[1 - from], p->data, p->len, s->now);
+		judged(s, c);
+	}
 }
 
 static void deliver(struct sim *s)
 {
+	static const char *const where[NET_HOPS] = {"client>box", "server>box", "client gets",
+						    "server gets"};
+
 	while (net_next(&s->net) <= s->now) {
 		struct net_packet *p = net_take(&s->net);
 
-		trace(s, p->to == NET_CLIENT ? "client gets" : p->to == NET_SERVER ? "server gets" :
-			 p->to == NET_BOX_LAN ? "client>box" : "server>box", p->data, p->len);
-		if (p->to == NET_CLIENT && !p->corrupted)
-			peer_input(&s->client, p->data, p->len, s->now);
-		else if (p->to == NET_SERVER && !p->corrupted)
-			peer_input(&s->server, p->data, p->len, s->now);
-		else if (p->to == NET_BOX_LAN || p->to == NET_BOX_WAN)
-			ingress_packet(s, p->to == NET_BOX_WAN, p->data, p->len);
+		sim_trace(s, where[p->hop], p->data, p->len);
+		if (p->hop == NET_CLIENT_BOX || p->hop == NET_SERVER_BOX)
+			sim_box_packet(s, p->hop == NET_SERVER_BOX, p->data, p->len);
+		else
+			to_peer(s, p);
 		free(p);
 	}
 }
 
-static void start_peers(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
-			uint32_t nr_down)
+static void run_peers(struct sim *s)
 {
-	struct peer_config c = {
-		.addr = {10, 77, 0, 2}, .remote_addr = {10, 77, 0, 1},
-		.port = (uint16_t)(20000 + world_below(&s->seed, 40000)), .remote_port = 80,
-		.mac = {2, 0, 0, 0, 0, 2}, .remote_mac = {2, 0, 0, 0, 0, 1},
-		.isn = (uint32_t)world_rand(&s->seed), .mss = s->conf.mss,
-		.timestamps = s->conf.timestamps, .window_scale = s->conf.window_scale,
-		.window = s->conf.window, .data = up, .len = nr_up,
-	};
-	struct peer_config d = c;
+	for (uint32_t i = 0; i < s->nr_conns; i++) {
+		struct conn *c = s->conns[i];
 
-	memcpy(d.addr, c.remote_addr, 4);
-	memcpy(d.remote_addr, c.addr, 4);
-	memcpy(d.mac, c.remote_mac, 6);
-	memcpy(d.remote_mac, c.mac, 6);
-	d.port = c.remote_port;
-	d.remote_port = c.port;
-	d.isn = (uint32_t)world_rand(&s->seed);
-	d.server = true;
-	d.data = down;
-	d.len = nr_down;
-	peer_init(&s->client, &c, from_peer, s);
-	peer_init(&s->server, &d, from_peer, s);
-	peer_connect(&s->client, s->now);
+		if (starts_at(s, c) <= s->now)
+			start(s, c);
+		for (uint32_t k = 0; k < 2 && c->started && !c->gone; k++)
+			peer_timer(&c->end[k], s->now);
+		judged(s, c);
+	}
 }
 
-bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
-	     uint32_t nr_down)
+bool sim_run(struct sim *s)
 {
 	uint64_t end = s->now + s->conf.limit_ns;
 
-	start_peers(s, up, nr_up, down, nr_down);
-	while (!s->error[0] && !(peer_done(&s->client) && peer_done(&s->server))) {
+	while (!s->error[0] && !all_done(s)) {
 		uint64_t at = next_event(s);
 
 		if (at > s->now)
 			s->now = at;
 		if (s->now > end) {
-			fail(s, "stalled", "");
+			sim_fail(s, "the run does not end", "");
 			break;
 		}
 		deliver(s);
-		peer_timer(&s->client, s->now);
-		peer_timer(&s->server, s->now);
-		run_stages(s);
-		if (s->conf.audit_per_mille &&
-		    world_below(&s->seed, 1000) < s->conf.audit_per_mille && !s->error[0])
+		run_peers(s);
+		sim_box_run(s);
+		if (s->conf.audit_per_mille && !s->error[0] &&
+		    world_below(&s->seed, 1000) < s->conf.audit_per_mille)
 			sim_audit(s);
 		/* timers that stages have run must not stand still */
 		s->now += 1000;
-		if (s->client.error[0] || s->server.error[0])
-			fail(s, s->client.error[0] ? s->client.error : s->server.error, "");
 	}
 	return !s->error[0];
 }
@@ -363,33 +299,67 @@ bool sim_audit(struct sim *s)
 	return !s->error[0];
 }
 
+static uint32_t live_flows(const struct sim *s)
+{
+	const uint64_t *bits = (const void *)((const uint8_t *)s->world.box.cls +
+					      s->world.box.cls->live_off);
+	uint32_t live = 0;
+
+	for (uint32_t i = 0; i < s->world.dir->nr_flows / 128u; i++)
+		live += bits[i] != 0;
+	return live;
+}
+
 bool sim_settle(struct sim *s)
 {
-	uint32_t live = 0, frames = 0;
+	uint32_t frames = 0;
 
-	for (uint32_t i = 0; i < 60 && !s->error[0]; i++) {
+	/* egress gives up on an end that is gone after some ten minutes */
+	for (uint32_t i = 0; i < 200 && !s->error[0] && (i < 30 || live_flows(s)); i++) {
 		s->now += s->world.dir->idle_ns / 30;
 		deliver(s);
-		run_stages(s);
+		sim_box_run(s);
 	}
-	ingress_collect(s);
+	sim_box_collect(s);
 	for (uint32_t i = 0; i < s->nr_procs; i++)
 		if (s->procs[i].stage == &sim_egress)
 			frames = s->nr_frames[0] + s->nr_frames[1] +
 				 sim_egress_frames(s->procs[i].proc.state);
-	for (uint32_t i = 0; i < s->world.dir->nr_flows / 128u; i++)
-		live += ((const uint64_t *)(const void *)((const uint8_t *)s->world.box.cls +
-							  s->world.box.cls->live_off))[i] != 0;
-	if (live)
-		fail(s, "a flow is still live long after its end", "");
+	if (live_flows(s))
+		sim_fail(s, "a flow is still live long after its end", "");
 	if (frames != s->world.dir->nr_frames && !s->error[0])
 		snprintf(s->error, sizeof(s->error), "%u frames are free, %u were", frames,
 			 s->world.dir->nr_frames);
 	return !s->error[0] && sim_audit(s);
 }
 
+uint64_t sim_counter(const struct sim *s, uint32_t counter)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < s->nr_procs; i++)
+		n += s->procs[i].proc.counter[counter];
+	return n;
+}
+
+static void report_heads(const struct sim *s, uint32_t flow, uint32_t gen)
+{
+	for (uint32_t i = 0; i < s->world.dir->nr_pms; i++) {
+		struct fos_pm_pub pub;
+
+		if (fos_box_pub(&s->world.box, i, flow, gen, &pub))
+			fprintf(stderr, "#   %s head %llu out %llu edits %u freed %u\n",
+				s->world.dir->pm[i].name, (unsigned long long)pub.head,
+				(unsigned long long)pub.out_head, pub.edits, pub.edits_freed);
+	}
+}
+
 void sim_report(struct sim *s)
 {
+	for (uint32_t i = 0; i < s->nr_conns; i++)
+		for (uint32_t k = 0; k < 2; k++)
+			if (s->conns[i]->error[0] || !conn_done(s->conns[i]))
+				peer_report(&s->conns[i]->end[k]);
 	for (uint32_t i = 0; i < s->nr_procs; i++)
 		if (s->procs[i].stage == &sim_egress)
 			sim_egress_report(s->procs[i].proc.state);
@@ -411,6 +381,8 @@ void sim_report(struct sim *s)
 				(unsigned long long)flow->app.tail,
 				(unsigned long long)flow->fin_pos, flow->nr_ooo, out->gen,
 				out->flags, (unsigned long long)out->pos[0], out->done);
+		if (flow->gen)
+			report_heads(s, f, flow->gen);
 	}
 }
 
@@ -421,35 +393,24 @@ uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul)
 
 void sim_init(struct sim *s, const struct sim_config *conf)
 {
-	const struct fos_dir *dir;
-
 	s->conf = *conf;
 	s->seed = conf->seed;
 	s->now = 1000000000ull;
-	s->nic.send = from_box;
+	s->trace = getenv("SIM_TRACE") != NULL;
+	s->nic.send = sim_from_box;
 	s->nic.arg = s;
+	current = s;
 	net_init(&s->net, conf->seed ^ 0x5eed);
 	world_make(&s->world);
-	dir = s->world.dir;
-	ingress_attach(s);
-	for (uint32_t i = 0; i < dir->nr_procs; i++) {
-		uint32_t role = dir->proc[i].role;
-
-		if (role == FOS_ROLE_KEEPER || role == FOS_ROLE_INGRESS)
-			continue;
-		s->procs[s->nr_procs].index = i;
-		s->procs[s->nr_procs].stage = role == FOS_ROLE_CLASSIFIER ? &sim_classifier :
-					      role == FOS_ROLE_PM ? &sim_pmhost : &sim_egress;
-		proc_start(s, &s->procs[s->nr_procs++]);
-	}
+	sim_box_start(s);
 }
 
 void sim_fini(struct sim *s)
 {
-	for (uint32_t i = 0; i < s->nr_procs; i++)
-		proc_stop(&s->procs[i]);
+	sim_box_stop(s);
 	net_fini(&s->net);
 	free(s->frames[0]);
 	free(s->frames[1]);
 	world_free(&s->world);
+	current = NULL;
 }

@@ -1,32 +1,31 @@
-/* tests/sim/sim.h - a whole box in one process between two model endpoints
+/* tests/sim/sim.h - a whole box in one process between model endpoints
  *
- *   client --link--> [port 0] box: classifier, PM hosts, egress [port 1] --link--> server
+ *   clients --link--> [port 0] box: classifier, PM hosts, egress [port 1] --link--> servers
  *
  * The stages' own hooks run over one memory; the simulation plays ingress and the NICs.  One seed
- * decides everything: the network's faults, the order in which stages run, when a stage is
- * killed (after a batch or at a kill point inside it: its process state is dropped, its region
- * stays, and a successor attaches).
+ * decides everything: the connections, the network's faults, the order in which stages run, when a
+ * stage is killed (after a batch or at a kill point inside it: its process state is dropped, its
+ * region stays, and a successor attaches).
  */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
 #include "shm/proc.h"
+#include "tests/sim/conn.h"
 #include "tests/sim/net.h"
 #include "tests/sim/stage.h"
 #include "tests/world.h"
 
 #define SIM_MAX_PROCS 12u
+#define SIM_MAX_CONNS 32u
 
 struct sim_config {
 	uint64_t seed;
-	struct net_impairment before, after; /* client..box, box..server; both ways */
 	uint32_t kill_per_mille; /* chance that a stage is killed after a batch of its */
 	uint32_t kill_inside_ppm; /* chance, per kill point passed, that it happens there */
 	uint32_t audit_per_mille; /* chance, per step after which all stages rest, of an audit */
-	uint32_t window;
-	uint16_t mss;
-	bool timestamps, window_scale;
-	uint64_t limit_ns; /* simulated time after which a run is a stall */
+	uint64_t stall_ns; /* a connection on which nothing moves for so long has stalled */
+	uint64_t limit_ns; /* the whole run ends at the latest then */
 };
 
 struct sim_proc {
@@ -43,32 +42,40 @@ struct sim {
 	uint32_t nr_procs;
 	struct net net;
 	struct sim_nic nic;
-	struct peer client, server;
+	struct conn *conns[SIM_MAX_CONNS];
+	uint32_t nr_conns;
 	uint64_t now, seed;
-	uint64_t nr_kills, nr_kills_inside;
+	uint32_t in_a_row; /* kills inside batches, without one that was left alone */
+	uint64_t nr_kills, nr_kills_inside, nr_no_frame, nr_expired;
 	/* the simulated ingress of each port */
 	struct fos_ring_prod to_classifier[2];
 	struct fos_ring_cons from_egress[2];
 	uint32_t *frames[2]; /* free frames, by port */
 	uint32_t nr_frames[2];
-	char error[256];
+	bool trace; /* SIM_TRACE=1: every packet and kill, to stderr */
+	char error[320];
 };
 
-/* world: planned by the caller (world_plan, world_pm, PM files and options), not yet made. */
+/* world: planned by the caller (world_plan, world_pm, PM files and options), not yet made; so are
+ * net's hops, after this. */
 void sim_init(struct sim *s, const struct sim_config *conf);
 void sim_fini(struct sim *s);
 
 /* Adds a string to the directory's blob (before sim_init): PM file paths, options. */
 uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul);
 
-/* Runs one connection to its end: the client sends `up`, the server sends `down`.  False with
- * s->error when a peer found a fault, or nothing moved for limit_ns.  The caller looks at the peers
- * and frees them (peer_fini). */
-bool sim_run(struct sim *s, const uint8_t *up, uint32_t nr_up, const uint8_t *down,
-	     uint32_t nr_down);
+/* Adds a connection, made by conn_init() with emit = sim_from_peer and arg = s; it begins at its
+ * start_ns after now, or after the one whose ports it uses again.  The caller frees it. */
+void sim_add(struct sim *s, struct conn *c);
+void sim_from_peer(void *arg, struct peer *p, const uint8_t *data, uint32_t len);
 
-/* Lets twice the idle limit pass after the connection's end, then checks that the box is as it
- * was: no flow is live, every frame is free, the audit is clean.  False with s->error. */
+/* Runs all connections to their ends.  False with s->error when a judge found a fault, or
+ * nothing moved for too long. */
+bool sim_run(struct sim *s);
+
+/* Lets time pass after the connections' end, until no flow is live or much too long, then checks
+ * that the box is as it was: no flow is live, every frame is free, the audit is clean.  False
+ * with s->error. */
 bool sim_settle(struct sim *s);
 
 /* Audits the box, whose stages rest (deploy/audit/).  False with s->error. */
@@ -76,5 +83,22 @@ bool sim_audit(struct sim *s);
 
 /* Counters and live flows, to stderr: what a failing run looked like in the end. */
 void sim_report(struct sim *s);
+
+/* The sum of a counter over all processes. */
+uint64_t sim_counter(const struct sim *s, uint32_t counter);
+
+/* ---- box.c: processes and the simulated ingress ---- */
+
+void sim_fail(struct sim *s, const char *what, const char *detail);
+void sim_trace(const struct sim *s, const char *where, const uint8_t *b, uint32_t len);
+void sim_box_start(struct sim *s);
+void sim_box_stop(struct sim *s);
+void sim_box_packet(struct sim *s, uint32_t port, const uint8_t *data, uint32_t len);
+void sim_box_collect(struct sim *s);
+/* Runs stages in random order until none has anything to do. */
+void sim_box_run(struct sim *s);
+uint64_t sim_box_next(struct sim *s);
+/* What egress sends (sim.c). */
+void sim_from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len);
 
 #endif

@@ -11,6 +11,7 @@
 #include "tests/tap.h"
 
 static struct sim s;
+static struct conn conn;
 static struct fos_audit a;
 
 static bool found(enum fos_audit_kind kind)
@@ -73,15 +74,14 @@ static uint32_t frame_at(enum fos_audit_place place)
 static void open_connection(void)
 {
 	static uint8_t text[400000];
-	struct sim_config conf = {.seed = 3, .window = 30000, .mss = 1000,
-				  .limit_ns = 250000000ull};
+	struct sim_config conf = {.seed = 3, .stall_ns = UINT64_MAX / 2, .limit_ns = 250000000ull};
+	struct peer_config c[2];
 	char path[512];
 	uint32_t pm;
 
 	memset(text, 'x', sizeof(text));
 	for (size_t i = 0; i + 6 < sizeof(text); i += 100)
 		memcpy(text + i, "needle", 6);
-	conf.before.delay_ns = conf.after.delay_ns = 10000000;
 	world_plan(&s.world, false);
 	pm = world_pm(&s.world, "replace", 0, FOS_STREAM_APP, true);
 	snprintf(path, sizeof(path), "%s/pms/replace.so", getenv("B") ? getenv("B") : "build");
@@ -90,7 +90,16 @@ static void open_connection(void)
 		sim_string(&s, "find\0needle\0with\0pin\0", sizeof("find\0needle\0with\0pin\0"));
 	s.world.dir->pm[pm].ctx_size = s.world.dir->pm[pm].state_size = 512;
 	sim_init(&s, &conf);
-	ok(!sim_run(&s, text, sizeof(text), text, sizeof(text)), "a connection is cut short");
+	for (uint32_t i = 0; i < NET_HOPS; i++)
+		s.net.hop[i].delay_ns = 10000000;
+	conn_plain(c, 20000);
+	for (uint32_t i = 0; i < 2; i++) {
+		c[i].data = text;
+		c[i].len = sizeof(text);
+	}
+	conn_init(&conn, c, NULL, 0, sim_from_peer, &s);
+	sim_add(&s, &conn);
+	ok(!sim_run(&s), "a connection is cut short");
 	s.error[0] = 0;
 }
 
@@ -210,8 +219,7 @@ int main(void)
 	test_logs_and_flows();
 	test_moving();
 	fos_audit_fini(&a);
-	peer_fini(&s.client);
-	peer_fini(&s.server);
+	conn_fini(&conn);
 	sim_fini(&s);
 	return done();
 }

@@ -1,0 +1,20 @@
+/* tests/sim/scenario.h - what one seed of the simulation stands for
+ *
+ * Drawn from the seed: the pipeline and its edit scripts, the network, the kills, and a handful of
+ * connections with their endpoints.
+ */
+#ifndef TESTS_SIM_SCENARIO_H
+#define TESTS_SIM_SCENARIO_H
+
+#include "tests/sim/sim.h"
+
+struct scenario_sum { /* over all runs */
+	uint64_t connections, lost, kills, kills_inside, missed, bytes;
+	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame;
+	uint64_t sack, timestamps, bare, aborted, reused, simultaneous;
+};
+
+/* Runs one seed.  False: it failed; a diagnosis with the seed has been printed. */
+bool scenario_run(uint64_t seed, struct scenario_sum *sum);
+
+#endif

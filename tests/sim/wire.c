@@ -1,0 +1,89 @@
+/* tests/sim/wire.c - one TCP segment, parsed as strictly as the standards allow, see wire.h */
+#include "tests/sim/wire.h"
+
+#include <string.h>
+
+#include "shm/csum.h"
+
+static const char *parse_sack(struct wire *w, const uint8_t *o, uint32_t n)
+{
+	if (n < 10 || (n - 2) % 8 != 0 || (n - 2) / 8 > 4)
+		return "SACK option of a wrong length";
+	w->nr_sack = (n - 2) / 8;
+	for (uint32_t i = 0; i < w->nr_sack; i++) {
+		w->sack[i][0] = wire_get32(o + 2 + 8 * i);
+		w->sack[i][1] = wire_get32(o + 6 + 8 * i);
+		if ((int32_t)(w->sack[i][1] - w->sack[i][0]) <= 0)
+			return "SACK block without bytes";
+	}
+	return NULL;
+}
+
+static const char *parse_options(struct wire *w, const uint8_t *o, uint32_t len)
+{
+	const char *wrong = NULL;
+
+	for (uint32_t i = 0, n; i < len && o[i] != 0 && !wrong; i += n) {
+		n = o[i] == 1 ? 1 : i + 1 < len ? o[i + 1] : 0;
+		if (n == 0 || (o[i] != 1 && n < 2) || i + n > len)
+			return "malformed TCP options";
+		if (o[i] == 2 && n == 4) {
+			w->mss = (uint16_t)wire_get16(o + i + 2);
+		} else if (o[i] == 3 && n == 3) {
+			w->scale = o[i + 2];
+		} else if (o[i] == 4 && n == 2) {
+			w->sack_ok = true;
+		} else if (o[i] == 5) {
+			wrong = parse_sack(w, o + i, n);
+		} else if (o[i] == 8 && n == 10) {
+			w->has_ts = true;
+			w->tsval = wire_get32(o + i + 2);
+			w->tsecr = wire_get32(o + i + 6);
+		}
+	}
+	return wrong;
+}
+
+static bool sums_ok(const struct wire *w, uint32_t hl)
+{
+	uint32_t n = w->ip_len - hl;
+
+	return fos_csum_ipv4_ok(w->ip, hl) &&
+	       fos_csum_finish(fos_csum_pseudo4(w->ip + 12, w->ip + 16, 6, (uint16_t)n), w->tcp,
+			       n) == 0;
+}
+
+bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
+{
+	uint32_t hl, tl;
+
+	memset(w, 0, sizeof(*w));
+	w->scale = 0xff;
+	if (len < 54 || wire_get16(packet + 12) != 0x0800 || packet[14 + 9] != 6)
+		return false;
+	w->ip = packet + 14;
+	w->ip_len = wire_get16(w->ip + 2);
+	hl = (w->ip[0] & 15u) * 4u;
+	w->tcp = w->ip + hl;
+	if (hl < 20 || w->ip_len > len - 14 || w->ip_len < hl + 20) {
+		w->wrong = "lengths that do not fit";
+		return true;
+	}
+	tl = (w->tcp[12] >> 4) * 4u;
+	w->sport = (uint16_t)wire_get16(w->tcp);
+	w->dport = (uint16_t)wire_get16(w->tcp + 2);
+	if (tl < 20 || hl + tl > w->ip_len) {
+		w->wrong = "a TCP header that does not fit";
+		return true;
+	}
+	w->seq = wire_get32(w->tcp + 4);
+	w->ack = wire_get32(w->tcp + 8);
+	w->flags = w->tcp[13];
+	w->wnd = (uint16_t)wire_get16(w->tcp + 14);
+	w->data = w->tcp + tl;
+	w->len = w->ip_len - hl - tl;
+	w->wrong = parse_options(w, w->tcp + 20, tl - 20);
+	if (!w->wrong && sums && !sums_ok(w, hl))
+		w->wrong = "a wrong checksum";
+	return true;
+}
