@@ -4,12 +4,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shm/build.h"
 #include "shm/keeper.h"
 #include "shm/proc.h"
 #include "shm/region.h"
+
+#define DESCRIPTORS_BESIDES 32u /* what any process has, the loop's, the control socket's */
+#define DESCRIPTORS_OF_PORT 8u  /* XDP program, link, maps */
 
 /* Are there hugepages for the whole box?  If not, leaves one warning, or fails if they are
  * required. */
@@ -97,12 +101,30 @@ static int create_bells(struct fos_keeper *k)
 	return 0;
 }
 
+/* Known before anything is made: running out of them half way is told by whoever comes first. */
+static int check_descriptors(const struct fos_dir *draft)
+{
+	uint32_t need = DESCRIPTORS_BESIDES + 2 * draft->nr_regions + draft->nr_rings +
+			2 * draft->nr_procs;
+	struct rlimit r;
+
+	for (uint32_t i = 0; i < draft->nr_ports; i++)
+		need += DESCRIPTORS_OF_PORT + 2u * draft->port[i].nr_queues;
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= need)
+		return 0;
+	fos_log(FOS_LOG_ERROR, "%u descriptors are needed and %llu are allowed: `ulimit -n %u`, or "
+		"LimitNOFILE=%u in the unit", need, (unsigned long long)r.rlim_cur, need, need);
+	return -EMFILE;
+}
+
 int fos_keeper_create(struct fos_keeper *k, const struct fos_dir *draft)
 {
 	uint64_t box_id = 0;
 	bool huge;
-	int rc = choose_pages(k, draft, &huge);
+	int rc = check_descriptors(draft);
 
+	if (rc == 0)
+		rc = choose_pages(k, draft, &huge);
 	if (rc < 0)
 		return rc;
 	if (getrandom(&box_id, sizeof(box_id), 0) != sizeof(box_id) || box_id == 0)

@@ -49,6 +49,9 @@ stages | box_config "$D/ok.yaml"
 fails "no capability" 'CAP_|root|sudo' setpriv --bounding-set=-all --inh-caps=-all $RUN "$D/ok.yaml"
 nothing_left "no capability"
 
+fails "too few descriptors" 'descriptors.*ulimit -n' sh -c "ulimit -n 40; exec $RUN $D/ok.yaml"
+nothing_left "too few descriptors"
+
 cat >"$D/pass.c" <<'END'
 #include <linux/bpf.h>
 __attribute__((section("xdp"), used)) int pass_all(struct xdp_md *ctx)
