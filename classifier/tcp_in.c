@@ -285,7 +285,8 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	}
 	if (pos > tail && (r == FOS_REASM_TAKEN || r == FOS_REASM_NOTHING)) {
 		fos_cls_count(c, FOS_C_tcp_ooo);
-		note(in, FOS_EVENT_OUT_OF_ORDER, pos, len);
+		if (r == FOS_REASM_TAKEN)
+			note(in, FOS_EVENT_OUT_OF_ORDER, pos, len);
 		if (!hole)
 			note(in, FOS_EVENT_GAP, tail, (uint32_t)(pos - tail));
 		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,

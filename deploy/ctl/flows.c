@@ -53,6 +53,45 @@ static bool copy_flow(const struct fos_box *box, uint32_t i, struct fos_flow *f)
 	return fos_relaxed32(&box->flows[i].gen) == gen;
 }
 
+/* By enum fos_event_kind; the others are states of the flow. */
+static const char *const event_words[FOS_NR_EVENTS] = {
+	[FOS_EVENT_RETRANSMISSION] = "retransmission",
+	[FOS_EVENT_DIFFERING_COPY] = "differing_copy",
+	[FOS_EVENT_OUT_OF_ORDER] = "out_of_order",
+	[FOS_EVENT_GAP] = "gap",
+	[FOS_EVENT_GAP_FILLED] = "gap_filled",
+	[FOS_EVENT_WINDOW_OVERRUN] = "window_overrun",
+	[FOS_EVENT_ZERO_WINDOW] = "zero_window",
+	[FOS_EVENT_INVALID_RST] = "invalid_rst",
+	[FOS_EVENT_INVALID_SYN] = "invalid_syn",
+};
+
+/* What has happened on the flow so far: a count of each kind that did, and the newest one. */
+static void json_events(struct fos_json *j, const struct fos_box *box, uint32_t i)
+{
+	const struct fos_flow_events *all =
+		(const void *)((const uint8_t *)box->cls + box->cls->events_off);
+	struct fos_flow_events e = all[i];
+	bool any = false;
+
+	fos_json_open(j, "events", '{');
+	for (uint32_t k = 0; k < FOS_NR_EVENTS; k++) {
+		if (!event_words[k] || e.count[k] == 0)
+			continue;
+		fos_json_u64(j, event_words[k], e.count[k]);
+		any = true;
+	}
+	if (any && e.last_kind < FOS_NR_EVENTS && event_words[e.last_kind]) {
+		fos_json_open(j, "last", '{');
+		fos_json_text(j, "kind", event_words[e.last_kind]);
+		fos_json_u64(j, "position", e.last_pos);
+		fos_json_u64(j, "bytes", e.last_len);
+		fos_json_u64(j, "time_ns", e.last_ns);
+		fos_json_close(j, '}');
+	}
+	fos_json_close(j, '}');
+}
+
 static void json_flow(struct fos_json *j, const struct fos_box *box, uint32_t i,
 		      const struct fos_flow *f)
 {
@@ -68,11 +107,13 @@ static void json_flow(struct fos_json *j, const struct fos_box *box, uint32_t i,
 	fos_json_text(j, "dst", address(f, f->dst, a));
 	fos_json_u64(j, "dport", f->dport);
 	fos_json_bool(j, "reverse", f->flags & FOS_FLOW_REVERSE);
+	fos_json_bool(j, "opaque", f->flags & FOS_FLOW_OPAQUE);
 	fos_json_text(j, "state", state(f));
 	fos_json_u64(j, "packets", f->packets);
 	fos_json_u64(j, "bytes", f->bytes);
 	fos_json_u64(j, "tail", f->app.tail);
 	fos_json_u64(j, "sent", fos_acquire64(&box->outs[i].pos[0]));
+	json_events(j, box, i);
 	fos_json_open(j, "pms", '{');
 	for (uint32_t pm = 0; pm < box->dir->nr_pms; pm++) {
 		uint64_t head, tail;
