@@ -378,6 +378,7 @@ static void take_segment(struct input *in)
 {
 	struct fos_classifier *c = in->c;
 	int64_t pos = fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
+	uint32_t over;
 	bool bytes = in->seg.len > 0 || in->seg.flags & FOS_TCP_FIN;
 	bool ts = in->f->ts_ok && c->flows[FOS_PEER(in->flow)].ts_ok && in->seg.has_ts;
 
@@ -409,8 +410,8 @@ static void take_segment(struct input *in)
 		fos_event_window(c, in->flow, pos + in->seg.len, in->pkt->meta.time_ns);
 		if (in->s->state & FOS_FLOW_ST_FIN)
 			after_fin(in, pos);
-		else if (fos_tcp_over_quota(c, in->flow))
-			refuse(in, FOS_C_drop_no_frame);
+		else if ((over = fos_tcp_over_quota(c, in->flow)) != 0)
+			refuse(in, over);
 		else
 			take_data(in, pos);
 	}

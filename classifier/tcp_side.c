@@ -5,7 +5,8 @@
 
 #include "classifier/reassembly.h"
 
-#define FLOW_SHARE 16u /* of the packet region, for one flow while memory is short */
+#define FLOW_SHARE 16u /* of the packet region, for one flow while half of it is in use */
+#define FLOW_LITTLE 16u /* frames for one flow while five eighths of it are in use */
 
 void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side)
 {
@@ -46,15 +47,22 @@ uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32
 	return (uint32_t)shift;
 }
 
-bool fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow)
+uint32_t fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow)
 {
-	uint64_t used = c->cls->nr_pieces - (c->priv->fifo_tail - c->priv->fifo_head);
-	uint64_t held, tail = fos_touch(c, flow)->app_tail;
+	uint64_t frames = c->cls->nr_frames, pos, tail = fos_touch(c, flow)->app_tail;
+	uint64_t waiting = c->cls->nr_pieces - (c->priv->fifo_tail - c->priv->fifo_head);
+	uint64_t kept = fos_relaxed64(&c->box->egr->retained), share = frames / FLOW_SHARE;
 
-	if (c->p->offline || used < c->cls->nr_frames / 2)
-		return false;
-	held = fos_acquire64(&c->box->outs[flow].pos[0]);
-	held = held < tail ? tail - held : 0;
-	return used >= c->cls->nr_frames / 4 * 3 ||
-	       held > (uint64_t)c->cls->nr_frames / FLOW_SHARE * 1024u;
+	if (c->p->offline || waiting + kept < frames / 2)
+		return 0;
+	if (waiting + kept >= frames / 4 * 3)
+		return waiting > kept ? FOS_C_drop_no_frame : FOS_C_drop_retained_limit;
+	if (waiting + kept >= frames / 8 * 5)
+		share = FLOW_LITTLE;
+	pos = fos_acquire64(&c->box->outs[flow].pos[0]);
+	if (tail > pos && tail - pos >= share * 1024u)
+		return FOS_C_drop_no_frame;
+	if (fos_relaxed32(&c->box->outs[flow].retained) >= share)
+		return FOS_C_drop_retained_limit;
+	return 0;
 }

@@ -17,8 +17,10 @@ void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_sid
  * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
-/* Is memory so short that this flow's bytes have to wait?  Its peer resends; its acknowledgements
- * count all the same. */
-bool fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow);
+/* Is memory so short that this flow's bytes have to wait?  The drop counter that says so, or 0.  Its peer
+ * resends; its acknowledgements count all the same.  A flow has what it holds by waiting bytes
+ * and what egress keeps of it until it is acknowledged: one whose receiver has gone silent must
+ * not take the frames of the others. */
+uint32_t fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow);
 
 #endif

@@ -143,6 +143,14 @@ static void mark_sink(struct fos_egress *e)
 			e->st->mark[port] = e->sink->mark(e->sink_ctx, port);
 }
 
+static void tell_retained(struct fos_egress *e)
+{
+	struct fos_egr *own = (void *)fos_box_own(&e->p->box);
+
+	if (own->retained != e->st->nr_retained)
+		fos_txn_publish64(&e->txn, &own->retained, e->st->nr_retained);
+}
+
 void fos_egress_commit(struct fos_egress *e)
 {
 	if (e->st->nr_tx)
@@ -153,6 +161,7 @@ void fos_egress_commit(struct fos_egress *e)
 					  e->home[i].ring->next);
 	if (e->in && e->in->next != e->in->cursor->head)
 		fos_txn_publish64(&e->txn, &e->in->cursor->head, e->in->next);
+	tell_retained(e);
 	fos_txn_commit(&e->txn);
 	if (e->st->nr_tx)
 		send_packets(e);

@@ -305,6 +305,7 @@ void fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 		}
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, pos[i]);
+	fos_retain_tell(e, flow);
 }
 
 /* An acknowledgement for deleted bytes when nothing else will bring one. */

@@ -154,6 +154,7 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 		fos_resend_range(e, flow, una, una + 1); /* NewReno, RFC 6582 */
 	if (sent_ns && e->p->now_ns >= sent_ns)
 		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
+	fos_retain_tell(e, flow);
 	fos_seqmap_prune(&g->map, &e->pool, una);
 	g->dupacks = 0;
 	g->rto_shift = 0;
@@ -316,6 +317,7 @@ void fos_out_finish(struct fos_egress *e, uint32_t flow)
 	fos_retain_drop(e, flow);
 	t = fos_out_tcb(e, flow);
 	fos_seqmap_clear(&t->map, &e->pool);
+	fos_retain_tell(e, flow);
 	t->flags |= FOS_TCB_DONE;
 	t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	t->rto_at = 0;

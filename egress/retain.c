@@ -45,6 +45,14 @@ void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
 	bound(e, t);
 }
 
+void fos_retain_tell(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_out *o = &e->outs[flow];
+
+	if (o->retained != e->tcbs[flow].nr_seg)
+		fos_txn_publish32(&e->txn, &o->retained, e->tcbs[flow].nr_seg);
+}
+
 bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);

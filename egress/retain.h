@@ -17,6 +17,9 @@ static inline uint64_t fos_retain_end(const struct fos_seg *s)
  * *sent_ns: when the newest of them was sent, 0 when one of them was sent more than once. */
 bool fos_retain_ack(struct fos_egress *e, uint32_t flow, uint64_t *sent_ns);
 
+/* Tells the classifier how many segments the flow keeps: the bound on them is kept there. */
+void fos_retain_tell(struct fos_egress *e, uint32_t flow);
+
 /* Frees everything. */
 void fos_retain_drop(struct fos_egress *e, uint32_t flow);
 

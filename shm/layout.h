@@ -569,7 +569,7 @@ struct fos_out {
 	uint32_t flags; /* FOS_OUT_EDITED; before done */
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* release, each monotonic within a generation */
 	uint32_t done; /* release: FOS_OUT_DONE when the flow has nothing left to send or retain */
-	uint32_t pad;
+	uint32_t retained; /* relaxed: segments kept until the receiver acknowledges them, about */
 	/* release: when the receiver's window last opened, ns; UINT64_MAX = it is closed now; 0 = it
 	 * never was.  Bytes that a PM waits with could not leave before. */
 	uint64_t opened_ns;
@@ -603,6 +603,7 @@ struct fos_egr {
 	uint32_t nr_frames;
 	uint32_t nr_forced; /* release: how many heads were ever forced; 0 = nobody need look */
 	uint32_t pad1;
+	uint64_t retained; /* relaxed: frames kept for all flows */
 };
 
 /* ---------------------------------------------------------------- ingress region */
