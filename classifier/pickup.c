@@ -20,18 +20,33 @@ static void note_both(struct fos_classifier *c, uint32_t flow, uint32_t note)
 	c->flows[FOS_PEER(flow)].pass_pos_flags |= note;
 }
 
-/* Both streams begin here: at the segment, and at what it acknowledges. */
+static void start_at(struct fos_classifier *c, uint32_t flow, uint32_t seq)
+{
+	struct fos_flow *f = &c->flows[flow];
+	struct fos_shadow *s = fos_touch(c, flow);
+
+	if (s->state & FOS_FLOW_ST_SYN)
+		return;
+	if (!(f->pass_pos_flags & FOS_NOTE_PASSED) || (int32_t)(seq - (f->isn + 1)) > 0)
+		f->isn = seq - 1;
+	s->state |= FOS_FLOW_ST_SYN;
+}
+
+/* The stream begins at the segment, or where what has passed before ends; the other one likewise, or
+ * with its first segment: what is acknowledged of it may be less than what has passed. */
 static void take_up(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {
 	struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
 
-	if (!(s->state & FOS_FLOW_ST_SYN))
-		c->flows[flow].isn = seg->seq - 1;
-	c->flows[FOS_PEER(flow)].isn = seg->ack - 1;
+	start_at(c, flow, seg->seq);
+	if (c->p->offline)
+		start_at(c, FOS_PEER(flow), seg->ack);
+	else if (c->flows[FOS_PEER(flow)].pass_pos_flags & FOS_NOTE_PASSED)
+		start_at(c, FOS_PEER(flow), c->flows[FOS_PEER(flow)].isn + 1);
 	s->flags |= FOS_FLOW_PICKUP;
 	p->flags |= FOS_FLOW_PICKUP;
-	s->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
-	p->state |= FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
+	s->state |= FOS_FLOW_ST_ESTABLISHED;
+	p->state |= FOS_FLOW_ST_ESTABLISHED;
 	if (seg->md5 || seg->mptcp) {
 		make_opaque(c, flow);
 		if (seg->md5)
@@ -73,6 +88,41 @@ bool fos_pickup_midstream(struct fos_classifier *c, uint32_t flow,
 	} else {
 		return false;
 	}
+	return true;
+}
+
+void fos_pickup_join(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	start_at(c, flow, seg->seq);
+}
+
+void fos_pickup_passed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	struct fos_flow *f = &c->flows[flow];
+	uint32_t end = seg->seq + seg->len + (seg->flags & FOS_TCP_FIN ? 1 : 0);
+
+	if (seg->flags & (FOS_TCP_RST | FOS_TCP_SYN) || fos_touch(c, flow)->state & FOS_FLOW_ST_SYN)
+		return;
+	if (!(f->pass_pos_flags & FOS_NOTE_PASSED) || (int32_t)(end - (f->isn + 1)) > 0)
+		f->isn = end - 1;
+	f->pass_pos_flags |= FOS_NOTE_PASSED;
+}
+
+bool fos_pickup_failed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	const struct fos_shadow *p = fos_touch(c, FOS_PEER(flow));
+	struct fos_tcp_side peer;
+	uint32_t most;
+
+	if (c->p->offline || !(p->flags & FOS_FLOW_PICKUP) || !(p->state & FOS_FLOW_ST_SYN) ||
+	    !(seg->flags & FOS_TCP_ACK))
+		return false;
+	fos_tcp_side_of(c, FOS_PEER(flow), &peer);
+	most = peer.nxt + fos_tcp_edited_by(c, FOS_PEER(flow), p->gen);
+	/* one more: a FIN that is not told by itself yet */
+	if ((int32_t)(seg->ack - (most + 1)) <= 0)
+		return false;
+	fos_cls_count(c, FOS_C_pickups_failed);
 	return true;
 }
 

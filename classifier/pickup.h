@@ -20,6 +20,17 @@
 bool fos_pickup_midstream(struct fos_classifier *c, uint32_t flow,
 			  const struct fos_tcp_segment *seg);
 
+/* The first segment of the other side (FOS_TCP_DO_JOIN): its stream starts here. */
+void fos_pickup_join(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
+/* A segment that was not taken up passes: a stream cannot start before its end. */
+void fos_pickup_passed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
+/* Does the segment acknowledge bytes that never passed the box?  They were on their way before the
+ * connection was taken up, and a hole that they left would stay: it is over for the box, and may be
+ * taken up anew from here.  (What has been edited egress resets.) */
+bool fos_pickup_failed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
 /* A side acknowledges a SYN that did not pass the box (FOS_TCP_DO_ONE_WAY).  The same. */
 bool fos_pickup_one_way(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
 

@@ -8,6 +8,7 @@
 #include "classifier/deliver.h"
 #include "classifier/event.h"
 #include "classifier/expire.h"
+#include "classifier/goodbye.h"
 #include "classifier/packet.h"
 #include "classifier/pickup.h"
 #include "classifier/reassembly.h"
@@ -31,6 +32,7 @@ struct input {
 static enum fos_tcp_action judge(struct input *in)
 {
 	struct fos_tcp_side own, peer;
+	enum fos_tcp_action what;
 	struct fos_tcp_conn conn = {
 		.established = in->s->state & FOS_FLOW_ST_ESTABLISHED,
 		.reset = in->conn->close != FOS_CLOSE_NONE && in->conn->close != FOS_CLOSE_FIN,
@@ -40,12 +42,17 @@ static enum fos_tcp_action judge(struct input *in)
 		.midstream = in->s->flags & FOS_FLOW_PICKUP,
 	};
 
+	if (fos_pickup_failed(in->c, in->flow, &in->seg))
+		return FOS_TCP_DO_RESTART;
 	fos_tcp_side_of(in->c, in->flow, &own);
 	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
 	if (in->seg.flags & FOS_TCP_RST) /* the only one for whom it is to be exact */
 		own.una -= fos_tcp_edited_by(in->c, in->flow, in->s->gen);
 	peer.max += fos_tcp_edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
-	return fos_tcp_judge(&conn, &own, &peer, &in->seg);
+	what = fos_tcp_judge(&conn, &own, &peer, &in->seg);
+	if (what == FOS_TCP_DO_JOIN)
+		fos_pickup_join(in->c, in->flow, &in->seg);
+	return what;
 }
 
 /* ------------------------------------------------------------------ small answers */
@@ -196,37 +203,6 @@ static void establish(struct input *in)
 	fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_IDLE);
 }
 
-/* Both directions have ended: the box knows all bytes.  The last acknowledgement is still to
- * come; with it, or when it does not, PMs are told. */
-static void note_fin(struct input *in)
-{
-	bool alone = in->f->pass_pos_flags & FOS_NOTE_ONE_WAY;
-
-	if (!alone && !(in->s->state & in->peer->state & FOS_FLOW_ST_FIN))
-		return;
-	fos_save_conn(in->c, in->flow >> 1);
-	in->conn->close = FOS_CLOSE_FIN;
-	if (alone) {
-		fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_CLOSING);
-		return;
-	}
-	in->conn->flags |= FOS_CONN_GOODBYE;
-	if (in->flow & 1)
-		in->conn->flags |= FOS_CONN_LAST_R;
-	fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_CLOSING);
-}
-
-static void note_goodbye(struct input *in)
-{
-	bool last_r = in->conn->flags & FOS_CONN_LAST_R;
-
-	if (!(in->conn->flags & FOS_CONN_GOODBYE) || last_r == (in->flow & 1))
-		return;
-	fos_save_conn(in->c, in->flow >> 1);
-	in->conn->flags &= (uint8_t)~FOS_CONN_GOODBYE;
-	fos_expire_publish_closed(in->c, in->flow >> 1, FOS_CLOSE_FIN);
-}
-
 static void differing(struct input *in, uint64_t pos, uint32_t len)
 {
 	fos_cls_count(in->c, FOS_C_tcp_overlap_differs);
@@ -297,7 +273,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	if (in->s->app_tail != tail || in->s->state & FOS_FLOW_ST_FIN)
 		fos_deliver_hint_app(c, in->flow);
 	if (in->s->state & FOS_FLOW_ST_FIN)
-		note_fin(in);
+		fos_goodbye_fin(c, in->flow, in->pkt->meta.time_ns);
 }
 
 /* After this direction's FIN: only repetitions have a meaning. */
@@ -415,7 +391,7 @@ static void take_segment(struct input *in)
 		else
 			take_data(in, pos);
 	}
-	note_goodbye(in);
+	fos_goodbye_ack(c, in->flow);
 }
 
 /* An end that missed the reset asks on; where the ends' numbers differ only egress can answer. */
@@ -436,6 +412,7 @@ static void pass_or_take(struct input *in, bool taken, uint32_t counter)
 		take_segment(in);
 		return;
 	}
+	fos_pickup_passed(in->c, in->flow, &in->seg);
 	fos_pickup_settle(in->c, in->flow, in->pkt->meta.time_ns);
 	fos_cls_count(in->c, counter);
 	fos_packet_forward(in->c, in->pkt, in->flow);
@@ -469,6 +446,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	case FOS_TCP_DO_CTL:
 		pass_control(&in, 0);
 		break;
+	case FOS_TCP_DO_JOIN:
 	case FOS_TCP_DO_DATA:
 		take_segment(&in);
 		break;

@@ -8,6 +8,7 @@
 /* fos_flow.pass_pos_flags: notes on one direction, the classifier's own */
 #define FOS_NOTE_ACKED (1u << 0) /* last_ack is valid */
 #define FOS_NOTE_MD5 (1u << 1)   /* its SYN carried a signature */
+#define FOS_NOTE_PASSED (1u << 3) /* not taken up yet: isn + 1 is the end of what has passed */
 #define FOS_NOTE_ONE_WAY (1u << 2) /* on both: only one direction passes the box */
 
 /* One direction in numbers, for fos_tcp_judge(). */

@@ -113,7 +113,7 @@ static enum fos_tcp_action judge_syn(const struct fos_tcp_conn *conn,
 		return conn->established ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_SYN;
 	if (same)
 		return conn->established ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_CTL;
-	return !peer->syn ? FOS_TCP_DO_RESTART : FOS_TCP_DO_CHALLENGE;
+	return !peer->syn && !conn->established ? FOS_TCP_DO_RESTART : FOS_TCP_DO_CHALLENGE;
 }
 
 static enum fos_tcp_action judge_syn_ack(const struct fos_tcp_conn *conn,
@@ -147,6 +147,8 @@ static enum fos_tcp_action judge_rst(const struct fos_tcp_conn *conn,
 		return FOS_TCP_DO_MIDSTREAM;
 	if (seg->md5)
 		return FOS_TCP_DO_INVALID;
+	if (!own->syn && conn->midstream)
+		return FOS_TCP_DO_RAW;
 	if (!own->syn)
 		/* a refusal: valid by what it acknowledges */
 		return seg->flags & FOS_TCP_ACK && seg->ack == peer->isn + 1 && !conn->reset ?
@@ -201,10 +203,12 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 		return FOS_TCP_DO_MIDSTREAM;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
+	if (!own->syn && conn->midstream)
+		return FOS_TCP_DO_JOIN;
 	if (!own->syn)
 		/* half-open (RFC 9293 section 3.5.1): the SYN's sender answers it with a RST */
 		return conn->one_sided || conn->established ? FOS_TCP_DO_INVALID : FOS_TCP_DO_RAW;
-	if (!peer->syn && !conn->one_sided)
+	if (!peer->syn && !conn->one_sided && !conn->midstream)
 		return FOS_TCP_DO_ONE_WAY;
 	if (peer->syn && !conn->one_way && !ack_plausible(conn, own, peer, seg->ack))
 		return FOS_TCP_DO_INVALID;

@@ -69,6 +69,7 @@ enum fos_tcp_action {
 	FOS_TCP_DO_RESTART,   /* first SYN of another connection with this tuple */
 	FOS_TCP_DO_RAW,       /* passes as it is: the ends have not agreed on numbers yet */
 	FOS_TCP_DO_ONE_WAY,   /* acknowledges a SYN that did not pass the box */
+	FOS_TCP_DO_JOIN,      /* first segment of the second side of one that was taken up */
 	FOS_TCP_DO_MIDSTREAM, /* nothing is known of the connection */
 	FOS_TCP_DO_CHALLENGE, /* an end would answer with a challenge ACK: refused */
 	FOS_TCP_DO_INVALID,   /* no end would accept it: refused */
