@@ -122,6 +122,7 @@ static void bound_half_open(struct fos_classifier *c)
 	if (c->priv->nr_half_open < limit)
 		return;
 	fos_expire_close(c, c->priv->list[FOS_LIST_HANDSHAKE].first, FOS_CLOSE_EVICTED);
+	fos_expire_free(c, 2); /* those that made way before, or they would fill the table */
 	fos_cls_count(c, FOS_C_half_open_evicted);
 }
 

@@ -211,7 +211,7 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 	return true;
 }
 
-static uint32_t free_some(struct fos_classifier *c, uint32_t most)
+uint32_t fos_expire_free(struct fos_classifier *c, uint32_t most)
 {
 	uint32_t done = 0;
 
@@ -246,7 +246,10 @@ void fos_expire_make_room(struct fos_classifier *c)
 {
 	static const uint8_t spare[] = { FOS_LIST_HANDSHAKE, FOS_LIST_DATAGRAM, FOS_LIST_CLOSING };
 
-	if (free_some(c, PER_PASS) > 0 || forget_some(c, EVICT_PER_PASS) > 0)
+	if (fos_expire_free(c, PER_PASS) > 0 || forget_some(c, EVICT_PER_PASS) > 0)
+		return;
+	/* room is on its way: more evictions would not bring it sooner */
+	if (c->priv->nr_closed > EVICT_PER_PASS * sizeof(spare))
 		return;
 	for (uint32_t i = 0, n = 0; i < sizeof(spare) && n < EVICT_PER_PASS; i++) {
 		uint32_t conn;
@@ -345,7 +348,7 @@ uint32_t fos_expire_work(struct fos_classifier *c)
 	 * connections of their tuple there have been */
 	if (!c->p->offline && c->now_ns >= c->scan_ns) {
 		c->scan_ns = c->now_ns + SCAN_NS;
-		done += free_some(c, PER_PASS);
+		done += fos_expire_free(c, PER_PASS);
 	}
 	return done;
 }

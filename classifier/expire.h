@@ -20,6 +20,9 @@ void fos_expire_close(struct fos_classifier *c, uint32_t conn, enum fos_close re
  * Returns whether it is free. */
 bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn);
 
+/* Frees at most `most` closed connections; returns how many. */
+uint32_t fos_expire_free(struct fos_classifier *c, uint32_t most);
+
 /* The table is (nearly) full: frees what can be freed, closes what can be spared. */
 void fos_expire_make_room(struct fos_classifier *c);
 

@@ -222,6 +222,7 @@ void fos_conn_list(struct fos_classifier *c, uint32_t conn, uint32_t list)
 	fos_save_conn(c, conn);
 	unlink_conn(c, conn);
 	c->priv->nr_half_open += (list == FOS_LIST_HANDSHAKE) - (k->list == FOS_LIST_HANDSHAKE);
+	c->priv->nr_closed += (list == FOS_LIST_CLOSED) - (k->list == FOS_LIST_CLOSED);
 	c->priv->nr_linger += (list == FOS_LIST_LINGER) - (k->list == FOS_LIST_LINGER);
 	k->list = (uint8_t)list;
 	k->prev = k->next = FOS_NONE;

@@ -87,6 +87,7 @@ struct fos_cls_private {
 	uint32_t conn_free;  /* list of freed slots, by fos_cls_conn.next */
 	uint32_t nr_conns;   /* in use */
 	uint32_t nr_half_open; /* of them, in FOS_LIST_HANDSHAKE */
+	uint32_t nr_closed;    /* of them, in FOS_LIST_CLOSED */
 	uint32_t nr_linger;  /* of them, in FOS_LIST_LINGER */
 	uint32_t purge_first; /* pieces whose frames are to be dropped; pad0 = reason */
 	uint32_t purge_last;

@@ -17,7 +17,7 @@ box() { # extra lines of the configuration
 }
 
 odd() { # sentence, kind of the server, kind of the client, what both are to receive
-	in_server "$PYTHON" tests/net/odd.py server "$2" 7000 "$D/text" "$D/at-server" \
+	ip netns exec "$NET-server" "$PYTHON" tests/net/odd.py server "$2" 7000 "$D/text" "$D/at-server" \
 		>"$D/server.log" 2>&1 &
 	local pid=$!
 	wait_for 100 listens server 7000

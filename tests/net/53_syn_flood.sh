@@ -8,7 +8,9 @@ mkdir "$D/www"
 seq -f 'line %.0f has a needle in it' 400000 >"$D/www/text"
 sed 's/needle/haystack/' "$D/www/text" >"$D/want"
 start_nginx "$D/www" || skip_all "nginx does not start"
-pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)" | box_config "$D/box.yaml"
+# a loss while a pattern is cut in two keeps the module waiting for a retransmission
+pipeline web '"tcp port 80"' "$(pm_replace web needle haystack 'hold: { bytes: 64K, time: 60s }')" |
+	box_config "$D/box.yaml"
 echo 'limits: { half_open: 512 }' >>"$D/box.yaml"
 need_box "$D/box.yaml"
 fetch "http://$SERVER/open/text" "$D/got"
