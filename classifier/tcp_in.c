@@ -111,7 +111,7 @@ static void announce_ack(struct input *in)
 			 in->seg.sack[i][0] | (uint64_t)in->seg.sack[i][1] << 32, 0, i);
 	if (says || in->seg.nr_sack)
 		fos_emit(in->c, FOS_DESC_ACK, FOS_NONE, 0, in->flow,
-			 in->seg.ack | (uint64_t)in->seg.wnd << 32, in->seg.tsval, 0);
+			 in->seg.ack | (uint64_t)in->seg.wnd << 32, in->seg.tsval, in->seg.ace);
 }
 
 /* ------------------------------------------------------------------ handshake and reset */

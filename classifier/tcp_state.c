@@ -65,6 +65,7 @@ bool fos_tcp_parse(const uint8_t *h, uint32_t len, struct fos_tcp_segment *seg)
 	seg->seq = be32(h + 4);
 	seg->ack = be32(h + 8);
 	seg->flags = h[13];
+	seg->ace = (uint8_t)((h[12] & 1) << 2 | h[13] >> 6);
 	seg->wnd = (uint16_t)be16(h + 14);
 	seg->header_len = (uint8_t)end;
 	while (at < end && h[at] != OPT_END) {

@@ -33,6 +33,7 @@ struct fos_tcp_segment {
 	bool sack_ok;
 	bool md5; /* carries a signature option */
 	bool mptcp; /* carries an MPTCP option */
+	uint8_t ace; /* AE, CWR, ECE */
 	uint8_t nr_sack;
 	uint32_t sack[4][2]; /* left, right */
 };

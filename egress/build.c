@@ -15,6 +15,7 @@
 #define MSS_DEFAULT4 536u /* RFC 9293 section 3.7.1 */
 #define MSS_DEFAULT6 1220u
 #define TTL_DEFAULT 64u
+#define ID_APART 0x4000u
 
 static void put16(uint8_t *p, uint32_t v)
 {
@@ -39,8 +40,6 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 	memcpy(t->tmpl, h->frame + h->m->data_off, link + ip);
 	t->tmpl_l3 = (uint8_t)link;
 	t->tmpl_len = (uint8_t)(link + ip);
-	if (!(t->flags & FOS_TCB_TMPL) && ip == 20)
-		t->ip_id = (uint16_t)((h->l3[4] << 8 | h->l3[5]) + 1);
 	t->flags |= FOS_TCB_TMPL;
 	t->link = h->m->link;
 	t->tmpl_proto = h->m->proto;
@@ -85,9 +84,12 @@ uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, ui
 	if (t->tmpl_len - t->tmpl_l3 == 40) {
 		swap(to + *l3 + 8, to + *l3 + 24, 16);
 		to[*l3 + 7] = TTL_DEFAULT;
+		to[*l3 + 1] &= 0xc0; /* the label and marks are the other direction's */
+		to[*l3 + 2] = to[*l3 + 3] = 0;
 	} else {
 		swap(to + *l3 + 12, to + *l3 + 16, 4);
 		to[*l3 + 8] = TTL_DEFAULT;
+		to[*l3 + 1] &= 0xfc;
 	}
 	return t->tmpl_len;
 }
@@ -224,6 +226,34 @@ bool fos_build_udp(struct fos_egress *e, uint32_t flow, struct fos_build *b)
 	return true;
 }
 
+uint8_t fos_build_marks(const struct fos_egress *e, const struct fos_build *b)
+{
+	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, b->frame);
+	const uint8_t *ip = (const uint8_t *)m + m->l3_off;
+
+	return m->flags & FOS_PKT_IPV6 ? ip[1] >> 4 & 3 : ip[1] & 3;
+}
+
+void fos_build_ecn(struct fos_egress *e, const struct fos_build *b, uint8_t ecn)
+{
+	struct fos_frame_meta *m = fos_box_meta(&e->p->box, b->frame);
+	uint8_t *ip = (uint8_t *)m + m->l3_off;
+	uint32_t shift = m->flags & FOS_PKT_IPV6 ? 4 : 0;
+
+	ip[1] = (uint8_t)((ip[1] & ~(3u << shift)) | ecn << shift);
+}
+
+/* Its own numbers lie half the range away from those of the direction's own packets: where routers
+ * fragment, two datagrams in flight must not share one (RFC 6864). */
+static uint16_t next_id(struct fos_tcb *t, const uint8_t *ip)
+{
+	uint16_t newest = (uint16_t)(ip[4] << 8 | ip[5]), ahead = (uint16_t)(t->ip_id - newest);
+
+	if (ahead < ID_APART || ahead > 0x10000 - ID_APART)
+		t->ip_id = (uint16_t)(newest + 0x8000);
+	return t->ip_id++;
+}
+
 static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uint8_t proto,
 		     uint32_t hlen, uint32_t total)
 {
@@ -231,7 +261,7 @@ static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uin
 
 	ip[0] = (uint8_t)(0x40 | hlen / 4);
 	put16(ip + 2, total);
-	put16(ip + 4, t->ip_id++);
+	put16(ip + 4, next_id(t, ip));
 	ip[6] &= t->flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;

@@ -35,6 +35,10 @@ struct fos_build {
 bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
 		   struct fos_build *b);
 
+/* The congestion bits that it has, and those that it is to have; before fos_build_end(). */
+uint8_t fos_build_marks(const struct fos_egress *e, const struct fos_build *b);
+void fos_build_ecn(struct fos_egress *e, const struct fos_build *b, uint8_t ecn);
+
 /* Begins a UDP datagram. */
 bool fos_build_udp(struct fos_egress *e, uint32_t flow, struct fos_build *b);
 

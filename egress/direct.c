@@ -94,6 +94,7 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 		return;
 	if (t->flags & FOS_TCB_TS && fos_out_newer(d->len, t->ts_seen))
 		t->ts_seen = d->len;
+	fos_out_learn_ace(t, ack, (uint8_t)(d->flags & 7));
 	fos_out_learn_ack(t, ack, wnd);
 	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
 		fos_count(e->p->counter, FOS_C_drop_tcp_invalid, 1);
@@ -108,6 +109,12 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 }
 
 /* ---- segments without payload ---------------------------------------------------------------- */
+
+/* The answers of a receiver that counts marks (RFC 9768 section 3.1.2). */
+static bool offers_accecn(uint8_t ace)
+{
+	return ace == 2 || ace == 3 || ace == 4 || ace == 6;
+}
 
 static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struct fos_header *h)
 {
@@ -126,6 +133,8 @@ static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struc
 		t->wscale = o.wscale;
 	if (o.sack_ok)
 		t->flags |= FOS_TCB_SACK;
+	if (h->l4[13] & FOS_TH_ACK ? offers_accecn(fos_header_ace(h)) : fos_header_ace(h) == 7)
+		t->flags |= FOS_TCB_ACCECN;
 	if (o.has_ts)
 		fos_out_learn_ts(t, o.tsval);
 }
@@ -133,16 +142,16 @@ static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struc
 /* Did both ends offer the option?  A SYN+ACK that leaves it out takes the SYN's offer back. */
 static void agree(struct fos_egress *e, uint32_t flow)
 {
+	const uint32_t options = FOS_TCB_TS | FOS_TCB_SACK | FOS_TCB_ACCECN;
 	struct fos_tcb *t = fos_out_tcb(e, flow), *g;
+	uint32_t missing;
 
 	if (!fos_out_peer(e, flow))
 		return;
 	g = fos_out_tcb(e, FOS_PEER(flow));
-	for (uint32_t bit = FOS_TCB_TS; bit; bit = bit == FOS_TCB_TS ? FOS_TCB_SACK : 0)
-		if (!(t->flags & g->flags & bit)) {
-			t->flags &= ~bit;
-			g->flags &= ~bit;
-		}
+	missing = options & ~(t->flags & g->flags);
+	t->flags &= ~missing;
+	g->flags &= ~missing;
 }
 
 static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
@@ -159,6 +168,8 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 			agree(e, flow);
 		return;
 	}
+	if (flags & FOS_TH_ACK && !(flags & FOS_TH_RST))
+		fos_out_learn_ace(t, fos_header_ack(h), fos_header_ace(h));
 	fos_header_options(h, &o);
 	if (o.has_ts && !(flags & FOS_TH_RST))
 		fos_out_learn_ts(t, o.tsval);

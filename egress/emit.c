@@ -90,6 +90,9 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		if (edge > g->edge_in)
 			fos_out_tcb(e, FOS_PEER(flow))->edge_in = edge;
 	}
+	/* a counter: what is held back must not take it back */
+	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
+	w->ace = t->ace;
 	t->ack_sent = w->ack;
 	t->wnd_sent = w->wnd;
 	t->flags |= FOS_TCB_ACK_SENT;
@@ -152,6 +155,8 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	if (!own && tells_sack(&h))
 		fos_sack_told(e, flow);
 	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
+	if (again && !e->p->offline)
+		fos_header_set_ecn(&h, FOS_ECN_NONE); /* RFC 3168 section 6.1.5 */
 	fill_ts(e, flow, &h, own || again, &w);
 	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
 	w.strip = own ? 0 : unwanted(e, false);
@@ -177,6 +182,10 @@ void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, u
 		drop(e, b->frame, FOS_C_drop_meta);
 		return;
 	}
+	/* neither acknowledgements nor resets are marked (section 6.1.4); they report, though */
+	fos_header_set_ecn(&h, FOS_ECN_NONE);
+	if (!(flags & FOS_TH_RST))
+		w.set |= t->ace & 1 ? FOS_TH_ECE : 0;
 	fill_ack(e, b->flow, t->ack_seen, &w, &c);
 	w.sack = NULL; /* what we put in is right already */
 	fill_ts(e, b->flow, &h, true, &w);

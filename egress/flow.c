@@ -33,6 +33,8 @@ struct run {
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
 	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
+	uint8_t marks;      /* congestion bits of the newest of them, and of the segment */
+	uint8_t seg_marks;
 	bool fin_here;      /* the newest piece in it brought the FIN */
 	bool blocked;       /* by the window */
 	bool again;         /* by anything else: look again */
@@ -79,6 +81,7 @@ static void flush(struct run *r, bool last, bool fin)
 		r->ecn = 0;
 		if (last && !e->p->offline)
 			s->flags |= FOS_SEG_PSH;
+		fos_build_ecn(e, &r->b, r->seg_marks);
 		fos_build_end(e, &r->b, r->len);
 		fos_count(e->p->counter, FOS_C_segments_built, 1);
 	}
@@ -129,7 +132,12 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 		r->t->ack_seen = fos_header_ack(&h);
 		r->t->wnd = fos_header_wnd(&h);
 	}
-	r->ecn |= h.l4[13] & (FOS_TH_CWR | FOS_TH_ECE);
+	if (!(r->t->flags & FOS_TCB_ACCECN))
+		r->ecn |= h.l4[13] & (FOS_TH_CWR | FOS_TH_ECE);
+	/* one mark among the packets that a segment is made of marks it (RFC 3168 section 5.3) */
+	r->marks = fos_header_ecn(&h);
+	if (r->marks == FOS_ECN_CE)
+		r->seg_marks = FOS_ECN_CE;
 	if (e->p->offline)
 		r->ecn |= h.l4[13] & FOS_TH_PSH;
 }
@@ -181,6 +189,10 @@ static bool begin_own(struct run *r)
 	s->flow = r->flow;
 	r->own = true;
 	r->len = 0;
+	/* bytes of the box alone: as the sender's packets, but unmarked */
+	r->seg_marks = r->template_of != FOS_NONE ? r->marks : fos_build_marks(r->e, &r->b);
+	if (r->template_of == FOS_NONE && r->seg_marks == FOS_ECN_CE)
+		r->seg_marks = FOS_ECN_ECT0;
 	return true;
 }
 

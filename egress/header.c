@@ -265,6 +265,10 @@ uint32_t fos_header_tcp(struct fos_header *h, const struct fos_header_tcp *w)
 		word[1] = (uint8_t)(w->urg ? word[1] | FOS_TH_URG : word[1] & ~FOS_TH_URG);
 		patch16(h, t + 18, w->urg);
 	}
+	if (w->with_ace) {
+		word[0] = (uint8_t)((word[0] & ~1u) | w->ace >> 2);
+		word[1] = (uint8_t)((word[1] & 0x3f) | (w->ace & 3) << 6);
+	}
 	patch32(h, t + 4, w->seq);
 	patch32(h, t + 8, w->ack);
 	patch(h, t + 12, word, 2);
@@ -326,6 +330,27 @@ static void rewrite_dscp(struct fos_header *h, uint8_t dscp)
 	}
 	h->l3[1] = (uint8_t)((h->l3[1] & 3) | (dscp << 2));
 	h->ip_dirty = true;
+}
+
+uint8_t fos_header_ecn(const struct fos_header *h)
+{
+	return h->m->flags & FOS_PKT_IPV6 ? h->l3[1] >> 4 & 3 : h->l3[1] & 3;
+}
+
+void fos_header_set_ecn(struct fos_header *h, uint8_t ecn)
+{
+	if (!h->l3 || fos_header_ecn(h) == ecn)
+		return;
+	if (h->m->flags & FOS_PKT_IPV6)
+		h->l3[1] = (uint8_t)((h->l3[1] & ~0x30u) | ecn << 4);
+	else
+		h->l3[1] = (uint8_t)((h->l3[1] & ~3u) | ecn);
+	h->ip_dirty = true;
+}
+
+uint8_t fos_header_ace(const struct fos_header *h)
+{
+	return (uint8_t)((h->l4[12] & 1) << 2 | h->l4[13] >> 6);
 }
 
 void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw)

@@ -52,6 +52,8 @@ struct fos_header_tcp {
 	uint8_t clear; /* flags to take away */
 	bool with_ts;  /* replace the timestamps, where the packet has them */
 	bool with_ecr;
+	bool with_ace; /* replace AE, CWR, ECE (RFC 9768) */
+	uint8_t ace;
 	uint32_t tsval;
 	uint32_t tsecr;
 	bool with_urg; /* replace flag and pointer of urgent data */
@@ -106,6 +108,13 @@ void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw);
 
 /* Sum of the pseudo header of a packet with `len` bytes from the transport header on. */
 uint64_t fos_header_pseudo(const struct fos_header *h, uint32_t len);
+/* The congestion bits of the IP header (RFC 3168). */
+enum fos_ecn { FOS_ECN_NONE = 0, FOS_ECN_ECT1 = 1, FOS_ECN_ECT0 = 2, FOS_ECN_CE = 3 };
+uint8_t fos_header_ecn(const struct fos_header *h);
+void fos_header_set_ecn(struct fos_header *h, uint8_t ecn);
+
+/* AE, CWR and ECE of a TCP header, AE being the highest of the three bits. */
+uint8_t fos_header_ace(const struct fos_header *h);
 
 /* Stores the checksums.  Last call. */
 void fos_header_finish(struct fos_header *h);

@@ -57,6 +57,13 @@ static inline void fos_out_learn_ts(struct fos_tcb *t, uint32_t tsval)
 	t->flags |= FOS_TCB_TS;
 }
 
+/* What a packet of this direction that acknowledges `ack` reports of congestion (AE, CWR, ECE). */
+static inline void fos_out_learn_ace(struct fos_tcb *t, uint32_t ack, uint8_t ace)
+{
+	if (!(t->flags & FOS_TCB_ACK_KNOWN) || !fos_out_newer(t->ack_seen, ack))
+		t->ace = ace;
+}
+
 /* The acknowledgement that a packet of direction `flow` carries now (inline: the newest the
  * destination may know of; offline: `as_came` translated).  False: nothing to acknowledge yet. */
 bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack);

@@ -34,6 +34,7 @@ enum fos_tcb_flag {
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
+	FOS_TCB_ACCECN = 1u << 22,   /* both ends count congestion marks in three flags (RFC 9768) */
 	FOS_TCB_VOUCHED = 1u << 21,  /* the sender was told that bytes beyond a hole have arrived */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
 	FOS_TCB_EXT = 1u << 18,      /* its IP options or extension headers are kept (ext.h) */
@@ -88,6 +89,7 @@ struct fos_tcb {
 	uint8_t tmpl_proto; /* IPv6: next header where extension headers follow */
 	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
 	uint8_t dupacks; /* in a row */
+	uint8_t ace; /* AE, CWR, ECE of the newest packet of this direction */
 	uint16_t link; /* link type of tmpl */
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
 };

@@ -146,7 +146,8 @@ enum fos_desc_kind {
 	FOS_DESC_FORWARD,    /* classifier -> egress: send as it is (flow rewrites apply) */
 	/* a TCP segment without payload of a reconstructed flow: translate; `flags` FOS_DESC_PROBE */
 	FOS_DESC_TCP_CTL,
-	FOS_DESC_ACK,        /* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval */
+	/* no frame: `pos` = ack (low 32) | raw window << 32, `len` = TSval, `flags` = AE, CWR, ECE */
+	FOS_DESC_ACK,
 	/* stream bytes [pos, pos+len) came again; the frame is to be freed.  `flags` FOS_PIECE_FIN:
 	 * the FIN too; FOS_PIECE_RST: after the connection's reset, `pos` = what it acknowledged */
 	FOS_DESC_REXMIT,

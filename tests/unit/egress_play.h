@@ -125,7 +125,8 @@ static inline uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, ui
 	put_be32(t + 4, seq);
 	put_be32(t + 8, ack);
 	t[12] = (uint8_t)(head / 4 << 4);
-	t[13] = flags | W.th;
+	t[13] = flags | (uint8_t)W.th;
+	t[12] |= (uint8_t)(W.th >> 8);
 	put_be16(t + 14, wnd);
 	memcpy(t + 20, opt, head - 20);
 	if (len)
@@ -288,11 +289,14 @@ static inline void handshake(void)
 	uint32_t frame;
 
 	memset(pubs, 0, sizeof(pubs));
+	W.th = W.accecn ? 0x1c0 : 0;
 	frame = make_packet(0, SYN, ISN0, 0, 60000, NULL, 0);
 	world_flow(&W.w, 0)->state = FOS_FLOW_ST_SYN;
 	send_desc(FOS_DESC_TCP_CTL, 0, frame, 0, 0);
 	run();
+	W.th = W.accecn ? 0x80 : 0;
 	frame = make_packet(1, SYN | ACK, ISN1, ISN0 + 1, 60000, NULL, 0);
+	W.th = 0;
 	world_flow(&W.w, 1)->state = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
 	world_flow(&W.w, 0)->state |= FOS_FLOW_ST_ESTABLISHED;
 	send_desc(FOS_DESC_TCP_CTL, 1, frame, 0, 0);

@@ -14,12 +14,14 @@
  *	AGAIN(dir, pos, n)           input bytes come again (AGAIN_FIN: with the FIN)
  *	EARLY(dir, pos, n)           input bytes come ahead of a hole
  *	WAIT(ms)                     time passes
+ *	MARK(tos, th)                packets have this TOS byte and these TCP flags from here on
  * and what is expected to leave after that, in this order:
  *	OUT(dir, pos, text, what)    a segment of direction dir at output position pos
  *	OUT_FIN(dir, pos, text, what)   the same with FIN
  *	TOLD(dir, n, wnd, what, blocks) a pure ACK that acknowledges n input bytes; wnd < 0: any window
  *	ASKED(dir, pos, what)        a segment without bytes at output position pos: a probe
  *	RESET(dir, pos, what)        a reset at output position pos
+ *	MARKED(tos, th, what)        of the packet before: TOS byte; flags AE (0x100), CWR, ECE
  *	NOTHING(what)
  */
 #ifndef TESTS_UNIT_EGRESS_SCRIPT_H
@@ -29,7 +31,8 @@
 
 enum step_op {
 	S_DATA, S_CUT, S_ADD, S_PASS, S_ENDS, S_ACKS, S_TELLS, S_PROBES, S_AGAIN, S_AGAIN_FIN,
-	S_EARLY, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING
+	S_EARLY, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING,
+	S_MARK, S_MARKED
 };
 
 struct step {
@@ -58,6 +61,8 @@ struct step {
 	{ .op = S_TOLD, .dir = d, .pos = p, .n = k, .what = w, .block = { __VA_ARGS__ } }
 #define ASKED(d, p, w) { .op = S_ASKED, .dir = d, .pos = p, .what = w }
 #define RESET(d, p, w) { .op = S_RESET, .dir = d, .pos = p, .what = w }
+#define MARK(t, f) { .op = S_MARK, .pos = t, .n = f }
+#define MARKED(t, f, w) { .op = S_MARKED, .pos = t, .n = f, .what = w }
 #define NOTHING(w) { .op = S_NOTHING, .what = w }
 
 #define WND 60000 /* a window that does not matter */
@@ -65,7 +70,7 @@ struct step {
 /* How the connection begins. */
 struct script {
 	const char *name;
-	bool ts, sack, v6, vlan;
+	bool ts, sack, v6, vlan, accecn;
 	uint8_t scale[2];
 	uint16_t wnd; /* of the server; 0 = 60000 */
 	uint64_t base; /* both streams begin there: beyond what 32 bits hold */
@@ -161,7 +166,7 @@ static inline bool script_has_blocks(const struct out_packet *o, const struct st
 
 static inline void script_told(const struct step *s, const struct out_packet *o)
 {
-	bool good = o && o->m.payload_len == 0 && o->port == 1 - s->dir && o->tcp[13] == ACK &&
+	bool good = o && o->m.payload_len == 0 && o->port == 1 - s->dir && (o->tcp[13] & 0x3f) == ACK &&
 		    o->ack == script_seq(1 - s->dir, s->pos) && (s->n < 0 || o->wnd == s->n) &&
 		    script_has_blocks(o, s);
 
@@ -185,6 +190,17 @@ static inline void script_segment(const struct step *s, const struct out_packet 
 		diag("dir %u seq %d flags %x '%.*s', want %d", 1 - o->port,
 		     (int)(o->seq - script_seq(1 - o->port, 0)), o->tcp[13], o->m.payload_len,
 		     (const char *)o->payload, (int)s->pos);
+}
+
+static inline void script_marked(const struct step *s, const struct out_packet *o)
+{
+	const uint8_t *ip = o->bytes + o->m.l3_off - FOS_FRAME_DATA_OFF;
+	uint32_t tos = W.v6 ? (uint32_t)(ip[0] << 4 | ip[1] >> 4) & 0xff : ip[1];
+	uint32_t th = (uint32_t)(o->tcp[12] & 1) << 8 | (o->tcp[13] & 0xc0);
+
+	if (!ok(tos == s->pos && th == s->n, "%s: %s", script_name, s->what))
+		diag("TOS %02x flags %03x, want %02x %03x", tos, th, (uint32_t)s->pos,
+		     (uint32_t)s->n);
 }
 
 static inline void script_step(const struct step *s)
@@ -223,6 +239,13 @@ static inline void script_step(const struct step *s)
 	case S_WAIT:
 		W.now += (uint64_t)s->n * 1000000ull;
 		break;
+	case S_MARK:
+		W.tos = (uint8_t)s->pos;
+		W.th = (uint16_t)s->n;
+		return;
+	case S_MARKED:
+		script_marked(s, &W.out[(W.taken - 1) % MAX_OUT]);
+		return;
 	case S_TOLD:
 		script_told(s, next_out());
 		return;
@@ -262,6 +285,7 @@ static inline void script_play(const struct script *c, const struct step *s, siz
 	W.ts[0] = c->ts ? 1000 : 0;
 	W.ts[1] = c->ts ? 9000 : 0;
 	memcpy(W.scale, c->scale, 2);
+	W.accecn = c->accecn;
 	handshake();
 	if (c->base)
 		script_move(c->base);

@@ -57,7 +57,8 @@ struct egress_world {
 	bool sack;      /* permitted at the SYN */
 	uint8_t scale[2]; /* of the window, 0 = not offered */
 	uint8_t tos;
-	uint8_t th; /* TCP flags (CWR, ECE) beside those asked for */
+	uint16_t th; /* TCP flags (AE 0x100, CWR, ECE) beside those asked for */
+	bool accecn; /* asked for and answered at the handshake */
 	uint32_t block[4][2], nr_block; /* SACK blocks of the next packet */
 	uint32_t lost_home; /* frames that came home */
 };
