@@ -7,8 +7,11 @@
 #include "egress/out.h"
 #include "egress/resend.h"
 #include "egress/sack.h"
+#include "egress/timer.h"
 
 #define DUPACKS 3u /* that a sender takes for a loss (RFC 5681) */
+#define LOOK_FIRST 4u /* ms */
+#define LOOK_LAST 64u
 
 static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 {
@@ -97,17 +100,49 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
 	fos_emit_ack(e, FOS_PEER(d->flow));
 }
 
+/* Has the receiver acknowledged all up to a hole before the box? */
+static bool at_hole(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	return !e->p->offline && fos_out_peer(e, flow) &&
+	       !(t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT)) && t->una == t->map.out &&
+	       fos_sack_holds(e, flow) &&
+	       t->map.in == fos_acquire64(&e->p->box.flows[flow].app.tail);
+}
+
 void fos_again_hole(struct fos_egress *e, uint32_t flow)
 {
-	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
-	uint32_t n = 1 + DUPACKS; /* the first one is what they repeat */
+	const struct fos_tcb *t = &e->tcbs[flow];
+	struct fos_sack *s = &e->sacks[flow];
 
-	if (e->p->offline || !g || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
-	    t->una != t->map.out || !fos_sack_holds(e, flow) ||
-	    t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail))
+	if (!at_hole(e, flow))
 		return;
-	if (t->flags & g->flags & FOS_TCB_SACK)
-		n = 1;
-	while (n-- && fos_egress_room(e))
+	if (t->flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK) {
 		fos_emit_ack(e, FOS_PEER(flow));
+		return;
+	}
+	s->hole = t->una;
+	s->looks = s->wait = LOOK_FIRST;
+	fos_timer_look(e, FOS_PEER(flow));
+}
+
+void fos_again_look(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (!s->looks)
+		return;
+	if (s->gen != e->tcbs[flow].gen || s->hole != e->tcbs[flow].una || !at_hole(e, flow)) {
+		s->looks = 0;
+		return;
+	}
+	if (--s->looks == 0) {
+		for (uint32_t n = 0; n < DUPACKS && fos_egress_room(e); n++)
+			fos_emit_ack(e, FOS_PEER(flow));
+		s->wait *= 2;
+		s->looks = s->wait <= LOOK_LAST ? s->wait : 0;
+	}
+	if (s->looks)
+		fos_timer_look(e, FOS_PEER(flow));
 }

@@ -14,7 +14,12 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d);
 
 /* The receiver has acknowledged all that the box has in order.  If more waits behind a hole, the
  * sender is told of it once more: it may have counted the first duplicates for an earlier loss
- * (RFC 6582), and if its window is full no more will come. */
+ * (RFC 6582), and if its window is full no more will come.  With SACK at once; without, when it has
+ * not moved for some milliseconds, and again after twice as long: more duplicates than segments
+ * wait would read as reordering. */
 void fos_again_hole(struct fos_egress *e, uint32_t flow);
+
+/* A millisecond has passed (fos_timer_look()). */
+void fos_again_look(struct fos_egress *e, uint32_t flow);
 
 #endif

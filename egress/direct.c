@@ -228,6 +228,23 @@ static uint32_t nearest_block(const struct fos_header *h, uint32_t ack)
 	return at;
 }
 
+/* One of those that rise through what was told to be here already: the last of them will do. */
+static bool rises(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool news)
+{
+	struct fos_header_options o;
+	uint32_t ack;
+
+	if (e->p->offline || !news || h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST) ||
+	    !fos_out_ack(e, flow, fos_header_ack(h), &ack) ||
+	    !fos_sack_rising(e, FOS_PEER(flow), ack))
+		return false;
+	fos_header_options(h, &o);
+	if (o.has_sack)
+		return false;
+	fos_timer_ack_due(e, flow);
+	return true;
+}
+
 /* Takes the acknowledgement of a control segment in; false: it is not valid. */
 static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 		     const struct fos_header *h, bool *news)
@@ -274,7 +291,7 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 			why = FOS_C_drop_tcp_invalid;
 		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
-		else if (absorbed(e, d->flow, t, &h, news))
+		else if (absorbed(e, d->flow, t, &h, news) || rises(e, d->flow, &h, news))
 			why = FOS_C_drop_ack_absorbed;
 		else {
 			fos_emit_translated(e, d->flow, d->frame, &h,

@@ -43,6 +43,18 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	s->held[0][1] = right;
 	memcpy(s->held[1], rest, kept * sizeof(rest[0]));
 	s->nr_held = (uint8_t)(kept + 1);
+	if (!s->nr_told || fos_out_newer(right, s->told))
+		s->told = right;
+	s->nr_told = 1;
+}
+
+bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack)
+{
+	const struct fos_sack *s = &e->sacks[flow];
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	return s->gen == t->gen && s->nr_told && fos_out_newer(s->told, ack) &&
+	       fos_out_newer(fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail)), ack);
 }
 
 void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right)

@@ -25,7 +25,12 @@ struct fos_sack {
 	uint32_t gen; /* of the flow */
 	uint8_t nr_held;
 	uint8_t nr_seen;
-	uint16_t pad;
+	uint8_t nr_told; /* 1: told is set */
+	uint8_t looks;   /* until the hole is told again, ms; 0 = not waiting */
+	uint8_t wait;    /* and how many it will be the next time */
+	uint8_t pad[3];
+	uint64_t hole;   /* una when the wait began */
+	uint32_t told; /* after the highest byte that was told to be in OOSEQ */
 	uint32_t held[FOS_SACK_HELD][2]; /* of this flow's bytes, sender's numbers, newest first */
 	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
 };
@@ -38,6 +43,12 @@ bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq);
 
 /* Does it hold any beyond the end of the stream? */
 bool fos_sack_holds(const struct fos_egress *e, uint32_t flow);
+
+/* The hole before bytes of `flow` that the sender was told to be here has been filled, and the
+ * receiver's acknowledgements rise through them: is `ack` one on the way?  A receiver that had held
+ * them itself would jump to their end.  Steps would read as reordering (without SACK: Linux then
+ * waits for hundreds of duplicates before the next fast retransmission) or as reneging. */
+bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack);
 
 /* Block `nr` of the newest segment of direction `flow`, whose own packet is held back. */
 void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right);

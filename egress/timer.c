@@ -1,6 +1,7 @@
 /* egress/timer.c - what happens when nothing comes, see timer.h */
 #include "egress/timer.h"
 
+#include "egress/again.h"
 #include "egress/emit.h"
 #include "egress/out.h"
 #include "egress/resend.h"
@@ -52,6 +53,11 @@ void fos_timer_ack_due(struct fos_egress *e, uint32_t flow)
 	if (e->p->offline)
 		return;
 	fos_out_tcb(e, flow)->flags |= FOS_TCB_ACK_DUE;
+	fos_timer_look(e, flow);
+}
+
+void fos_timer_look(struct fos_egress *e, uint32_t flow)
+{
 	if (bit(e->due_bits, flow))
 		return; /* an older entry comes due sooner: as well */
 	set_bit(e->due_bits, flow, true);
@@ -73,18 +79,22 @@ static uint32_t run_due(struct fos_egress *e)
 	uint32_t n = 0;
 
 	while (e->due_head != e->due_tail) {
-		const struct fos_due *d = &e->due[e->due_head % e->p->dir->nr_flows];
-		const struct fos_tcb *t = &e->tcbs[d->flow];
+		const struct fos_due d = e->due[e->due_head % e->p->dir->nr_flows];
+		const struct fos_tcb *t = &e->tcbs[d.flow];
 
-		if (d->at_ns > e->p->now_ns || !fos_egress_room(e))
+		if (d.at_ns > e->p->now_ns || !fos_egress_room(e))
 			break;
-		set_bit(e->due_bits, d->flow, false);
+		set_bit(e->due_bits, d.flow, false);
 		e->due_head++;
 		n++;
-		if (t->gen != d->gen || !(t->flags & FOS_TCB_ACK_DUE) || t->flags & FOS_TCB_DONE)
+		if (t->gen != d.gen || t->flags & FOS_TCB_DONE)
 			continue;
-		fos_timer_ack_done(e, d->flow);
-		fos_emit_ack(e, d->flow);
+		if (t->flags & FOS_TCB_ACK_DUE) {
+			fos_timer_ack_done(e, d.flow);
+			fos_emit_ack(e, d.flow);
+		}
+		if (fos_out_peer(e, d.flow))
+			fos_again_look(e, FOS_PEER(d.flow));
 	}
 	return n;
 }

@@ -16,6 +16,9 @@ void fos_timer_start(struct fos_egress *e, uint32_t flow);
 void fos_timer_ack_due(struct fos_egress *e, uint32_t flow);
 void fos_timer_ack_done(struct fos_egress *e, uint32_t flow);
 
+/* Looks at it in about 1 ms: fos_again_look() of the opposite direction. */
+void fos_timer_look(struct fos_egress *e, uint32_t flow);
+
 /* Does what is due; returns how much that was. */
 uint32_t fos_timer_run(struct fos_egress *e);
 

@@ -78,12 +78,26 @@ static const struct step second_hole[] = {
 static const struct step second_hole_reno[] = {
 	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
 	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)"),
-	ACKS(1, 10, WND), TOLD(1, 10, -1, "without SACK by duplicates"), TOLD(1, 10, -1, "one"),
-	TOLD(1, 10, -1, "two"), TOLD(1, 10, -1, "three"),
-	NOTHING("no more"),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "(all in order has arrived)"),
+	WAIT(1), WAIT(1), WAIT(1), NOTHING("without SACK the sender has some time to find it itself"),
+	WAIT(1), TOLD(1, 10, -1, "then come duplicates, one"), TOLD(1, 10, -1, "two"),
+	TOLD(1, 10, -1, "three"), NOTHING("no more"),
 	DATA(0, "abcdefghijklmnopqrst"), PASS(0, 30),
 	OUT(0, 10, "abcdefghijklmnopqrst", "(it is filled)"),
 	ACKS(1, 30, WND), TOLD(1, 30, -1, "nothing is held any more"), NOTHING("so nothing is told"),
+};
+
+/* A receiver that had held them itself would acknowledge them in one step. */
+static const struct step rising[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)"),
+	DATA(0, "abcdefghijklmnopqrst"), PASS(0, 30),
+	OUT(0, 10, "abcdefghijklmnopqrst", "(it is filled)"),
+	ACKS(1, 10, WND), NOTHING("acknowledgements on the way through told bytes are withheld"),
+	ACKS(1, 20, WND), NOTHING("every one"), WAIT(2), TOLD(1, 20, -1, "for a millisecond"),
+	ACKS(1, 30, WND), TOLD(1, 30, -1, "the last one is not"),
+	DATA(0, "uvwxyz"), PASS(0, 36), OUT(0, 30, "uvwxyz", "(what follows)"),
+	ACKS(1, 33, WND), TOLD(1, 33, -1, "behind them all pass"),
 };
 
 static const struct step held[] = {
@@ -131,6 +145,8 @@ int main(void)
 	PLAY(second_hole, .name = "second hole", .sack = true);
 	PLAY(second_hole, .name = "second hole, far on", .sack = true, .base = 0xd0000000);
 	PLAY(second_hole_reno, .name = "second hole, no SACK");
+	PLAY(rising, .name = "rising");
+	PLAY(rising, .name = "rising, IPv6, at the wrap", .v6 = true, .ts = true, .base = 0xfffffff0);
 	PLAY(held, .name = "held", .sack = true);
 	PLAY(both, .name = "both kinds", .sack = true);
 	PLAY(both_ts, .name = "both kinds, timestamps", .sack = true, .ts = true);

@@ -70,7 +70,7 @@ static const struct step vouched[] = {
 
 static const struct step vouched_silent[] = {
 	VOUCHED,
-	ACKS(1, 6, WND), TOLD(1, 6, -1, "(lost behind the box, and what came after)"),
+	ACKS(1, 6, WND), WAIT(2), TOLD(1, 6, -1, "(lost behind the box, and what came after)"),
 	WAIT(250), OUT(0, 6, "ghi", "the box's timer runs for it, too"),
 	ACKS(1, 9, WND), TOLD(1, 9, -1, "(repaired)"), OUT(0, 9, "jkl", "what was sent with it follows"),
 };
