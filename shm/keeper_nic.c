@@ -168,6 +168,16 @@ static int inspect(const struct fos_keeper *k, int sock, struct fos_dir *draft,
 	return rc < 0 ? rc : check_mtu(p, draft->frame_size, k->sg);
 }
 
+/* A packet that fits one end of a wire only is cut where that is allowed, else it is lost. */
+static void check_mtus(const struct fos_dir_port *p, const struct fos_dir_port *q)
+{
+	if (p->mtu != q->mtu)
+		fos_log(FOS_LOG_WARN, "%s has an MTU of %u, %s of %u: packets too large for the way out "
+			"are lost (drop_mtu), except for TCP that PMs read: `ip link set dev %s mtu %u`, "
+			"or tcp.mss: auto", p->nic, p->mtu, q->nic, q->mtu,
+			p->mtu > q->mtu ? p->nic : q->nic, p->mtu > q->mtu ? q->mtu : p->mtu);
+}
+
 /* Without a bridge nothing that the box leaves alone (ARP to begin with) gets across. */
 static void check_bridge(const struct fos_dir *draft, uint32_t i)
 {
@@ -177,6 +187,7 @@ static void check_bridge(const struct fos_dir *draft, uint32_t i)
 	if (p->peer == FOS_NONE || p->peer < i)
 		return;
 	q = &draft->port[p->peer];
+	check_mtus(p, q);
 	a = master_of(p->ifindex);
 	b = master_of(q->ifindex);
 	if (a == 0 || a != b)

@@ -52,6 +52,8 @@ datagrams() { # sentence, bytes
 	done
 }
 
+rested() { in_box "$B/bin/flowosctl" audit "$D/box.yaml"; }
+
 need "everything has an MTU of 9000" set_mtu 9000
 need_box "$D/box.yaml"
 if grep -q 'packets in several buffers' "$D/box.log"; then
@@ -67,6 +69,18 @@ datagrams "MTU 9000" 20000
 check "MTU 9000: pings of 8000 bytes" in_client ping -M do -q -c 5 -i 0.05 -W 2 -s 8000 $SERVER
 check "MTU 9000: over IPv6" in_client ping -6 -M do -q -c 5 -i 0.05 -W 2 -s 8000 $SERVER6
 is "$(counter drop_meta)" 0 "MTU 9000: every frame was accounted for"
+
+# A killed process loses no frame of such a packet, and leaves no half of one.
+in_client curl -s -S --limit-rate 10M --max-time 60 -o "$D/got" "http://$SERVER/big" &
+download=$!
+for name in ingress.lan.0 ingress.wan.0 classifier.0 egress.0; do
+	sleep 0.3
+	kill -KILL "$(pm_pid $name)"
+done
+wait $download
+same_file "$D/got" "$D/www/big" "MTU 9000: 20 MB while every process is killed"
+wait_for 100 rested
+check "MTU 9000: the audit finds every frame" rested
 stop_box
 
 need "everything has an MTU of 1500" set_mtu 1500
@@ -80,5 +94,28 @@ stop_box
 sed -i 's/, nic: \(lan\|wan\) }/, nic: \1, mode: generic }/' "$D/box.yaml"
 need_box "$D/box.yaml"
 files "generic mode, segments of 64 KB"
+stop_box
+
+# As on a kernel without packets in several buffers: said once, counted, and all else goes on.
+sed -i 's/, mode: generic//; s/^pipelines:/tcp: { mss: auto }\n&/' "$D/box.yaml"
+need "everything has an MTU of 9000 again" set_mtu 9000
+ip -n "$NET-box" link set wan mtu 1500
+for host in client server; do
+	ip netns exec "$NET-$host" ethtool -K eth0 tso off gso off gro off >/dev/null
+done
+export FLOWOS_ONE_BUFFER=1
+need_box "$D/box.yaml"
+is "$(grep -c 'has no AF_XDP packets in several buffers' "$D/box.log")" 1 \
+	"one buffer: one line says that larger packets are lost"
+is "$(grep -c 'lan has an MTU of 9000, wan of 1500' "$D/box.log")" 1 \
+	"one buffer: one line says that the wire's MTUs differ"
+before=$(counter rx_lost)
+! in_client ping -q -c 3 -i 0.05 -W 1 -M do -s 8000 $SERVER >/dev/null
+ok $? "one buffer: a large ping is lost"
+sleep 0.5
+at_least "$(($(counter rx_lost) - before))" 3 "one buffer: counted"
+check "one buffer: a small one is not" in_client ping -q -c 3 -i 0.05 -W 1 $SERVER
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/want" "one buffer: tcp.mss: auto keeps segments small enough"
 stop_box
 finish
