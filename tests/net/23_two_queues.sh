@@ -2,7 +2,7 @@
 # Two queues on each of both NICs, one ingress process per queue: connections spread over them, and
 # what came in by any queue arrives edited, byte for byte, in both directions at once.
 . "$(dirname "$0")/lib.sh"
-NET_QUEUES=2
+NET_QUEUES=2 KILLS=
 need_topo
 # a loss while a pattern is cut in two keeps the module waiting for a retransmission
 pipeline edit '"tcp portrange 9000-9002"' \
@@ -20,5 +20,25 @@ for nic in lan wan; do
 	done
 done
 at_least "$(counter edits_applied)" 7600 "every occurrence was replaced by the box"
+check "the audit is clean" flowosctl_in_box audit
+stop_box
+
+# The same with so few frames that they go round fast: from the queues that rest to those that do not.
+sed -i 's/frames: 16K/frames: 2K/' "$NET_TMP/box.yaml"
+need_box "$NET_TMP/box.yaml"
+both_peers "few frames: 100 connections, edited both ways" swap $SERVER 9001 100 needle haystack
+for nic in lan wan; do
+	for queue in 0 1; do
+		pm_kill "ingress.$nic.$queue" 2 0.1 &
+		KILLS="$KILLS $!"
+	done
+done
+# 2
+both_peers "and while every ingress is killed twice" swap $SERVER6 9002 100 needle haystack
+for pid in $KILLS; do
+	wait "$pid"
+	ok $? "killed twice"
+done
+check "the audit is clean" flowosctl_in_box audit
 stop_box
 finish

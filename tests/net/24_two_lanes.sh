@@ -31,5 +31,6 @@ for lane in 0 1; do
 	at_least "$(counter_of "egress.$lane" edits_applied)" 760 "lane $lane edited them"
 done
 is "$(counter flows_opened)" 401 "each connection was in one lane"
+check "the audit is clean" flowosctl_in_box audit
 stop_box
 finish
