@@ -256,7 +256,10 @@ static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 
 	if (!(h->l4[13] & FOS_TH_ACK))
 		return true;
-	if (!(h->l4[13] & FOS_TH_RST))
+	/* the window of a SYN is never scaled; what the box makes from it is not a SYN */
+	if (h->l4[13] & FOS_TH_SYN && t->wscale != 0xff && g && g->wscale != 0xff)
+		fos_out_learn_ack(t, ack, (uint16_t)(fos_header_wnd(h) >> t->wscale));
+	else if (!(h->l4[13] & FOS_TH_RST))
 		fos_out_learn_ack(t, ack, fos_header_wnd(h));
 	if (!fos_out_acked(e, flow, ack, fos_header_wnd(h), !(h->l4[13] & FOS_TH_SYN)))
 		return h->l4[13] & FOS_TH_RST;
