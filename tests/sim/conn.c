@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROGUE_MORE (1u << 17) /* bytes that a hostile end may make up behind its own */
+
 /* What is judged besides; false = the box does not do it right yet. */
-static const bool EDGES = false; /* the window's right edge never goes back */
+static const bool OPTIONS = false; /* those that a hostile end makes do not reach the other */
+static const bool EDGES = true; /* the window's right edge never goes back */
 
 static void fail(struct conn *c, const char *what, uint64_t got, uint64_t want)
 {
@@ -99,17 +102,21 @@ void conn_init(struct conn *c, const struct peer_config conf[2], const struct co
 		if (d->len)
 			memcpy(d->in, pc[i].data, d->len);
 		d->need = get((d->len + 1u) * sizeof(*d->need));
-		d->saw = get(d->len);
-		d->saw_map = get(d->len);
+		d->saw_max = d->len + (pc[i].rogue ? ROGUE_MORE : 0);
+		d->saw = get(d->saw_max);
+		d->saw_map = get(d->saw_max);
 		d->out_len = edited(c, i, d->in, d->len, &out, d->need);
 		free(out);
 		pc[i].data = d->in;
 		/* a module that misses something may let more through */
-		pc[1 - i].rcv_max = 6 * (d->out_len + d->len) + 65536;
+		pc[1 - i].rcv_max = 6 * (d->out_len + d->len) + 65536 +
+				    (pc[i].rogue ? 8 * ROGUE_MORE : 0);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peer_init(&c->end[i], &pc[i], emit, arg);
+		c->end[i].c.lenient = pc[1 - i].rogue && !OPTIONS;
 		c->aborts |= pc[i].abort_at != UINT32_MAX;
+		c->rogue |= pc[i].rogue;
 	}
 }
 
@@ -164,6 +171,8 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 		fail(c, "the box emits something else than TCP", len, 0);
 		return;
 	}
+	if (w.wrong && c->rogue && !OPTIONS && strcmp(w.wrong, WIRE_BAD_SUM) != 0)
+		return;
 	if (w.wrong) {
 		fail(c, w.wrong, len, w.flags);
 		return;
@@ -177,14 +186,15 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 	mss = p->c.mss ? p->c.mss : 536;
 	if ((uint32_t)(w.data - w.tcp) - 20 + w.len > mss && !(w.flags & WIRE_SYN))
 		fail(c, "a segment longer than the receiver's MSS", w.len, mss);
-	judge_ack(c, to, &w);
+	if (!c->rogue)
+		judge_ack(c, to, &w);
 }
 
 void conn_saw(struct conn *c, uint32_t dir, uint64_t pos, const uint8_t *data, size_t len)
 {
 	struct conn_dir *d = &c->dir[dir];
 
-	if (pos + len > d->len) {
+	if (pos + len > d->saw_max) {
 		fail(c, "a module saw more bytes than there are", pos + len, d->len);
 		return;
 	}
@@ -258,9 +268,34 @@ static bool verify_dir(struct conn *c, uint32_t dir)
 	return ok;
 }
 
+/* What an honest end received from a hostile one: what the first module saw, edited, as far as it
+ * goes. */
+static bool verify_rogue(struct conn *c, uint32_t dir)
+{
+	const struct peer *to = &c->end[1 - dir];
+	const struct conn_dir *d = &c->dir[dir];
+	uint8_t *want;
+	uint32_t n = edited(c, dir, d->saw, (uint32_t)d->saw_end, &want, NULL);
+	uint64_t at = 0;
+
+	while (at < n && at < to->rcv_nxt && to->rcv[at] == want[at])
+		at++;
+	/* what a module was late for, nobody has seen */
+	if (at != to->rcv_nxt && !c->missed)
+		fail(c, "an honest end received bytes that were not seen, from, of", at, to->rcv_nxt);
+	free(want);
+	return !c->error[0];
+}
+
 bool conn_verify(struct conn *c)
 {
-	for (uint32_t i = 0; i < 2 && !c->error[0]; i++) {
+	for (uint32_t i = 0; i < 2 && c->rogue && !c->error[0]; i++) {
+		if (c->end[i].error[0])
+			snprintf(c->error, sizeof(c->error), "%s", c->end[i].error);
+		else if (!c->end[1 - i].c.rogue)
+			verify_rogue(c, i);
+	}
+	for (uint32_t i = 0; i < 2 && !c->rogue && !c->error[0]; i++) {
 		if (c->end[i].error[0])
 			snprintf(c->error, sizeof(c->error), "%s", c->end[i].error);
 		else if (c->end[i].state == PEER_DEAD && !c->aborts)

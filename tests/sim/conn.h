@@ -25,7 +25,7 @@ struct conn_dir { /* what one end sends the other */
 	uint32_t out_len; /* as long as no module misses anything */
 	uint32_t *need;	  /* by byte of `in`: output that must have arrived before its ACK */
 	uint8_t *saw, *saw_map; /* what the first module saw */
-	uint64_t saw_end;
+	uint64_t saw_end, saw_max;
 	struct script_jump jump[CONN_EDITORS][CONN_JUMPS];
 	uint32_t nr_jumps[CONN_EDITORS];
 	uint64_t edge; /* right edge told to the sender, by the box */
@@ -42,6 +42,7 @@ struct conn {
 	struct conn *after; /* the one whose ports it uses again */
 	bool started, gone; /* gone: another uses its ports now */
 	bool aborts;
+	bool rogue; /* an end is hostile */
 	bool fifo;	    /* the network keeps the order towards the box */
 	bool missed;	    /* a module missed something: no exact place is known in advance */
 	char error[256];

@@ -9,7 +9,7 @@
 
 void peer_fault(struct peer *p, const char *what, uint64_t got, uint64_t want)
 {
-	if (!p->error[0])
+	if (!p->error[0] && !p->c.rogue)
 		snprintf(p->error, sizeof(p->error), "%s: %s (%lld, %lld)", p->c.name, what,
 			 (long long)got, (long long)want);
 }
@@ -144,16 +144,18 @@ static bool input_time(struct peer *p, const struct wire *w)
 	int64_t off = (int64_t)p->rcv_nxt + (int32_t)(w->seq - (p->peer_isn + 1 + (uint32_t)p->rcv_nxt));
 
 	if (!p->ts_on) {
-		if (w->has_ts)
+		if (w->has_ts && !p->c.lenient)
 			peer_fault(p, "a timestamp that was not negotiated", w->tsval, 0);
 		return true;
 	}
+	if (!w->has_ts && p->c.lenient)
+		return true;
 	if (!w->has_ts) {
 		peer_fault(p, "no timestamp", w->seq, 0);
 		return false;
 	}
 	if ((int32_t)(p->ts_recent - w->tsval) > 0) {
-		if (p->c.fifo && wire_span(w))
+		if (p->c.fifo && wire_span(w) && !p->c.lenient)
 			peer_fault(p, "PAWS: a time in the past", w->tsval, p->ts_recent);
 		return wire_span(w) == 0;
 	}

@@ -58,6 +58,8 @@ struct peer_config {
 	uint64_t keepalive_ns;	/* 0 = none */
 	bool keepalive_byte;	/* with an old byte */
 	bool may_time_out;	/* an end that does not answer is taken for gone */
+	bool rogue;		/* sends other things besides (rogue.c); nothing it finds is a fault */
+	bool lenient;		/* towards options: the other end is hostile */
 	bool fifo;		/* the network does not reorder on the way here */
 	const uint8_t *data;	/* what it sends */
 	uint32_t len;
@@ -159,6 +161,9 @@ static inline uint32_t peer_ts_now(const struct peer *p)
 {
 	return p->c.ts_base + (uint32_t)(p->now / 1000000u);
 }
+
+/* rogue.c: before and after a packet of a hostile end. */
+void peer_rogue(struct peer *p, const uint8_t *packet, uint32_t len, bool after);
 
 /* peer_send.c: what may be sent is sent; timers are set. */
 void peer_push(struct peer *p);

@@ -77,6 +77,8 @@ static void take_sack(struct peer *p, const struct wire *w, struct round *r)
 	for (uint32_t i = 0; i < w->nr_sack; i++) {
 		uint64_t lo = offset_of(p, w->sack[i][0]), hi = offset_of(p, w->sack[i][1]);
 
+		if (p->c.lenient && (!p->sack_on || (int64_t)hi > (int64_t)p->max_sent || lo <= r->off))
+			continue;
 		if (!p->sack_on) {
 			peer_fault(p, "SACK blocks without SACK permitted", lo, hi);
 			return;
@@ -304,7 +306,7 @@ void peer_take_ack(struct peer *p, const struct wire *w)
 		peer_fault(p, "acknowledges what was never sent", r.off, p->max_sent);
 		return;
 	}
-	if (p->ts_on && w->has_ts && (int32_t)(w->tsecr - peer_ts_now(p)) > 0)
+	if (p->ts_on && w->has_ts && !p->c.lenient && (int32_t)(w->tsecr - peer_ts_now(p)) > 0)
 		peer_fault(p, "echoes a time that has not come", w->tsecr, peer_ts_now(p));
 	p->orig_acked = false;
 	p->keep_sent = 0;

@@ -96,7 +96,11 @@ void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 		memcpy(tcp + 20 + opt_len, data, len);
 	fos_csum_transport_set(fos_csum_pseudo4(ip + 12, ip + 16, 6, (uint16_t)tcp_len), 6, tcp,
 			       tcp_len);
+	if (p->c.rogue)
+		peer_rogue(p, b, 34 + tcp_len, false);
 	p->emit(p->emit_arg, p, b, 34 + tcp_len);
+	if (p->c.rogue)
+		peer_rogue(p, b, 34 + tcp_len, true);
 }
 
 void peer_segment(struct peer *p, uint8_t flags, int64_t off, const uint8_t *data, uint32_t len)

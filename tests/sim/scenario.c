@@ -8,6 +8,8 @@
 #define TEXT_MAX 40000u
 
 /* What a connection may do besides; false = the box does not do it right yet. */
+static const bool SIMULTANEOUS = true;   /* both ends send a SYN */
+static const bool ROGUES = false;/* an end is hostile */
 static const bool RESETS_ARRIVE = false; /* also when a module holds bytes before them */
 
 struct draw {
@@ -186,6 +188,8 @@ static void draw_manners(struct draw *d, struct peer_config c[2])
 {
 	uint32_t first = below(d, 2);
 
+	if (one_in(d, 10) && SIMULTANEOUS)
+		c[1].active = true;
 	c[0].ack_with_data = one_in(d, 3);
 	switch (below(d, 5)) {
 	case 0:
@@ -233,7 +237,15 @@ static void draw_connection(struct draw *d, uint32_t i)
 		draw_end(d, &c[k]);
 	}
 	draw_manners(d, c);
-	if (i && one_in(d, 4) && !d->conns[i - 1].aborts) {
+	if (one_in(d, 8) && ROGUES) {
+		struct peer_config *r = &c[below(d, 2)];
+
+		r->rogue = true;
+		c[r == &c[0]].may_time_out = true;
+		c[0].active = true;
+		c[1].active = false;
+	}
+	if (i && one_in(d, 4) && !d->conns[i - 1].aborts && !d->conns[i - 1].rogue) {
 		c[0].port = c[1].remote_port = d->conns[i - 1].end[0].c.port;
 		for (uint32_t k = 0; k < 2; k++)
 			c[k].isn = below(d, 1u << 24);
@@ -263,6 +275,7 @@ static void add_up(struct scenario_sum *sum, const struct draw *d)
 		sum->missed += c->missed;
 		sum->aborted += c->aborts;
 		sum->reused += c->after != NULL;
+		sum->rogue += c->rogue;
 		sum->simultaneous += c->end[0].c.active && c->end[1].c.active;
 		sum->sack += c->end[0].sack_on;
 		sum->timestamps += c->end[0].ts_on;

@@ -11,7 +11,7 @@
 struct scenario_sum { /* over all runs */
 	uint64_t connections, lost, kills, kills_inside, missed, bytes;
 	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame;
-	uint64_t sack, timestamps, bare, aborted, reused, simultaneous;
+	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue;
 };
 
 /* Runs one seed.  False: it failed; a diagnosis with the seed has been printed. */

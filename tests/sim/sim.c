@@ -3,6 +3,8 @@
 #include "pmhost/pm.h"
 #include "tests/sim/sim.h"
 
+#define ROGUE_NS 40000000000ull
+
 /* Loaded modules find these by name. */
 void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, const uint8_t *data,
 		size_t len);
@@ -182,9 +184,15 @@ static bool all_done(struct sim *s)
 					 ? c->end[0].progress_ns
 					 : c->end[1].progress_ns;
 
-		if (conn_done(c)) {
+		if (conn_done(c) || c->gone) {
 			if (!c->done_ns)
 				c->done_ns = s->now;
+			continue;
+		}
+		/* with a hostile end there may be no other end than leaving it */
+		if (c->started && c->rogue && s->now > moved + ROGUE_NS) {
+			c->gone = true;
+			c->done_ns = s->now;
 			continue;
 		}
 		all = false;

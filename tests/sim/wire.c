@@ -84,6 +84,6 @@ bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
 	w->len = w->ip_len - hl - tl;
 	w->wrong = parse_options(w, w->tcp + 20, tl - 20);
 	if (!w->wrong && sums && !sums_ok(w, hl))
-		w->wrong = "a wrong checksum";
+		w->wrong = WIRE_BAD_SUM;
 	return true;
 }

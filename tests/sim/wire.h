@@ -7,6 +7,8 @@
 
 #define WIRE_MAX 2048u /* bytes of one packet, Ethernet header included */
 
+#define WIRE_BAD_SUM "a wrong checksum" /* what wire_parse() says of one */
+
 enum wire_flag {
 	WIRE_FIN = 1u,
 	WIRE_SYN = 2u,
