@@ -29,6 +29,12 @@ static void check(const struct fos_seqmap *m, const struct fos_seqmap_pool *pool
 	must(f.lo <= f.at && f.at <= f.hi);
 	must(f.lo <= p && f.hi <= m->out);
 	must(fos_seqmap_forward(m, pool, back + 1).at >= f.at);
+	/* a kept byte comes back as itself, an inserted one as the place before it */
+	if (p < m->out && fos_seqmap_inserted(m, pool, p))
+		must(fos_seqmap_back(m, pool, p + 1) <= fos_seqmap_back_left(m, pool, p + 1));
+	else if (p < m->out)
+		must(fos_seqmap_back(m, pool, p + 1) >= back + 1);
+	must(p < acked || fos_seqmap_known(m, p));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,6 +21,7 @@ static struct fos_seqmap_node nodes[NR_NODES];
 static struct fos_seqmap_free nodes_free;
 static struct fos_seqmap_pool pool = {.node = nodes, .free = &nodes_free};
 static uint64_t rng;
+static uint64_t base; /* of all positions: the model counts from there */
 
 static uint32_t draw(uint32_t n)
 {
@@ -103,24 +104,55 @@ static uint32_t at_least(uint32_t v, uint32_t floor)
 
 /* floor: what was acknowledged to the sender; an insertion that comes later at the same place
  * does not take it back */
+static uint64_t back(const struct fos_seqmap *m, uint32_t p)
+{
+	return fos_seqmap_back(m, &pool, base + p) - base;
+}
+
+static uint64_t back_left(const struct fos_seqmap *m, uint32_t p)
+{
+	return fos_seqmap_back_left(m, &pool, base + p) - base;
+}
+
+/* Which bytes are inserted; and where the map says that it knows a position, also below what was
+ * acknowledged, it does. */
+static bool check_known(const struct fos_seqmap *m, uint32_t acked)
+{
+	for (uint32_t p = 0; p < mod.nr_out; p++) {
+		bool inserted = mod.out_to_in[p] == INSERTED;
+
+		if (p >= acked && fos_seqmap_inserted(m, &pool, base + p) != inserted) {
+			diag("byte %u is said to be %s", p, inserted ? "kept" : "inserted");
+			return false;
+		}
+		if (p < acked && !inserted && fos_seqmap_known(m, base + p) &&
+		    back(m, p) != mod.out_to_in[p]) {
+			diag("%u below %u is said to be known", p, acked);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool check_all(const struct fos_seqmap *m, uint32_t acked, uint32_t floor)
 {
 	for (uint32_t p = acked; p <= mod.nr_out; p++) {
 		uint32_t want = at_least(model_back(p), floor);
 		uint32_t left = at_least(model_back_left(p), floor);
 
-		if (fos_seqmap_back(m, &pool, p) != want ||
-		    (p > acked && fos_seqmap_back_left(m, &pool, p) != left)) {
+		if (back(m, p) != want || (p > acked && back_left(m, p) != left)) {
 			diag("back of %u: %lu %lu, want %u %u", p,
-			     (unsigned long)fos_seqmap_back(m, &pool, p),
-			     (unsigned long)fos_seqmap_back_left(m, &pool, p), want, left);
+			     (unsigned long)back(m, p), (unsigned long)back_left(m, p), want, left);
 			return false;
 		}
 	}
 	for (uint32_t i = at_least(model_back(acked), floor) + 1; i <= mod.nr_in; i++) {
-		struct fos_seqmap_fwd got = fos_seqmap_forward(m, &pool, i);
+		struct fos_seqmap_fwd got = fos_seqmap_forward(m, &pool, base + i);
 		struct fos_seqmap_fwd want = model_forward(i);
 
+		got.lo -= base;
+		got.at -= base;
+		got.hi -= base;
 		/* below what is acknowledged nothing is sent again: any value does */
 		want.lo = at_least((uint32_t)want.lo, acked);
 		want.at = at_least((uint32_t)want.at, acked);
@@ -146,6 +178,8 @@ static bool play(uint64_t seed, bool with_acks)
 	rng = seed;
 	memset(&mod, 0, sizeof(mod));
 	fos_seqmap_init(&m);
+	fos_seqmap_copy(&m, base);
+	fos_seqmap_prune(&m, &pool, base);
 	for (int step = 0; step < 60 && good; step++) {
 		uint32_t n = 1 + draw(40), del = draw(3) ? draw(12) : 0;
 		uint32_t ins = draw(3) ? draw(12) : 0;
@@ -160,10 +194,11 @@ static bool play(uint64_t seed, bool with_acks)
 		}
 		if (with_acks && draw(4) == 0) {
 			acked += draw(mod.nr_out - acked + 1);
-			fos_seqmap_prune(&m, &pool, acked);
+			fos_seqmap_prune(&m, &pool, base + acked);
 			floor = at_least(model_back(acked), floor);
 		}
-		good = m.in == mod.nr_in && m.out == mod.nr_out && check_all(&m, acked, floor);
+		good = m.in - base == mod.nr_in && m.out - base == mod.nr_out &&
+		       check_all(&m, acked, floor) && check_known(&m, acked);
 	}
 	fos_seqmap_prune(&m, &pool, m.out);
 	good = good && m.nr == 0 && fos_seqmap_flat(&m, m.out);
@@ -225,6 +260,11 @@ int main(void)
 	for (seed = 1; seed <= 400 && !bad; seed++)
 		bad = play(seed, true) ? 0 : seed;
 	is_u64(bad, 0, "400 more with acknowledgements in between (failing seed)");
+	for (base = (1ull << 32) - 300; base < 1ull << 45 && !bad; base = base * 64 + 5)
+		for (seed = 1; seed <= 100 && !bad; seed++)
+			bad = play(seed, true) ? 0 : seed;
+	base = 0;
+	is_u64(bad, 0, "the same around and beyond 4 GiB (failing seed)");
 	is_u64(nodes_free.nr, NR_NODES, "no node is lost");
 	test_exhaustion();
 	return done();
