@@ -8,7 +8,7 @@
  *	frag.c        IP fragments become a packet
  *	deliver.c     packet streams, and what follows the packet stages (gate.c: what comes first)
  *	tcp_in.c      sequence numbers become stream positions (tcp_state.c: what a segment means,
- *	              tcp_side.c: what is known of one direction)
+ *	              tcp_side.c: what is known of one direction, timestamp.c: PAWS)
  *	pickup.c      connections seen from the middle on, or in one direction only
  *	challenge.c   RST and SYN that RFC 5961 refuses
  *	event.c       what has happened on a flow

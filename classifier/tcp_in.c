@@ -13,6 +13,7 @@
 #include "classifier/pickup.h"
 #include "classifier/reassembly.h"
 #include "classifier/tcp_side.h"
+#include "classifier/timestamp.h"
 
 #define PURE_ACK_SPAN (1 << 26) /* sequence numbers that a segment without bytes may be off */
 
@@ -356,20 +357,19 @@ static void take_segment(struct input *in)
 	int64_t pos = fos_tcp_position(in->f->isn, in->s->app_tail, in->seg.seq);
 	uint32_t over;
 	bool bytes = in->seg.len > 0 || in->seg.flags & FOS_TCP_FIN;
-	bool ts = in->f->ts_ok && c->flows[FOS_PEER(in->flow)].ts_ok && in->seg.has_ts;
 
-	if (in->seg.md5) {
+	if (in->seg.md5 || !fos_timestamp_ok(c, in->flow, &in->seg, bytes)) {
 		refuse(in, FOS_C_drop_tcp_invalid);
 		return;
 	}
-	if (ts && bytes && fos_tcp_paws_old(in->f->ts_recent, in->seg.tsval)) {
+	/* before the stream's start: no end takes it for the handshake's last segment */
+	if (!(in->s->state & FOS_FLOW_ST_ESTABLISHED) && pos < 0) {
 		refuse(in, FOS_C_drop_tcp_invalid);
 		return;
 	}
 	establish(in);
-	if (ts && pos <= (int64_t)in->s->app_tail &&
-	    (int32_t)(in->seg.tsval - in->f->ts_recent) > 0)
-		in->f->ts_recent = in->seg.tsval;
+	if (pos <= (int64_t)in->s->app_tail)
+		fos_timestamp_take(c, in->flow, &in->seg);
 	if (is_keepalive(in, pos)) {
 		pass_control(in, FOS_DESC_PROBE);
 	} else if (bytes && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {

@@ -87,6 +87,11 @@ bool fos_tcp_paws_old(uint32_t ts_recent, uint32_t tsval)
 	return (int32_t)(ts_recent - tsval) > 1;
 }
 
+bool fos_tcp_ts_leaps(uint32_t ts_recent, uint32_t tsval)
+{
+	return (int32_t)(tsval - ts_recent) > 1 << 30;
+}
+
 int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq)
 {
 	return (int64_t)tail + (int32_t)(seq - (isn + 1 + (uint32_t)tail));

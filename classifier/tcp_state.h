@@ -93,6 +93,9 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
  * does)? */
 bool fos_tcp_paws_old(uint32_t ts_recent, uint32_t tsval);
 
+/* Is the timestamp so far ahead that taking it would make all that follows look old? */
+bool fos_tcp_ts_leaps(uint32_t ts_recent, uint32_t tsval);
+
 /* 64-bit stream position of a sequence number, near position `tail` of a stream that starts at
  * isn + 1.  Before the start it is negative. */
 int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq);

@@ -46,12 +46,13 @@ static char letter(struct maker *m)
 
 /* What a host must ignore (or take): appended to a segment. */
 static const char *const MODS[] = {
-	",sum", "/P-", "/-", "/FPU-,urg=1", ",ack+500000", ",ack-1000000", ",md5", ",doff=4",
-	",doff=15", ",ipsum", ",lsrr", ",pad=8", ",len+56", ",rsv=7", ",opt=08000101",
-	",opt=05280101", ",ttl=1", ",cut=12", ",ihl=4", ",other", ",opt=1c04ffff",
-	",opt=0103030e", "/P", "/U,urg=2", "/U,urg=0", ",urg=3", "/U,urg=60000", "/EC", ",ts-90000",
-	",ts-1", ",nots", ",wnd=0", ",opt=0101050a00000001000000ff", ",opt=1d04aaaa", ",ext",
-	"/S", "/SP", "/S-", ",wnd=100",
+	",sum", "/P-", "/-", "/FPU-,urg=1", ",ack+500000", ",ack-1000000", ",md5",
+	",doff=4", ",doff=15", ",ipsum", ",lsrr", ",pad=8", ",len+56", ",rsv=7",
+	",opt=08000101", ",opt=05280101", ",ttl=1", ",cut=12", ",ihl=4", ",other",
+	",opt=1c04ffff", ",opt=0103030e", "/P", "/U,urg=2", "/U,urg=0", ",urg=3",
+	"/U,urg=60000", "/EC", ",ts-90000", ",ts-1", ",ts+2147483647", ",ts+1500000000",
+	",nots", ",wnd=0", ",opt=0101050a00000001000000ff", ",opt=1d04aaaa", ",ext", "/S",
+	"/SP", "/S-", ",wnd=100",
 };
 
 static bool fits(const struct maker *m, const char *mod)

@@ -35,8 +35,10 @@ static const struct tcp_case INSERTION[] = {
 	ROW("e25", "", "hs 0:EVIL,ihl=4 0:GOOD 4:/F", "GOOD", "0:GOOD 4:/F", HOST_EOF),
 	/* to another host: passes as what it is, part of another flow */
 	ROW("e26", "", "hs 0:EVIL,other 0:GOOD 4:/F", "GOOD", "0:EVIL 0:GOOD 4:/F", HOST_EOF),
-	ROW("e27", "t", "hs 0:AAAA 4:EVIL,ts+2147483647 8:GOOD 12:/F", "AAAAEVIL", "0:AAAA 4:EVIL",
-	    HOST_OPEN),
+	/* taken, it would make all that follows look old */
+	ROW("e27", "t", "hs 0:AAAA 4:EVIL,ts+2147483647 8:GOOD 12:/F", "AAAA", "0:AAAA", HOST_OPEN),
+	ROW("e27b", "t", "hs 0:AAAA 4:EVIL,ts+2147483647 4:,ts+2000000000 4:GOOD 8:/F", "AAAAGOOD",
+	    "0:AAAA 4:GOOD 8:/F", HOST_EOF),
 	ROW("e28", "", "hs 0:AAAA 4:EVIL/FRPUE,urg=1 4:BBBB", "AAAA", "0:AAAA 4:/R", HOST_RESET),
 	ROW("e29", "", "hs 0:GOOD,opt=1c04ffff 4:/F", "GOOD", "0:GOOD 4:/F", HOST_EOF),
 	ROW("e30", "", "hs 0:EVILEVILEVILEVILEVILGOOD,doff=10 4:/F", "", "", HOST_OPEN),

@@ -18,6 +18,7 @@ static const struct tcp_case HANDSHAKE[] = {
 	/* a connection whose start was not seen is passed on untouched: pickup is by configuration */
 	ROW("c11", "", "0:AAAA 4:BBBB", "", "0:AAAA 4:BBBB", HOST_OPEN),
 	ROW("c12", "", "syn 0:EVIL/P- 0: 0:AAAA 4:/F", "AAAA", "0:AAAA 4:/F", HOST_EOF),
+	ROW("c12b", "t", "syn -1:Z 0:AAAA 4:BBBB 8:/F", "AAAABBBB", "0:AAAA 4:BBBB 8:/F", HOST_EOF),
 	ROW("c13", "", "syn 5000:/R- 0: 0:AAAA 4:/F", "AAAA", "0:AAAA 4:/F", HOST_EOF),
 	ROW("c14", "", "syn 0:/R- 0: 0:AAAA", "", "0:/R", HOST_OPEN),
 	ROW("c15", "", "hs 0:AAAA 4:/R- new hs 0:BBBB 4:/F", "AAAA|BBBB", NULL, HOST_EOF),
