@@ -49,7 +49,7 @@ static bool same(struct run *r, const char *when)
 	const struct fos_flow *f = &r->t.w.box.flows[0];
 	bool ended = f->state & FOS_FLOW_ST_FIN;
 
-	if (s->len == r->m.tail && memcmp(s->bytes, r->m.byte, s->len) == 0 &&
+	if (s->len == r->m.tail && (s->len == 0 || memcmp(s->bytes, r->m.byte, s->len) == 0) &&
 	    ended == r->m.ended && (!ended || f->fin_pos == r->m.fin))
 		return true;
 	snprintf(r->why, sizeof(r->why), "%s: %llu bytes read, the model has %u; ended %d, model %d",
