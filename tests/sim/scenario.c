@@ -9,7 +9,7 @@
 
 /* What a connection may do besides; false = the box does not do it right yet. */
 static const bool SIMULTANEOUS = true;   /* both ends send a SYN */
-static const bool ROGUES = false;/* an end is hostile */
+static const bool ROGUES = true;/* an end is hostile */
 static const bool RESETS_ARRIVE = false; /* also when a module holds bytes before them */
 
 struct draw {

@@ -190,7 +190,8 @@ static bool all_done(struct sim *s)
 			continue;
 		}
 		/* with a hostile end there may be no other end than leaving it */
-		if (c->started && c->rogue && s->now > moved + ROGUE_NS) {
+		if (c->started && c->rogue &&
+		    (s->now > moved + ROGUE_NS || s->now > c->start_ns + 5 * ROGUE_NS)) {
 			c->gone = true;
 			c->done_ns = s->now;
 			continue;
