@@ -73,7 +73,7 @@ comma   := ,
 
 ARCHIVES := $(call archive,$(LIBDIRS))
 ALL_LIBS := $(call libs,$(LIBDIRS)) -lxdp -lbpf -luring -lnuma -lcyaml -lyaml -lpcap -ljansson \
-	-lcrypto -ldl
+	-lcrypto -ldl -lseccomp
 BINS     := $(PROGS:%=$(B)/bin/%)
 PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
 TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))

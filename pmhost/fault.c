@@ -19,10 +19,12 @@ static void say(uint32_t what)
 	fos_relaxed_store64(&region->fault, (uint64_t)region->head.lease_gen << 32 | what);
 }
 
-/* One more store, then the signal's own way: the disposition is the default again. */
+/* One more store, then the signal's own way: the disposition is the default again.  (A refused system
+ * call would otherwise just have failed.) */
 static void on_fault(int number)
 {
 	say((uint32_t)number);
+	raise(number);
 }
 
 static void on_exit_inside(void)

@@ -8,6 +8,7 @@
 #include "pmhost/commit.h"
 #include "pmhost/fault.h"
 #include "pmhost/load.h"
+#include "pmhost/preopen.h"
 #include "pmhost/visit.h"
 #include "pmhost/window.h"
 
@@ -152,6 +153,12 @@ static void bind_proc(struct fos_instance *pm, struct fos_proc *p)
 	pm->dir = p->dir;
 	pm->index = p->me->index;
 	pm->d = &p->dir->pm[pm->index];
+}
+
+static void prepare(struct fos_proc *p)
+{
+	bind_proc(p->state, p);
+	fos_preopen(p->state);
 }
 
 static int warm(struct fos_proc *p)
@@ -322,6 +329,7 @@ void fos_pmhost_free(void *state)
 
 const struct fos_proc_hooks fos_pmhost_hooks = {
 	.program = "flowos-pmhost",
+	.prepare = prepare,
 	.warm = warm,
 	.init = init,
 	.work = work,

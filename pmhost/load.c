@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "pmhost/host.h"
+#include "pmhost/preopen.h"
 
 /* Modules find the calls of pm.h in the program; one of each file that nothing else refers to
  * brings them into a program that links this library as an archive. */
@@ -28,7 +29,7 @@ static int differs(const struct fos_instance *pm, const char *path, const char *
 
 static void *open_module(const char *path, const struct fos_pm **module, char *err, size_t err_size)
 {
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *library = dlopen(fos_preopened_module(path), RTLD_NOW | RTLD_LOCAL);
 
 	if (!library) {
 		snprintf(err, err_size, "cannot load the module: %s", dlerror());
@@ -71,7 +72,7 @@ int fos_load(struct fos_instance *pm)
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (!calls[i])
 			return -ENOEXEC;
-	rc = fos_pmfile_read(path, &f, err, sizeof(err));
+	rc = fos_pmfile_read(fos_preopened_module(path), &f, err, sizeof(err));
 	if (rc < 0) {
 		fos_log(FOS_LOG_ERROR, "%s: %s", pm->d->name, err);
 		return rc;

@@ -12,6 +12,7 @@
 
 #include "pmhost/commit.h"
 #include "pmhost/host.h"
+#include "pmhost/preopen.h"
 
 /* ---------------------------------------------------------------- sending */
 
@@ -159,7 +160,9 @@ int fos_output(struct fos_instance *pm, const char *path)
 		snprintf(name, sizeof(name), "%s.%u", path, pm->box->lane);
 	else
 		snprintf(name, sizeof(name), "%s", path);
-	f->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	f->fd = fos_preopened(name, true);
+	if (f->fd < 0)
+		f->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (f->fd < 0) {
 		int rc = -errno;
 

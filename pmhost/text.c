@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "pmhost/host.h"
+#include "pmhost/preopen.h"
 
 static bool blank(char c)
 {
@@ -116,7 +117,8 @@ static void add_words(struct fos_hosts *h, const char *text)
 
 static bool add_file(struct fos_instance *pm, struct fos_hosts *h, const char *path)
 {
-	FILE *f = fopen(path, "re");
+	int fd = fos_preopened(path, false);
+	FILE *f = fd < 0 ? fopen(path, "re") : fdopen(fd, "r");
 	char line[512];
 
 	if (!f) {
@@ -124,6 +126,7 @@ static bool add_file(struct fos_instance *pm, struct fos_hosts *h, const char *p
 			strerror(errno));
 		return false;
 	}
+	rewind(f); /* the descriptor was opened before, and its place is shared */
 	while (fgets(line, sizeof(line), f))
 		add_words(h, line);
 	fclose(f);

@@ -25,6 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shm/confine.h"
 #include "shm/grant.h"
 #include "shm/keeper.h"
 #include "shm/notify.h"
@@ -259,10 +260,21 @@ static bool hear(struct fos_keeper *k, struct fos_keeper_conn *c)
 
 /* Root, our own user, and (where we are not in root's group) our group: stages that run as users of
  * their own. */
-static bool trusted(const struct ucred *peer)
+static bool trusted(const struct fos_keeper *k, const struct ucred *peer)
 {
-	return peer->uid == 0 || peer->uid == geteuid() ||
-	       (getegid() != 0 && peer->gid == getegid());
+	if (peer->uid == 0 || peer->uid == geteuid() ||
+	    (getegid() != 0 && peer->gid == getegid()))
+		return true;
+	/* a PM host that gave up its user after it had its lease, and lost its connection */
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++) {
+		const struct fos_dir_proc *p = &k->dir->proc[i];
+
+		if (p->role == FOS_ROLE_PM && p->lease.state == FOS_LEASE_GRANTED &&
+		    p->lease.pid == (uint32_t)peer->pid &&
+		    peer->uid == FOS_CONFINE_UID + i)
+			return true;
+	}
+	return false;
 }
 
 static void welcome(struct fos_keeper *k)
@@ -275,7 +287,7 @@ static void welcome(struct fos_keeper *k)
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    !trusted(&peer) || k->nr_conns >= FOS_KEEPER_CONNS) {
+	    !trusted(k, &peer) || k->nr_conns >= FOS_KEEPER_CONNS) {
 		close(fd);
 		return;
 	}
@@ -324,7 +336,8 @@ int fos_keeper_listen(struct fos_keeper *k)
 		return rc;
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", k->socket);
 	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mask = umask(getegid() ? 0117 : 0177);
+	/* trusted() says who is heard; hosts that gave up root are to find us again */
+	mask = umask(getegid() ? 0117 : 0111);
 	rc = k->listen_fd < 0 || bind(k->listen_fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
 			     listen(k->listen_fd, 128) < 0
 		     ? -errno : 0;

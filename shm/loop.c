@@ -67,15 +67,15 @@ static int setup_ring(struct io_uring *ring)
 	return rc;
 }
 
-struct fos_loop *fos_loop_create(void)
+struct fos_loop *fos_loop_create(bool ring)
 {
 	struct fos_loop *l = calloc(1, sizeof(*l));
 	int rc;
 
 	if (!l)
 		return NULL;
-	rc = setup_ring(&l->ring);
-	l->have_ring = rc == 0;
+	rc = ring ? setup_ring(&l->ring) : 0;
+	l->have_ring = ring && rc == 0;
 	if (rc < 0)
 		fos_log(FOS_LOG_WARN, "io_uring is not available (%s); using poll, which is slower",
 			strerror(-rc));

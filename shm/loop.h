@@ -13,7 +13,7 @@
 struct fos_loop;
 
 /* NULL with errno set when there is no memory. */
-struct fos_loop *fos_loop_create(void);
+struct fos_loop *fos_loop_create(bool ring);
 void fos_loop_destroy(struct fos_loop *l);
 
 /* Wakes on input of fd from now on; the fd stays the caller's and must outlive the loop, but for

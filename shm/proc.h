@@ -21,6 +21,9 @@ struct fos_proc;
 
 struct fos_proc_hooks {
 	const char *program; /* "flowos-classifier" */
+	/* The process is about to give up its privileges (shm/confine.h): last chance to open what it will
+	 * need.  A stage that has this hook runs code that is not ours, and is confined. */
+	void (*prepare)(struct fos_proc *p);
 	/* A spare, before it has the lease, every region mapped read-only: whatever can be made ready
 	 * without writing.  NULL = nothing.  Returns like init. */
 	int (*warm)(struct fos_proc *p);

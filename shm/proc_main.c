@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/confine.h"
 #include "shm/notify.h"
 #include "shm/proc_run.h"
 #include "shm/region.h"
@@ -144,6 +145,13 @@ static int map_regions(struct fos_run *r, char *err, size_t err_size)
 	return rc;
 }
 
+/* Only root has anything to give up; a capture's stages end with it, and nobody but their user started
+ * them. */
+static bool confined(const struct fos_run *r)
+{
+	return r->p->hooks->prepare && geteuid() == 0 && !r->p->offline;
+}
+
 static int attach(struct fos_run *r)
 {
 	struct fos_proc *p = r->p;
@@ -159,7 +167,8 @@ static int attach(struct fos_run *r)
 		return rc;
 	}
 	p->fds = r->grant->fds;
-	p->loop = fos_loop_create();
+	/* what a ring is asked for, no filter of system calls sees */
+	p->loop = fos_loop_create(!confined(r));
 	if (!p->loop)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->nr_cons && rc == 0; i++)
@@ -224,6 +233,10 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 	}
 	catch_signals();
 	rc = attach(&r);
+	if (rc == 0 && confined(&r)) {
+		r.p->hooks->prepare(r.p);
+		rc = fos_confine(r.p->box.self, &r.keeper);
+	}
 	if (rc == 0 && r.spare)
 		rc = fos_proc_spare(&r);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -413,7 +414,8 @@ int fos_super_init(struct fos_super *s, const char *run_dir)
 	unlink(s->notify); /* we hold the lock: nobody listens there */
 	if (s->signal_fd >= 0 && s->notify_fd >= 0 &&
 	    setsockopt(s->notify_fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) == 0 &&
-	    bind(s->notify_fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0)
+	    bind(s->notify_fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0 &&
+	    chmod(s->notify, 0666) == 0) /* hosts give up root; who speaks is known by its pid */
 		return 0;
 	fos_ctl_fail("cannot make %s: %s", s->notify, strerror(errno));
 	return -errno;

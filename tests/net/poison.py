@@ -1,4 +1,4 @@
-"""Endpoints for tests/net/26: a server that sends what a module cannot bear, as it is asked to.
+"""Endpoints for tests/net/26 and 28: a server that sends what a module cannot bear, as it is asked to.
 
     poison.py server PORT              one line of request per connection: NAME
     poison.py client ADDRESS PORT NAME prints what came, or "reset"
@@ -13,6 +13,7 @@ PIECES = {  # bytes, or seconds to wait
     "untouched": [b"hello ", 0.3, b"\1 world ~\n", 0.5, b"~ end\n"],
     "folded": [b"a ~ b\n", 0.5, b"c \1 ~ d\n", 1.0, b"~ e\n"],
     "live": [b"~" * 1000 + b"\1", 30],
+    "attack": [b"x ! y\n", 1.0, b"z\n"],
     "hang": [b"before ~ ", 0.3, b"\2 ~ after\n"],
 }
 

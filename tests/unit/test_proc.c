@@ -185,7 +185,7 @@ static bool wakes(struct fos_loop *l)
 
 static void test_loop(void)
 {
-	struct fos_loop *l = fos_loop_create();
+	struct fos_loop *l = fos_loop_create(true);
 	int bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), pair[2];
 	uint64_t one = 1;
 

@@ -1,0 +1,194 @@
+/* A module that attacks when it sees '!': option `attack` says how.  It knows the host from inside
+ * and does what no call of pm.h would.  What survives goes on as an honest module that edits nothing. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pmhost/host.h"
+
+typedef void attack_fn(struct fos_window *w);
+
+static struct fos_pm_flow *own_flow(struct fos_window *w)
+{
+	return &w->pm->flows[w->flow];
+}
+
+/* The other slot, and the turn of it, without asking anybody. */
+static void publish(struct fos_window *w, const struct fos_pm_pub *pub)
+{
+	struct fos_pm_flow *f = own_flow(w);
+
+	f->pub[(f->ver + 1) & 1u] = *pub;
+	fos_release32(&f->ver, f->ver + 1);
+}
+
+static void wild(struct fos_window *w)
+{
+	memset((void *)(uintptr_t)w->pm->box->flows, 0xff, 4096);
+}
+
+static void frame(struct fos_window *w)
+{
+	memset((void *)(uintptr_t)w->seg[0].data, 'X', w->seg[0].len);
+}
+
+static void backwards(struct fos_window *w)
+{
+	struct fos_pm_pub pub = w->pub;
+
+	pub.head = pub.out_head = 0;
+	publish(w, &pub);
+}
+
+static void beyond(struct fos_window *w)
+{
+	struct fos_pm_pub pub = w->pub;
+
+	pub.head = pub.out_head = w->tail + 1000000;
+	publish(w, &pub);
+}
+
+static void edits(struct fos_window *w)
+{
+	struct fos_pm_pub pub = w->pub;
+
+	for (uint32_t i = 0; i < w->pm->region->nr_edits; i++)
+		w->pm->edits.rec[i] = (struct fos_edit){.pos = 1u << 30, .del = 1u << 20,
+							.ins = UINT32_MAX, .next = i,
+							.flow = w->flow, .flow_gen = w->gen, .nr = 1};
+	pub.edits = 1000;
+	pub.gen = w->gen;
+	publish(w, &pub);
+}
+
+/* For half a second each look finds something else. */
+static void changing(struct fos_window *w)
+{
+	struct fos_pm_pub pub = w->pub;
+	uint64_t end = fos_clock_ns() + 500000000u;
+
+	pub.gen = w->gen;
+	for (uint32_t i = 0; fos_clock_ns() < end; i++) {
+		pub.head = i * 2654435761u;
+		pub.edits = i % 7;
+		publish(w, &pub);
+	}
+}
+
+static void inserted(struct fos_window *w)
+{
+	fos_insert(w, w->head, "inserted", 8);
+	fos_release_all(w);
+	memset(w->pm->edits.inserts, 'X', 65536);
+}
+
+static void garbage(struct fos_window *w)
+{
+	memset((uint8_t *)w->pm->region + 256, 0x5a, 4096 - 256);
+	memset(w->pm->edits.inserts, 0x5a, (size_t)w->pm->region->nr_edits * FOS_INSERT_MAX);
+	for (uint32_t i = 0; i < w->pm->p->nr_prod; i++)
+		w->pm->p->prod[i].ring->tail += 1u << 20;
+	for (uint32_t i = 0; i < w->pm->p->nr_cons; i++)
+		w->pm->p->cons[i].cursor->head -= 1u << 20;
+}
+
+/* What the descriptors of our neighbours lead to, and their memory, opened for writing. */
+static void reopen(struct fos_window *w)
+{
+	char path[96];
+	int got = 0;
+
+	for (int pid = getppid(); pid < getppid() + 100; pid++)
+		for (int fd = 0; fd < 64; fd++) {
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+			if (pid != getpid() && open(path, O_RDWR) >= 0)
+				got++;
+			if (fd == 0) {
+				snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+				got += pid != getpid() && open(path, O_RDWR) >= 0;
+			}
+		}
+	fos_say(w->pm, "reopened %d", got);
+}
+
+static void holes(struct fos_window *w)
+{
+	madvise(w->pm->region, 1u << 20, MADV_REMOVE);
+}
+
+static void hugepages(struct fos_window *w)
+{
+	(void)w;
+	mmap(NULL, 64u << 20, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+}
+
+static void doorbells(struct fos_window *w)
+{
+	uint64_t end = fos_clock_ns() + 500000000u, n = 1;
+	int fds[512], nr = 0;
+	char path[64], to[64];
+
+	(void)w;
+	for (int fd = 3; fd < 512; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		memset(to, 0, sizeof(to));
+		if (readlink(path, to, sizeof(to) - 1) > 0 && strstr(to, "eventfd"))
+			fds[nr++] = fd;
+	}
+	while (fos_clock_ns() < end)
+		for (int i = 0; i < nr; i++)
+			if (write(fds[i], &n, sizeof(n)) < 0 || read(fds[i], &n, sizeof(n)) < 0)
+				n = 1;
+}
+
+static void memory(struct fos_window *w)
+{
+	(void)w;
+	for (;;)
+		memset(malloc(1u << 20), 1, 1u << 20);
+}
+
+static void neighbours(struct fos_window *w)
+{
+	(void)w;
+	kill(getppid(), SIGKILL);
+}
+
+static void trace(struct fos_window *w)
+{
+	(void)w;
+	ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static const struct {
+	const char *name;
+	attack_fn *run;
+} attack[] = {
+	{"wild", wild}, {"frame", frame}, {"backwards", backwards}, {"beyond", beyond},
+	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
+	{"reopen", reopen}, {"holes", holes}, {"hugepages", hugepages}, {"doorbells", doorbells},
+	{"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
+};
+
+static void on_data(struct fos_window *w)
+{
+	const char *name = fos_option(w->pm, "attack", 0);
+	char c = 0;
+
+	for (uint64_t pos = fos_head(w); pos < fos_tail(w) && c != '!'; pos++)
+		fos_read(w, pos, &c, 1);
+	for (size_t i = 0; c == '!' && i < sizeof(attack) / sizeof(attack[0]); i++)
+		if (name && !strcmp(name, attack[i].name))
+			attack[i].run(w);
+	fos_release_all(w);
+}
+
+FOS_PM(.name = "hostile", .stream = FOS_APP, .flags = FOS_PM_EDITS, .on_data = on_data);
