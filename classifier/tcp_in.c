@@ -47,8 +47,10 @@ static enum fos_tcp_action judge(struct input *in)
 		return FOS_TCP_DO_RESTART;
 	fos_tcp_side_of(in->c, in->flow, &own);
 	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
-	if (in->seg.flags & FOS_TCP_RST) /* the only one for whom it is to be exact */
-		own.una -= fos_tcp_edited_by(in->c, in->flow, in->s->gen);
+	if (in->seg.flags & FOS_TCP_RST && fos_tcp_told(in->c, in->flow, in->s->gen)) {
+		own.una = fos_tcp_told(in->c, in->flow, in->s->gen);
+		own.una_known = true;
+	}
 	peer.max += fos_tcp_edited_by(in->c, FOS_PEER(in->flow), in->peer->gen);
 	what = fos_tcp_judge(&conn, &own, &peer, &in->seg);
 	if (what == FOS_TCP_DO_JOIN)

@@ -27,6 +27,15 @@ void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_sid
 	side->wnd = (uint32_t)f->last_wnd << shift;
 }
 
+uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_egr *egr = c->box->egr;
+	const uint32_t *told = (const void *)((const uint8_t *)egr + egr->told_off);
+
+	/* pairs with egress's release of gen */
+	return fos_acquire32(&c->box->outs[flow].gen) == gen ? fos_relaxed32(&told[flow]) : 0;
+}
+
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);

@@ -14,6 +14,9 @@
 /* One direction in numbers, for fos_tcp_judge(). */
 void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);
 
+/* What the flow's sender was told last to be acknowledged, exactly; 0 = nothing, or not by egress. */
+uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
+
 /* How far the receiver's numbers lie from the sender's, by what editors have added and taken out:
  * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);

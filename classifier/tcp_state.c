@@ -168,6 +168,9 @@ static enum fos_tcp_action judge_rst(const struct fos_tcp_conn *conn,
 		return FOS_TCP_DO_RAW;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
+	/* for the receiver the window begins at what it has acknowledged */
+	if (ahead < 0 && own->una_known && (int32_t)(seg->seq - own->una) > 0)
+		return FOS_TCP_DO_CHALLENGE;
 	return ahead > 0 && ahead < window(peer) ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_INVALID;
 }
 

@@ -94,6 +94,7 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
 	w->ace = t->ace;
 	t->ack_sent = w->ack;
+	fos_out_tell_ack(e, FOS_PEER(flow), w->ack);
 	t->wnd_sent = w->wnd;
 	t->flags |= FOS_TCB_ACK_SENT;
 	if (!fos_sack_pending(e, flow))

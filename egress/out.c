@@ -55,6 +55,7 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_txn_publish64(&e->txn, &o->pos[i], 0);
 	fos_txn_publish64(&e->txn, &o->opened_ns, 0);
+	fos_out_tell_ack(e, flow, 0);
 	fos_txn_publish32(&e->txn, &o->flags, 0);
 	fos_txn_publish32(&e->txn, &o->done, 0);
 	fos_txn_publish32(&e->txn, &o->gen, gen);
@@ -178,6 +179,15 @@ static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, ui
 	g->flags |= FOS_TCB_WND;
 	if (g->flags & FOS_TCB_BLOCKED)
 		fos_egress_run_later(e, flow);
+}
+
+void fos_out_tell_ack(struct fos_egress *e, uint32_t flow, uint32_t ack)
+{
+	uint8_t *own = fos_box_own(&e->p->box);
+	uint32_t *told = (void *)(own + ((const struct fos_egr *)(const void *)own)->told_off);
+
+	if (told[flow] != ack)
+		fos_txn_publish32(&e->txn, &told[flow], ack);
 }
 
 void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)

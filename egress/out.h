@@ -71,6 +71,9 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 /* Publishes whether the receiver's window has room: while it has none, nobody's hold runs out. */
 void fos_out_note_window(struct fos_egress *e, uint32_t flow);
 
+/* The flow's sender is told `ack`: the classifier knows by it an exact RST. */
+void fos_out_tell_ack(struct fos_egress *e, uint32_t flow, uint32_t ack);
+
 /* What a packet of t's direction acknowledges and offers, as it came; the newest acknowledgement brings
  * the window that counts. */
 void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd);

@@ -605,6 +605,9 @@ struct fos_egr {
 	uint32_t nr_forced; /* release: how many heads were ever forced; 0 = nobody need look */
 	uint32_t pad1;
 	uint64_t retained; /* relaxed: frames kept for all flows */
+	/* uint32_t[nr_flows], relaxed: the newest acknowledgement number that the flow's sender was
+	 * told; a RST of an end that is gone names it.  0 = none yet. */
+	uint64_t told_off;
 };
 
 /* ---------------------------------------------------------------- ingress region */

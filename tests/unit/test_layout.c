@@ -90,6 +90,7 @@ static void test_pms(void)
 	OFFSET(fos_out, done, 48);
 	OFFSET(fos_out, retained, 52);
 	OFFSET(fos_egr, retained, 4168);
+	OFFSET(fos_egr, told_off, 4176);
 	OFFSET(fos_out, opened_ns, 56);
 	SIZE(fos_forced, 32);
 	OFFSET(fos_forced, flow_gen, 12);

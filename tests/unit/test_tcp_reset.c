@@ -26,6 +26,9 @@ static const struct script scripts[] = {
 	{ "at what B has acknowledged last",
 	  { OPEN, { 'A', R, 4, 0, NULL, NONE, "is exact for B: ends the connection" },
 	    { 'A', A_, 8, 0, "late", AGAIN | GONE, "nothing follows" } }, "12345678", "" },
+	{ "between what B has acknowledged and the next",
+	  { OPEN, { 'A', R, 6, 0, NULL, ASK, "in B's window: the box asks" },
+	    { 'A', A_, 8, 0, "on", NONE, "the stream goes on" } }, "12345678on", "" },
 	{ "one number ahead", { OPEN, { 'A', R, 9, 0, NULL, ASK, "the box asks" },
 				{ 'A', A_, 8, 0, "on", NONE, "the stream goes on" } },
 	  "12345678on", "" },
@@ -83,6 +86,35 @@ static void test_scripts(void)
 	}
 }
 
+/* Edits lie between the ends: what the sender was told by the box is exact, B's own number is not. */
+static void test_told(void)
+{
+	struct cls_world t;
+	uint32_t *told;
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "reader", 0, FOS_STREAM_APP, false);
+	cw_make(&t);
+	told = (void *)((uint8_t *)(uintptr_t)t.w.box.egr + t.w.box.egr->told_off);
+	cw_handshake(&t);
+	cw_tcp(&t, true, A_, 0, 0, "12345678", 8);
+	cw_tcp(&t, false, A_, 0, 2, NULL, 0); /* in B's numbers: six bytes of A's are two of B's */
+	cw_run(&t);
+	told[0] = CW_ISN_A + 1 + 6;
+	cw_forget(&t);
+	cw_tcp(&t, true, R, 2, 0, NULL, 0);
+	cw_run(&t);
+	ok(!(t.w.box.flows[0].state & FOS_FLOW_ST_RESET), "a RST at B's number is nothing");
+	is_u64(cw_nr_desc(&t, FOS_DESC_CHALLENGE), 0, "nor asked about");
+	cw_tcp(&t, true, R, 6, 0, NULL, 0);
+	cw_run(&t);
+	ok(t.w.box.flows[0].state & FOS_FLOW_ST_RESET, "one at what A was told ends the connection");
+	is_u64(t.w.box.flows[0].fin_pos, 8, "after all that A has sent");
+	is_u64(t.nr_away, 0, "all frames are home");
+	cw_free(&t);
+}
+
 /* All senders together: one question for each of many connections, a thousand in a second. */
 static void test_total(void)
 {
@@ -121,6 +153,7 @@ static void test_total(void)
 int main(void)
 {
 	test_scripts();
+	test_told();
 	test_total();
 	return done();
 }
