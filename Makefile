@@ -238,6 +238,11 @@ fuzz: fuzzers
 soak: $(B)/tests/test_sim $(PMS) $(TEST_PMS)
 	@B=$(B) $(B)/tests/test_sim --soak $(SOAK_S)
 
+#: make bench-loss  goodput with and without the box while packets are lost before it (root)
+.PHONY: bench-loss
+bench-loss: all
+	@B=$(B) bash tests/bench/loss.sh
+
 #: make install     DESTDIR= PREFIX=/usr; /etc/flowos/flowos.yaml stays if it is there
 D           = $(DESTDIR)$(PREFIX)
 DOC         = $(D)/share/doc/flowos

@@ -78,7 +78,7 @@ topo_up() {
 # Kill what runs inside, then remove the namespaces; harmless when there are none.
 topo_down() {
 	local ns pids
-	for ns in client box server; do
+	for ns in client box server shim; do
 		[ -e "/run/netns/$NET-$ns" ] || continue
 		pids=$(ip netns pids "$NET-$ns" 2>/dev/null)
 		# shellcheck disable=SC2086 # a list of numbers

@@ -142,6 +142,10 @@ pm_replace() { # instance, find, with [more mapping items]
 	echo "{ pm: $1, file: $B/pms/replace.so, options: { find: \"$2\", with: \"$3\" }${4:+, $4} }"
 }
 
+pm_marks() {
+	echo "{ pm: marks, file: $B/tests/pm/marks.so }"
+}
+
 pm_adblock() { # hosts
 	echo "{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: \"$1\" } }"
 }

@@ -3,6 +3,7 @@
 
   bulk-server PORT FILE OUT         accept one connection, send FILE and store what comes, at once
   bulk-client HOST PORT FILE OUT    the other side of it
+                                    (both: [BYTES] behind it = receive buffer, read in small bites)
   many-server PORT N                N connections, each answered with 20000 bytes of its own
   many-client HOST PORT N           opens all N before it reads from the first; checks every byte
   swap-server PORT N FIND WITH      N connections at once, both ends sending a text of their own at
@@ -26,10 +27,16 @@ import threading
 import time
 
 TIMEOUT = 60
+RCVBUF = 0  # 0 = as the kernel thinks
 
 
 def family(host):
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def small(s):
+    if RCVBUF:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF)
 
 
 def listen(port, backlog=1024):
@@ -37,6 +44,7 @@ def listen(port, backlog=1024):
     s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("::", port))
+    small(s)
     s.listen(backlog)
     return s
 
@@ -45,6 +53,7 @@ def connect(host, port, sport=0):
     s = socket.socket(family(host), socket.SOCK_STREAM)
     s.settimeout(TIMEOUT)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    small(s)
     if sport:
         s.bind(("", sport))
     s.connect((host, port))
@@ -75,7 +84,7 @@ def bulk(sock, path, out):
     sender = threading.Thread(target=send)
     sender.start()
     with open(out, "wb") as f:
-        while data := sock.recv(1 << 18):
+        while data := sock.recv(700 if RCVBUF else 1 << 18):
             f.write(data)
     sender.join()
     return True
@@ -103,7 +112,7 @@ async def many_server(port, count):
         if not left:
             done.set()
 
-    server = await asyncio.start_server(serve, sock=listen(port, 4096))
+    server = await asyncio.start_server(serve, sock=listen(port, 4096), backlog=4096)
     await asyncio.wait_for(done.wait(), TIMEOUT)
     server.close()
     return True
@@ -159,7 +168,8 @@ async def swap_server(port, count, find, replacement):
         if len(results) == count:
             done.set()
 
-    server = await asyncio.start_server(serve, sock=listen(port, 4096), limit=1 << 20)
+    server = await asyncio.start_server(serve, sock=listen(port, 4096), limit=1 << 20,
+                                        backlog=4096)
     await asyncio.wait_for(done.wait(), TIMEOUT)
     server.close()
     print("%d of %d connections brought the right bytes" % (sum(results), count))
@@ -281,7 +291,10 @@ def who_client(host, port, count=1, sport=0):
 
 
 def main(args):
+    global RCVBUF
     what = args.pop(0)
+    if what.startswith("bulk") and args[-1].isdigit():
+        RCVBUF = int(args.pop())
     if what == "bulk-server":
         return bulk(accept(listen(int(args[0]))), args[1], args[2])
     if what == "bulk-client":
