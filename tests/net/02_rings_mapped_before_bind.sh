@@ -10,7 +10,8 @@ seq -f "line %.0f has a needle in it" 2000000 >"$D/www/text"
 sed 's/needle/haystack/' "$D/www/text" >"$D/want"
 printf needle >"$D/www/small"
 start_nginx "$D/www" || skip_all "nginx does not start"
-pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)" | box_config "$D/box.yaml"
+pipeline web '"tcp port 80"' "$(pm_replace web needle haystack 'hold: { time: 10s }')" |
+	box_config "$D/box.yaml"
 FLOWOS_MAP_BEFORE_BIND=1
 export FLOWOS_MAP_BEFORE_BIND
 need_box "$D/box.yaml"

@@ -7,7 +7,8 @@ mkdir "$D/www"
 seq -f 'line %.0f has a needle in it' 2000000 >"$D/www/text"
 sed 's/needle/haystack/' "$D/www/text" >"$D/want"
 start_nginx "$D/www" || skip_all "nginx does not start"
-pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)" | box_config "$D/box.yaml"
+pipeline web '"tcp port 80"' "$(pm_replace web needle haystack 'hold: { time: 10s }')" |
+	box_config "$D/box.yaml"
 need_box "$D/box.yaml"
 
 fetch "http://$SERVER/open/text" "$D/got"
