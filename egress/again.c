@@ -29,7 +29,8 @@ static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 
 /* The connection was reset and this end does not know: as its peer would, with the number that it
  * expects (RFC 9293 section 3.10.7.1).  Where nothing was edited the peer answers itself. */
-static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t)
+static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t,
+			uint32_t ack)
 {
 	const struct fos_tcb *g = fos_out_peer(e, d->flow);
 	int64_t pos;
@@ -37,7 +38,7 @@ static void reset_again(struct fos_egress *e, const struct fos_desc *d, const st
 	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
 	    !((t->flags | g->flags) & FOS_TCB_EDITED))
 		return;
-	pos = fos_out_pos(g, (uint32_t)d->pos, g->una);
+	pos = fos_out_pos(g, ack, g->una);
 	if (pos >= 0)
 		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
 }
@@ -51,7 +52,12 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
 		return;
 	if (d->flags & FOS_PIECE_RST) {
-		reset_again(e, d, t);
+		reset_again(e, d, t, (uint32_t)d->pos);
+		return;
+	}
+	/* the box has given the receiver up, and its reset was lost */
+	if (t->flags & FOS_TCB_DONE && t->una < fos_out_wire(t)) {
+		reset_again(e, d, t, t->ack_seen);
 		return;
 	}
 	/* a recorded packet that also brought new bytes stands for itself */

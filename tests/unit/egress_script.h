@@ -13,6 +13,8 @@
  *	PROBES(dir)                  a keep-alive: no byte, one before the next
  *	AGAIN(dir, pos, n)           input bytes come again (AGAIN_FIN: with the FIN)
  *	EARLY(dir, pos, n)           input bytes come ahead of a hole
+ *	ABORTS(dir)                  a RST arrives, in order
+ *	LATE(dir, n)                 after that: a segment that acknowledges n bytes of the other's output
  *	WAIT(ms)                     time passes
  *	MARK(tos, th)                packets have this TOS byte and these TCP flags from here on
  * and what is expected to leave after that, in this order:
@@ -32,7 +34,7 @@
 enum step_op {
 	S_DATA, S_CUT, S_ADD, S_PASS, S_ENDS, S_ACKS, S_TELLS, S_PROBES, S_AGAIN, S_AGAIN_FIN,
 	S_EARLY, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING,
-	S_MARK, S_MARKED
+	S_MARK, S_MARKED, S_ABORTS, S_LATE
 };
 
 struct step {
@@ -61,6 +63,8 @@ struct step {
 	{ .op = S_TOLD, .dir = d, .pos = p, .n = k, .what = w, .block = { __VA_ARGS__ } }
 #define ASKED(d, p, w) { .op = S_ASKED, .dir = d, .pos = p, .what = w }
 #define RESET(d, p, w) { .op = S_RESET, .dir = d, .pos = p, .what = w }
+#define ABORTS(d) { .op = S_ABORTS, .dir = d }
+#define LATE(d, p) { .op = S_LATE, .dir = d, .pos = p }
 #define MARK(t, f) { .op = S_MARK, .pos = t, .n = f }
 #define MARKED(t, f, w) { .op = S_MARKED, .pos = t, .n = f, .what = w }
 #define NOTHING(w) { .op = S_NOTHING, .what = w }
@@ -192,6 +196,19 @@ static inline void script_segment(const struct step *s, const struct out_packet 
 		     (const char *)o->payload, (int)s->pos);
 }
 
+static inline void script_abort(uint32_t dir)
+{
+	struct fos_flow *f = world_flow(&W.w, dir);
+	uint32_t frame = make_packet(dir, RST | ACK, isn(dir) + 1 + (uint32_t)f->app.tail,
+				     script_seq(1 - dir, 0), 0, NULL, 0);
+
+	append_piece(dir, frame, 0, FOS_PIECE_RST);
+	f->fin_pos = f->app.tail;
+	f->state |= FOS_FLOW_ST_RESET | FOS_FLOW_ST_CLOSED;
+	world_flow(&W.w, 1 - dir)->state |= FOS_FLOW_ST_CLOSED;
+	hint(dir);
+}
+
 static inline void script_marked(const struct step *s, const struct out_packet *o)
 {
 	const uint8_t *ip = o->bytes + o->m.l3_off - FOS_FRAME_DATA_OFF;
@@ -238,6 +255,14 @@ static inline void script_step(const struct step *s)
 		break;
 	case S_WAIT:
 		W.now += (uint64_t)s->n * 1000000ull;
+		break;
+	case S_ABORTS:
+		script_abort(s->dir);
+		break;
+	case S_LATE:
+		send_desc(FOS_DESC_REXMIT, s->dir, FOS_NONE, script_seq(1 - s->dir, s->pos), 0);
+		((struct fos_desc *)(void *)fos_ring_slot(&W.descs, UINT64_MAX))->flags =
+			FOS_PIECE_RST;
 		break;
 	case S_MARK:
 		W.tos = (uint8_t)s->pos;

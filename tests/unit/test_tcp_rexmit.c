@@ -66,6 +66,22 @@ static const struct step finished[] = {
 	NOTHING("and nothing else"),
 };
 
+static const struct step reset[] = {
+	DATA(0, "abcAD"), CUT(0, 3, 2), PASS(0, 5), OUT(0, 0, "abc", "(sent)"),
+	ACKS(1, 3, WND), TOLD(1, 5, -1, "(acknowledged)"),
+	ABORTS(0), RESET(0, 3, "a reset, after the edited bytes"),
+	LATE(1, 3), RESET(0, 3, "an end that missed it is told again, with the number that it expects"),
+	WAIT(30000), LATE(1, 3), RESET(0, 3, "however late"),
+	LATE(0, 0), NOTHING("who sent the reset is told nothing"),
+};
+
+static const struct step reset_untouched[] = {
+	DATA(0, "abc"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),
+	ACKS(1, 3, WND), TOLD(1, 3, -1, "(acknowledged)"),
+	ABORTS(0), RESET(0, 3, "a reset"),
+	LATE(1, 3), NOTHING("without edits the box has nothing to say"),
+};
+
 int main(void)
 {
 	tap_plan(0);
@@ -77,6 +93,8 @@ int main(void)
 	PLAY(last, .name = "last");
 	PLAY(finished, .name = "finished");
 	PLAY(finished, .name = "finished, IPv6 with timestamps", .v6 = true, .ts = true);
+	PLAY(reset, .name = "reset");
+	PLAY(reset_untouched, .name = "reset, untouched");
 	script_free();
 	return done();
 }

@@ -136,6 +136,8 @@ static void test_give_up(void)
 	   (unsigned long long)((W.now - 1000000000ull) / 1000000000ull));
 	ok(resets[0] == 1 && resets[1] == 1, "gone: then one reset to each end");
 	is_u64(W.w.box.outs[0].done, FOS_OUT_DONE, "gone: nothing is kept");
+	script_step(&(struct step)AGAIN(0, 0, 3));
+	script_step(&(struct step)RESET(1, 0, "a sender that missed it is told again"));
 	all_sound("gone");
 	world_stop();
 }
