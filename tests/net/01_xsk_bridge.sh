@@ -16,7 +16,8 @@ tell() { # signal: and wait until it is done
 
 need_topo
 # With its own objects, so that it does not matter how the build under test was compiled.
-need "the bridge compiles" "${CC:-gcc}" -std=gnu11 -O2 -I. "-I$B" -o "$X" tests/net/xsk_bridge.c \
+# shellcheck disable=SC2086 # CC may be several words, like "ccache gcc"
+need "the bridge compiles" ${CC:-gcc} -std=gnu11 -O2 -I. "-I$B" -o "$X" tests/net/xsk_bridge.c \
 	shm/xsk.c shm/xsk_open.c shm/steer.c shm/steer_map.c shm/csum.c shm/hash.c \
 	ingress/parse.c ingress/parse_ip.c ingress/parse_l4.c -lbpf
 

@@ -8,7 +8,8 @@ mkdir "$D/www"
 seq -f 'line %.0f has a needle in it' 300000 >"$D/www/text"
 sed 's/needle/haystack/' "$D/www/text" >"$D/want"
 start_nginx "$D/www" || skip_all "nginx does not start"
-"${CLANG:-clang}" -O2 -g -target bpf -DLOSS_PER_MILLE=10 -I/usr/include/"$(gcc -print-multiarch)" \
+# shellcheck disable=SC2086 # CLANG may be several words
+${CLANG:-clang} -O2 -g -target bpf -DLOSS_PER_MILLE=10 -I/usr/include/"$(gcc -print-multiarch)" \
 	-c tests/net/loss.bpf.c -o "$D/loss.o" || skip_all "clang does not compile for BPF"
 # a loss while a pattern is cut in two keeps the module waiting for a retransmission
 pipeline web '"tcp port 80"' "$(pm_replace web needle haystack 'hold: { bytes: 64K, time: 60s }')" |
