@@ -153,11 +153,14 @@ static void judge_ack(struct conn *c, uint32_t to, const struct wire *w)
 		fail(c, "the FIN is acknowledged too early", from->last_ack, d->out_len + 1u);
 	wnd = sender->scale_on ? (uint64_t)w->wnd << sender->peer_scale : w->wnd;
 	edge = off + wnd;
-	if (c->fifo && d->edge_known && edge < d->edge && !c->aborts && off <= d->len)
+	if (c->fifo && off >= d->told && d->edge_known && edge < d->edge && !c->aborts &&
+	    off <= d->len)
 		fail(c, "the window's right edge goes back", edge, d->edge);
 	if (!d->edge_known || edge > d->edge)
 		d->edge = edge;
 	d->edge_known = true;
+	if (off > d->told)
+		d->told = off;
 }
 
 void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len)

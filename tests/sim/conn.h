@@ -29,6 +29,7 @@ struct conn_dir { /* what one end sends the other */
 	struct script_jump jump[CONN_EDITORS][CONN_JUMPS];
 	uint32_t nr_jumps[CONN_EDITORS];
 	uint64_t edge; /* right edge told to the sender, by the box */
+	uint64_t told; /* and the furthest acknowledgement; an older one brings no window */
 	bool edge_known;
 };
 

@@ -69,6 +69,10 @@ uint32_t sim_string(struct sim *s, const char *bytes, size_t len_with_nul);
 void sim_add(struct sim *s, struct conn *c);
 void sim_from_peer(void *arg, struct peer *p, const uint8_t *data, uint32_t len);
 
+/* Every open connection, which must rest without a byte under way, looks as if `by` bytes had passed
+ * in each direction; the numbers on the wire stay as they are. */
+void sim_far(struct sim *s, uint64_t by);
+
 /* Runs all connections to their ends.  False with s->error when a judge found a fault, or
  * nothing moved for too long. */
 bool sim_run(struct sim *s);

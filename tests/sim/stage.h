@@ -30,6 +30,9 @@ uint32_t sim_egress_frames(const void *state);
 /* Output TCBs and what they retain, to stderr. */
 void sim_egress_report(const void *state);
 
+/* As if `by` bytes had passed on a flow that rests and has none under way. */
+void sim_egress_far(const void *state, uint32_t flow, uint64_t by);
+
 extern const struct sim_stage sim_classifier, sim_pmhost, sim_egress;
 
 #endif

@@ -121,4 +121,26 @@ void sim_egress_report(const void *state)
 	}
 }
 
+void sim_egress_far(const void *state, uint32_t flow, uint64_t by)
+{
+	const struct fos_egress *e = state;
+	struct fos_tcb *t = &e->tcbs[flow];
+
+	if (!t->gen)
+		return;
+	fos_seqmap_copy(&t->map, by);
+	t->map.open_in += by;
+	t->map.open_out += by;
+	t->map.lo_in += by;
+	t->map.lo_out += by;
+	t->una += by;
+	t->edge += by;
+	t->edge_in += t->edge_in ? by : 0;
+	t->recover += t->recover ? by : 0;
+	t->taken += by;
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		t->pos[i] += by;
+	t->isn -= (uint32_t)by;
+}
+
 const struct sim_stage sim_egress = {&fos_egress_hooks, make, drop};
