@@ -145,6 +145,14 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libtests.a $(ARCHIVES)
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(B)/libtests.a \
 		$(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
 
+# Benchmarks; one looks into a box as flowosctl does.
+$(B)/bench/recovery: $(B)/obj/deploy/ctl/view.o
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
+		-Wl,--end-group $(ALL_LIBS)
+
 # ---- the XDP program -------------------------------------------------------------------------
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null || $(CLANG) -print-multiarch 2>/dev/null)
@@ -267,6 +275,10 @@ install: all
 	$(AT_PREFIX) deploy/systemd/flowos-pm.pc.in >$(D)/lib/pkgconfig/flowos-pm.pc
 	test -e $(DESTDIR)/etc/flowos/flowos.yaml || \
 		install -m 644 config/flowos.yaml $(DESTDIR)/etc/flowos/flowos.yaml
+
+#: make bench       how long a killed PM is missed, cold and with a spare (root)
+bench: all $(B)/bench/recovery $(B)/bench/load
+	@B=$(B) bash tests/bench/recovery.sh
 
 #: make clean       remove build/
 clean:

@@ -131,7 +131,7 @@ static int map_regions(struct fos_run *r, char *err, size_t err_size)
 		if (!concerns(box->dir, box->self, d->proc))
 			continue;
 		rc = fos_region_map(r->grant->region[i], d->size, r->grant->writable[i],
-				    (own || r->spare) && !box->dir->offline, &box->region[i]);
+				    own && !r->spare && !box->dir->offline, &box->region[i]);
 		if (rc < 0)
 			snprintf(err, err_size, "cannot map region %s: %s", d->name,
 				 strerror(-rc));

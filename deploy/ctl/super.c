@@ -25,6 +25,7 @@
 #define BACKOFF_NS (10 * MS)
 #define BACKOFF_MAX_NS (2000 * MS)
 #define PM_WATCHDOG_NS (2000 * MS)
+#define SPARE_REST_NS (500 * MS)
 #define FIRST_FD 3
 #define HOPELESS 20u /* quick deaths in a row that end an offline run */
 
@@ -255,7 +256,8 @@ static void promote(struct fos_super *s, struct fos_child *c)
 	spare->pid = 0;
 	spare->pidfd = -1;
 	spare->ready = false;
-	spare->again_ns = c->ready_ns;
+	/* not at once: what it takes to start is what the other needs now */
+	spare->again_ns = c->ready_ns + SPARE_REST_NS;
 	fprintf(stderr, "flowos: its spare (pid %d) has taken over\n", (int)c->pid);
 }
 

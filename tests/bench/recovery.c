@@ -1,0 +1,102 @@
+/* recovery.c - from the kill of a PM to the first release by its successor
+ *
+ *	recovery SOCKET PM TIMES PAUSE_MS
+ *
+ * Kills the PM's process TIMES times with SIGKILL, PAUSE_MS apart, and watches the box's memory:
+ * the lease's generation changes when the keeper grants it anew, at which moment the old process is
+ * certainly dead; the first growth of the PM's count of released bytes after that is its
+ * successor's.  Prints the times from before kill() to either.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "deploy/ctl/ctl.h"
+#include "shm/proc.h"
+
+#define GIVE_UP_NS 10000000000ull
+
+int fos_ctl_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return 1;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void print(const char *what, uint64_t *ns, uint32_t n)
+{
+	qsort(ns, n, sizeof(*ns), by_size);
+	printf("%-24s median %8.3f ms   p99 %8.3f ms   least %8.3f   most %8.3f   (%u kills)\n", what,
+	       (double)ns[n / 2] / 1e6, (double)ns[(n * 99 + 99) / 100 - 1] / 1e6,
+	       (double)ns[0] / 1e6, (double)ns[n - 1] / 1e6, n);
+}
+
+static bool once(const struct fos_ctl_view *v, uint32_t proc, uint64_t *lease, uint64_t *release)
+{
+	const struct fos_lease *l = &v->dir->proc[proc].lease;
+	const uint64_t *released = &fos_ctl_head(v, proc)->counter[FOS_C_pm_released_bytes];
+	uint32_t gen = fos_acquire32(&l->generation), pid;
+	uint64_t start, before;
+
+	fos_ctl_state(v, proc, &pid);
+	start = fos_clock_ns();
+	if (pid == 0 || kill((pid_t)pid, SIGKILL) < 0)
+		return false;
+	while (fos_acquire32(&l->generation) == gen)
+		if (fos_clock_ns() - start > GIVE_UP_NS)
+			return false;
+	*lease = fos_clock_ns() - start;
+	before = fos_relaxed64(released);
+	while (fos_relaxed64(released) == before)
+		if (fos_clock_ns() - start > GIVE_UP_NS)
+			return false;
+	*release = fos_clock_ns() - start;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct fos_ctl_view v;
+	uint32_t proc = FOS_NONE, times, n = 0;
+	uint64_t *lease, *release;
+	struct timespec pause;
+	char err[512];
+
+	if (argc != 5)
+		return 2;
+	times = (uint32_t)atoi(argv[3]);
+	pause = (struct timespec){.tv_sec = atoi(argv[4]) / 1000,
+				  .tv_nsec = atoi(argv[4]) % 1000 * 1000000L};
+	lease = calloc(times + 1, sizeof(*lease));
+	release = calloc(times + 1, sizeof(*release));
+	if (!lease || !release || fos_ctl_attach(&v, argv[1], err, sizeof(err)) < 0) {
+		fprintf(stderr, "recovery: %s\n", err);
+		return 1;
+	}
+	for (uint32_t i = 0; i < v.dir->nr_procs; i++)
+		if (!strcmp(fos_ctl_name(&v, i), argv[2]))
+			proc = i;
+	for (uint32_t i = 0; proc != FOS_NONE && i < times; i++) {
+		nanosleep(&pause, NULL);
+		n += once(&v, proc, &lease[n], &release[n]);
+	}
+	if (n == 0)
+		return 1;
+	print("kill to lease", lease, n);
+	print("kill to first release", release, n);
+	return n < times;
+}
