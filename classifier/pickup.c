@@ -70,8 +70,10 @@ bool fos_pickup_midstream(struct fos_classifier *c, uint32_t flow,
 {
 	bool other = c->flows[FOS_PEER(flow)].packets > 0;
 
+	/* one that waited at the gate until its connection was over has no stream to begin */
 	if (!c->dir->pass_midstream || !(seg->flags & FOS_TCP_ACK) ||
-	    seg->flags & (FOS_TCP_RST | FOS_TCP_SYN))
+	    seg->flags & (FOS_TCP_RST | FOS_TCP_SYN) ||
+	    fos_touch(c, flow)->state & FOS_FLOW_ST_CLOSED)
 		return false;
 	if (c->p->offline) {
 		take_up(c, flow, seg);

@@ -139,6 +139,29 @@ static void test_alone(void)
 	cw_free(&t);
 }
 
+/* A segment that waits at the gate until its connection has timed out begins nothing any more. */
+static void test_late_gate(void)
+{
+	struct cls_world t;
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "gate", 0, FOS_STREAM_APP, false);
+	t.w.dir->pm[0].gates = 1;
+	t.w.dir->pass_midstream = PROCESS;
+	cw_make(&t);
+	cw_tcp(&t, true, A_, 500, 0, "waits", 5);
+	cw_run(&t);
+	t.now = t.p.now_ns += 400000000000ull;
+	cw_run(&t);
+	ok(t.w.box.flows[0].state & FOS_FLOW_ST_CLOSED, "the connection has timed out at the gate");
+	cw_forget(&t);
+	cw_pm_says(&t, 0, 0, 0, FOS_PM_OPENED, 0);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 1, "what waited passes");
+	is_u64(t.nr_away, 0, "all frames are home");
+	cw_free(&t);
+}
+
 /* ------------------------------------------------------------------ signatures and MPTCP */
 
 static const char md5[] = "\x13\x12" "0123456789abcdef\x01\x01";
@@ -217,6 +240,7 @@ int main(void)
 {
 	test_table();
 	test_alone();
+	test_late_gate();
 	test_unchangeable();
 	test_stray_signature();
 	return done();
