@@ -253,6 +253,22 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 	return account(r, span);
 }
 
+/* Offline: inserted bytes that are the first of a stream leave at the place of the byte that they stand
+ * for; all others go where what was before them went. */
+static void place_inserted(struct run *r, uint64_t base_pos)
+{
+	const struct fos_box *box = &r->e->p->box;
+	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false,
+				    base_pos ? base_pos - 1 : 0, FOS_NONE);
+	struct fos_piece pc;
+
+	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
+	    pc.number < r->t->number)
+		return;
+	r->number = r->t->number = pc.number;
+	r->time_ns = r->t->time_ns = fos_box_meta(box, pc.frame)->time_ns;
+}
+
 /* One span.  False: nothing more now. */
 static bool step(struct run *r)
 {
@@ -294,6 +310,8 @@ static bool step(struct run *r)
 		r->blocked = true;
 		return false;
 	}
+	if (!piece && e->p->offline && r->t->number == 0 && r->b.frame == FOS_NONE)
+		place_inserted(r, span.base_pos);
 	return copy_span(r, &before, &span, piece ? &pc : NULL);
 }
 

@@ -5,80 +5,11 @@
 
 #include "ingress/parse.h"
 #include "pmhost/host.h"
+#include "tests/sim/keep.h"
 
 #define ROUNDS 10000u
 #define STEP_NS 1000000ull
 #define ISS 0x51000000u
-
-/* ------------------------------------------------------------------ the module */
-
-static struct inline_box *current; /* the module's handlers have no argument to find it by */
-
-static struct inline_stream *stream_of(struct fos_window *w)
-{
-	uint64_t number = fos_flow(w)->number;
-	uint32_t at;
-
-	if (fos_flow(w)->dport != SCRIPT_PORT)
-		return NULL;
-	for (uint32_t i = 0; i < current->nr_streams; i++)
-		if (current->stream[i].number == number)
-			return &current->stream[i];
-	if (current->nr_streams == HOST_MAX_CONNS)
-		return NULL;
-	/* kept in the order of the connections */
-	for (at = current->nr_streams++; at > 0 && current->stream[at - 1].number > number; at--)
-		current->stream[at] = current->stream[at - 1];
-	memset(&current->stream[at], 0, sizeof(current->stream[0]));
-	current->stream[at].number = number;
-	return &current->stream[at];
-}
-
-static void keep(struct fos_window *w)
-{
-	struct inline_stream *s = fos_head(w) < fos_tail(w) ? stream_of(w) : NULL;
-	uint64_t pos = fos_head(w);
-	struct fos_iov v[16];
-	int n;
-
-	while (s && (n = fos_iov(w, pos, SIZE_MAX, v, 16)) > 0) {
-		for (int i = 0; i < n; i++) {
-			if (s->len + v[i].len <= HOST_STREAM_MAX)
-				memcpy(s->bytes + s->len, v[i].data, v[i].len);
-			s->len += (uint32_t)v[i].len;
-			pos += v[i].len;
-		}
-	}
-	fos_release_all(w);
-}
-
-static void closed(struct fos_window *w, uint32_t why)
-{
-	for (uint32_t i = 0; i < current->nr_streams; i++)
-		if (current->stream[i].number == fos_flow(w)->number &&
-		    fos_flow(w)->dport == SCRIPT_PORT)
-			current->stream[i].why = why;
-}
-
-static const struct fos_pm keeper = {
-	.size = sizeof(keeper),
-	.abi = FOS_PM_ABI,
-	.name = "keep",
-	.stream = FOS_APP,
-	.on_data = keep,
-	.on_close = closed,
-};
-
-static void *make_host(void *arg)
-{
-	void *state = fos_pmhost_new();
-
-	(void)arg;
-	fos_pmhost_module(state, &keeper);
-	return state;
-}
-
-static const struct sim_stage keeping = {&fos_pmhost_hooks, make_host, fos_pmhost_free};
 
 /* ------------------------------------------------------------------ what leaves, as text */
 
@@ -216,8 +147,7 @@ void inline_plan(struct inline_box *b, struct receiver *server, bool offline)
 	world_plan(&b->world, offline);
 	b->world.dir->nr_frames = 2048;
 	b->world.dir->nr_flows = 64;
-	b->world.dir->nr_edits = 64;
-	world_pm(&b->world, "keep", 0, FOS_STREAM_APP, false);
+	world_pm(&b->world, "keep", 0, FOS_STREAM_APP, true);
 	b->world.dir->pm[0].ctx_size = FOS_PM_HOST_CTX;
 	b->world.dir->pm[0].state_size = FOS_PM_HOST_STATE;
 	script_client_init(&b->client, 20001, 0x10000000);
@@ -228,7 +158,7 @@ void inline_start(struct inline_box *b)
 	struct fos_dir *dir = b->world.dir;
 	uint32_t n = 0;
 
-	current = b;
+	keep_for(b);
 	b->now = 1000000000ull;
 	b->nic.send = left;
 	b->nic.arg = b;
@@ -248,7 +178,7 @@ void inline_start(struct inline_box *b)
 
 		if (role == FOS_ROLE_CLASSIFIER || role == FOS_ROLE_PM || role == FOS_ROLE_EGRESS)
 			start_proc(b, n++, i, role == FOS_ROLE_CLASSIFIER ? &sim_classifier :
-					      role == FOS_ROLE_PM ? &keeping : &sim_egress);
+					      role == FOS_ROLE_PM ? &keep_stage : &sim_egress);
 	}
 }
 
@@ -260,7 +190,7 @@ void inline_stop(struct inline_box *b)
 	}
 	free(b->frames);
 	world_free(&b->world);
-	current = NULL;
+	keep_for(NULL);
 }
 
 /* ------------------------------------------------------------------ moving */
@@ -318,8 +248,10 @@ static bool consistent(struct inline_box *b, bool equal)
 	uint32_t h = 0, m = 0;
 
 	for (;; h++, m++) {
+		static uint8_t want[KEEP_GROWTH * HOST_STREAM_MAX];
 		const struct host_conn *got;
 		const struct inline_stream *saw;
+		uint32_t n;
 
 		while (h < b->server->nr_conns && b->server->conn[h].len == 0)
 			h++;
@@ -329,12 +261,14 @@ static bool consistent(struct inline_box *b, bool equal)
 		saw = m < b->nr_streams ? &b->stream[m] : NULL;
 		if (!got && (!saw || !equal))
 			return true;
-		if (got && saw && got->len <= saw->len && (!equal || got->len == saw->len) &&
-		    memcmp(got->bytes, saw->bytes, got->len) == 0)
+		n = saw ? keep_edited(b, saw, want) : 0;
+		if (got && saw && got->len <= n && (!equal || got->len == n) &&
+		    memcmp(got->bytes, want, got->len) == 0)
 			continue;
 		snprintf(b->error, sizeof(b->error),
-			 "connection %u: the module saw %u '%.60s', the application got %u '%.60s'", h,
-			 saw ? saw->len : 0, saw ? (const char *)saw->bytes : "",
+			 "connection %u: the module saw %u '%.60s', of %u to arrive the application "
+			 "got %u '%.60s'", h,
+			 saw ? saw->len : 0, saw ? (const char *)saw->bytes : "", n,
 			 got ? got->len : 0, got ? (const char *)got->bytes : "");
 		return false;
 	}
@@ -473,15 +407,16 @@ bool inline_replay(struct inline_box *b, const char *script, struct receiver *re
 }
 
 bool inline_once(struct inline_box *b, struct host *behind, const struct script_client *client,
-		 const char *script, bool offline)
+		 const char *script, unsigned int how)
 {
 	static struct host recorder;
-	bool good;
+	bool good, offline = how & INLINE_OFFLINE;
 
 	host_init(behind, ISS);
 	host_init(&recorder, ISS);
 	inline_plan(b, &behind->r, offline);
 	b->client = *client;
+	b->edit = how & INLINE_EDITED;
 	inline_start(b);
 	good = offline ? inline_replay(b, script, &recorder.r) : inline_run(b, script);
 	b->moot = recorder.aborts > 0;

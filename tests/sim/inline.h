@@ -7,7 +7,8 @@
  * capture would; the receiver of what leaves is another.
  *
  * What must hold at any time: the bytes that the application behind the box got are a prefix of
- * those the module saw; when all is quiet they are equal, unless the application does not read.
+ * those the module saw (with its edits carried out, if it edits); when all is quiet they are equal,
+ * unless the application does not read.
  */
 #ifndef TESTS_SIM_INLINE_H
 #define TESTS_SIM_INLINE_H
@@ -37,6 +38,7 @@ struct inline_frame {
 struct inline_box {
 	struct world world; /* the directory may be changed between inline_plan and inline_start */
 	bool offline;
+	bool edit; /* the module edits (keep.h); set between inline_plan and inline_start */
 	struct {
 		struct fos_proc proc;
 		const struct sim_stage *stage;
@@ -73,8 +75,9 @@ bool inline_replay(struct inline_box *b, const char *script, struct receiver *re
 void inline_stop(struct inline_box *b);
 
 /* The whole in one call: a model receiver behind the box; the caller reads b and *behind. */
+enum inline_how { INLINE_LIVE = 0, INLINE_OFFLINE = 1, INLINE_EDITED = 2 };
 bool inline_once(struct inline_box *b, struct host *behind, const struct script_client *client,
-		 const char *script, bool offline);
+		 const char *script, unsigned int how);
 
 /* Counter over all processes. */
 uint64_t inline_counter(const struct inline_box *b, enum fos_counter_id id);

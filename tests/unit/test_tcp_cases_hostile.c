@@ -90,9 +90,33 @@ static const struct tcp_case FRAGMENT[] = {
 	    FORTY FORTY, NULL, HOST_EOF),
 };
 
+/* e23: bytes right of a closed window, then others in their place: the first ones are kept, and reach
+ * the host when there is room. */
+static void window_edge(void)
+{
+	static char script[4096], stream[70000];
+	struct tcp_case t = {.id = "e23", .opts = "l", .script = script, .stream = stream,
+			     .end = HOST_EOF};
+	size_t n = (size_t)sprintf(script, "hs 0:q hold");
+	uint32_t pos = 1;
+
+	for (uint32_t i = 0; i < 65; i++, pos += 1000)
+		n += (size_t)sprintf(script + n, " %u:x*1000", pos);
+	n += (size_t)sprintf(script + n, " 65635:EVIL read");
+	for (; pos < 65635; pos += 634)
+		n += (size_t)sprintf(script + n, " %u:y*634", pos);
+	sprintf(script + n, " 65635:GOOD 65639:/F");
+	stream[0] = 'q';
+	memset(stream + 1, 'x', 65000);
+	memset(stream + 65001, 'y', 634);
+	memcpy(stream + 65635, "EVIL", 5);
+	tcp_cases(&t, 1);
+}
+
 int main(void)
 {
 	tap_plan(0);
+	window_edge();
 	TCP_CASES(INSERTION);
 	TCP_CASES(URGENT);
 	TCP_CASES(FRAGMENT);
