@@ -292,8 +292,63 @@ static void test_forced(void)
 	world_free(&w);
 }
 
+static void behind(struct world *w, uint32_t pm, uint64_t head, uint64_t out_head, uint32_t edits,
+		   uint32_t freed)
+{
+	struct fos_pm_flow *f = world_pm_flow(w, pm, FLOW);
+
+	memset(&f->pub[0], 0, sizeof(f->pub[0]));
+	f->ver = 0;
+	f->pub[0].gen = GEN;
+	f->pub[0].head = head;
+	f->pub[0].out_head = out_head;
+	f->pub[0].edits = edits;
+	f->pub[0].edits_freed = freed;
+	f->pub[0].edit_first = f->pub[0].edit_last = edits > freed ? 0 : FOS_NONE;
+}
+
+/* The first stage inserted 5 bytes at 10 and has forgotten it; the second deleted [50, 70) of what
+ * it read, and has not.  Egress stands at 50 of the output, behind the deletion. */
+static void test_passed_deletion(void)
+{
+	struct world w;
+	struct fos_view v;
+	struct fos_out *o;
+	uint8_t text[100] = {0};
+	uint64_t seed = 1;
+
+	world_plan(&w, false);
+	world_pm(&w, "first", 0, FOS_STREAM_APP, true);
+	world_pm(&w, "second", 1, FOS_STREAM_APP, true);
+	world_make(&w);
+	append_pieces(&w, &seed, text, sizeof(text));
+	behind(&w, 0, 100, 105, 1, 1);
+	behind(&w, 1, 105, 85, 1, 0);
+	*world_edit(&w, 1, 0) = (struct fos_edit){.pos = 50, .out_pos = 50, .del = 20, .next = FOS_NONE,
+						  .flow = FLOW, .flow_gen = GEN, .nr = 1};
+	o = (struct fos_out *)(uintptr_t)&w.box.outs[FLOW];
+	o->gen = GEN;
+	o->pos[0] = 65;
+	o->pos[1] = 70;
+	o->pos[2] = 50;
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 2, 50) && fos_view_base(&v) == 65,
+	   "behind a deletion that egress has passed a view begins behind it");
+	ok(!fos_view_ended(&v), "bytes are still to come");
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 2, 85) && fos_view_ended(&v),
+	   "at the end of what every stage has released it has ended");
+	behind(&w, 1, 104, 84, 1, 0);
+	ok(fos_view_open(&v, &w.box, FLOW, GEN, 2, 84) && !fos_view_ended(&v),
+	   "not while a stage still holds the last byte");
+	o->pos[1] = o->pos[2] = FOS_POS_MAX;
+	behind(&w, 0, 100, 105, 1, 1);
+	ok(!fos_view_open(&v, &w.box, FLOW, GEN, 1, 7),
+	   "nothing is read behind edits that were forgotten with a stream given up");
+	world_free(&w);
+}
+
 int main(void)
 {
+	test_passed_deletion();
 	test_forced();
 	test_damage();
 	test_random();
