@@ -66,6 +66,20 @@ static void count_stripped(struct fos_egress *e, uint32_t gone)
 		fos_count(e->p->counter, FOS_C_tfo_stripped, 1);
 }
 
+/* Bytes deleted at the end of the stream are about to be acknowledged: what is inserted at that place
+ * later must not take it back. */
+static void pin_ack(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *g = &e->tcbs[flow];
+	struct fos_tcb *t;
+
+	if (e->p->offline || g->una < g->map.open_out || g->map.in != g->map.open_in ||
+	    g->map.lo_in == g->map.open_in)
+		return;
+	t = fos_out_tcb(e, flow);
+	fos_seqmap_prune(&t->map, &e->pool, t->una);
+}
+
 /* Sets the acknowledgement side of w for a packet of direction `flow`. */
 static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		     struct fos_header_tcp *w, struct sack_ctx *c)
@@ -79,6 +93,7 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	if (!fos_out_ack(e, flow, as_came, &w->ack))
 		return;
 	*c = (struct sack_ctx){.e = e, .flow = flow, .ack = w->ack};
+	pin_ack(e, FOS_PEER(flow));
 	g = fos_out_peer(e, flow);
 	/* an untouched peer stream: blocks are right as they are */
 	if (g->map.nr || g->map.open_in || g->map.open_out)

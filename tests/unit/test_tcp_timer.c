@@ -104,6 +104,14 @@ static const struct step piecewise[] = {
 	ACKS(1, 4, WND), TOLD(1, 16, -1, "before these are"),
 };
 
+static const struct step pinned[] = {
+	DATA(0, "AAAA"), CUT(0, 0, 4), PASS(0, 4), TOLD(1, 4, -1, "deleted bytes are acknowledged"),
+	ADD(0, 4, "INS"), PASS(0, 4), OUT(0, 0, "INS", "then others are inserted there"),
+	ACKS(1, 0, WND), TOLD(1, 4, -1, "which does not take it back"),
+	ACKS(1, 3, WND), NOTHING("nor say anything new"),
+	DATA(0, "b"), PASS(0, 5), OUT(0, 3, "b", "(more)"), ACKS(1, 4, WND), TOLD(1, 5, -1, "(all)"),
+};
+
 static const struct step gone[] = {
 	DATA(0, "abc"), ADD(0, 3, "x"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),
 		OUT(0, 3, "x", "(inserted)"),
@@ -155,6 +163,8 @@ int main(void)
 	PLAY(not_vouched, .name = "not vouched", .sack = true);
 	PLAY(to_the_end, .name = "to the end");
 	PLAY(piecewise, .name = "piecewise");
+	PLAY(pinned, .name = "pinned");
+	PLAY(pinned, .name = "pinned, beyond 32 bits", .base = 3ull << 33);
 	test_give_up();
 	script_free();
 	return done();
