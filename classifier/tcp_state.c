@@ -212,6 +212,9 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 		return FOS_TCP_DO_MIDSTREAM;
 	if (conn->reset)
 		return FOS_TCP_DO_CLOSED;
+	/* one direction was all there was, and it has ended: what the other says passes */
+	if (conn->finished && !own->fin && conn->midstream && !conn->one_sided)
+		return FOS_TCP_DO_RAW;
 	if (!own->syn && conn->midstream)
 		return FOS_TCP_DO_JOIN;
 	if (!own->syn)

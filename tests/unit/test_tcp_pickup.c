@@ -86,7 +86,8 @@ static const struct {
 	      { 'A', A_, 4, 99999, " it ", ACKED, "acknowledges what nobody here has seen" },
 	      { 'A', A_, 4, 99999, " it ", AGAIN, "a retransmission goes on" },
 	      { 'B', SA, 3, 0, NULL, GONE, "an answer that comes now is a trick" },
-	      { 'A', FA, 12, 99999, NULL, NONE, "FIN" } },
+	      { 'A', FA, 12, 99999, NULL, NONE, "FIN" },
+	      { 'B', A_, 7, 13, "after all", RAW, "what comes the other way now passes" } },
 	    "seen it late", "" } },
 };
 
