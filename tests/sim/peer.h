@@ -60,6 +60,7 @@ struct peer_config {
 	bool may_time_out;	/* an end that does not answer is taken for gone */
 	bool rogue;		/* sends other things besides (rogue.c); nothing it finds is a fault */
 	bool lenient;		/* towards options: the other end is hostile */
+	bool facing_rogue;	/* the other end is hostile */
 	bool fifo;		/* the network does not reorder on the way here */
 	const uint8_t *data;	/* what it sends */
 	uint32_t len;
