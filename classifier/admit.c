@@ -10,6 +10,7 @@
 #include "classifier/packet.h"
 #include "classifier/pickup.h"
 #include "classifier/tcp_in.h"
+#include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
 
 #define ROOM_AT 32u /* free slots below which old connections make room */
@@ -299,7 +300,7 @@ static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct f
 	if (k->flags & FOS_CONN_LIGHT)
 		return k->list == FOS_LIST_CLOSING || k->list == FOS_LIST_CLOSED;
 	if (k->close == FOS_CLOSE_FIN)
-		return !same;
+		return !same && fos_tcp_over(c, flow, pkt->meta.time_ns);
 	return s->state & FOS_FLOW_ST_CLOSED;
 }
 

@@ -2,6 +2,7 @@
 #include "classifier/challenge.h"
 
 #include "classifier/event.h"
+#include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
 
 #define GAP_NS 500000000ull /* between two questions to one side, as Linux does */
@@ -41,8 +42,10 @@ void fos_challenge(struct fos_classifier *c, uint32_t flow, const struct fos_pac
 		   uint8_t flags)
 {
 	const struct fos_shadow *s = fos_touch(c, flow);
-	bool live = s->state & FOS_FLOW_ST_ESTABLISHED &&
-		    fos_cls_conn(c, flow)->close == FOS_CLOSE_NONE && !c->p->offline;
+	uint32_t close = fos_cls_conn(c, flow)->close;
+	bool live = s->state & FOS_FLOW_ST_ESTABLISHED && !c->p->offline &&
+		    (close == FOS_CLOSE_NONE ||
+		     (close == FOS_CLOSE_FIN && !fos_tcp_over(c, flow, pkt->meta.time_ns)));
 
 	fos_cls_count(c, FOS_C_tcp_challenge);
 	fos_event_note(c, flow, flags & FOS_TCP_RST ? FOS_EVENT_INVALID_RST : FOS_EVENT_INVALID_SYN,

@@ -38,6 +38,8 @@ static enum fos_tcp_action judge(struct input *in)
 		.established = in->s->state & FOS_FLOW_ST_ESTABLISHED,
 		.reset = in->conn->close != FOS_CLOSE_NONE && in->conn->close != FOS_CLOSE_FIN,
 		.finished = in->conn->close == FOS_CLOSE_FIN,
+		.over = in->seg.flags & FOS_TCP_SYN && in->conn->close == FOS_CLOSE_FIN &&
+			fos_tcp_over(in->c, in->flow, in->pkt->meta.time_ns),
 		.one_sided = in->c->p->offline,
 		.one_way = in->f->pass_pos_flags & FOS_NOTE_ONE_WAY,
 		.midstream = in->s->flags & FOS_FLOW_PICKUP,

@@ -36,6 +36,25 @@ uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t ge
 	return fos_acquire32(&c->box->outs[flow].gen) == gen ? fos_relaxed32(&told[flow]) : 0;
 }
 
+static bool all_acked(struct fos_classifier *c, uint32_t flow)
+{
+	struct fos_tcp_side side;
+
+	fos_tcp_side_of(c, flow, &side);
+	return (side.una_known && side.una == side.nxt) ||
+	       fos_tcp_told(c, flow, fos_touch(c, flow)->gen) == side.nxt;
+}
+
+bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
+{
+	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
+	uint64_t last = f->last_time_ns > p->last_time_ns ? f->last_time_ns : p->last_time_ns;
+
+	return c->p->offline || f->pass_pos_flags & FOS_NOTE_ONE_WAY ||
+	       (time_ns > last && time_ns - last >= c->dir->closing_ns) ||
+	       (all_acked(c, flow) && all_acked(c, FOS_PEER(flow)));
+}
+
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);

@@ -17,6 +17,12 @@ void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_sid
 /* What the flow's sender was told last to be acknowledged, exactly; 0 = nothing, or not by egress. */
 uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
+/* Both FINs have been taken: may a SYN begin another connection with these ports?  Not before each end
+ * has had all of the other acknowledged, its FIN included: until then a host asks about a SYN (RFC
+ * 5961 section 4), and what is under way still has to be translated.  `time_ns` is the SYN's: after
+ * limits.closing without a packet no end waits for anything. */
+bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns);
+
 /* How far the receiver's numbers lie from the sender's, by what editors have added and taken out:
  * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);

@@ -112,7 +112,7 @@ static enum fos_tcp_action judge_syn(const struct fos_tcp_conn *conn,
 	if (conn->reset)
 		return FOS_TCP_DO_RESTART;
 	if (conn->finished)
-		return same ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_RESTART;
+		return same || !conn->over ? FOS_TCP_DO_CHALLENGE : FOS_TCP_DO_RESTART;
 	if (!own->syn && !peer->syn)
 		return FOS_TCP_DO_START;
 	if (!own->syn)

@@ -56,6 +56,7 @@ struct fos_tcp_conn {
 	bool established;
 	bool reset;    /* ended by a RST */
 	bool finished; /* both FINs taken, or closed by the box */
+	bool over;     /* and each end has had all of the other acknowledged */
 	bool one_sided; /* offline: packets may be missing, even one whole direction */
 	bool one_way; /* inline: only one direction passes the box */
 	bool midstream; /* its start was not seen */

@@ -12,9 +12,6 @@
 #define ODD 9u /* one packet in so many gets company */
 #define DATA_MAX 600u
 
-/* What it does besides; false = the box does not do it right yet. */
-static const bool ROGUE_SYN = false; /* a SYN where none belongs */
-
 struct odd { /* a packet under way */
 	uint32_t seq, ack, wnd, len, opt_len;
 	uint8_t flags, opt[40], data[DATA_MAX];
@@ -59,8 +56,6 @@ static void odd_control(struct peer *p, struct odd *o)
 					WIRE_FIN | WIRE_ACK, WIRE_FIN, WIRE_SYN | WIRE_FIN, 0};
 
 	o->flags = kinds[below(p, sizeof(kinds))];
-	if (!ROGUE_SYN && o->flags & WIRE_SYN)
-		o->flags = WIRE_ACK;
 	o->seq += below(p, 3) ? 1 + below(p, 2000) : below(p, 2) ? (uint32_t)-1 - below(p, 3000)
 								  : (uint32_t)world_rand(&p->seed);
 	if (below(p, 4) == 0) {
