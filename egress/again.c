@@ -28,7 +28,8 @@ static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 }
 
 /* The connection was reset and this end does not know: as its peer would, with the number that it
- * expects (RFC 9293 section 3.10.7.1).  Where nothing was edited the peer answers itself. */
+ * expects (RFC 9293 section 3.10.7.1): the classifier keeps from the peer what comes after a reset, and
+ * the peer's own answer would name a number that only it and this end know. */
 static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t,
 			uint32_t ack)
 {
@@ -36,7 +37,7 @@ static void reset_again(struct fos_egress *e, const struct fos_desc *d, const st
 	int64_t pos;
 
 	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
-	    !((t->flags | g->flags) & FOS_TCB_EDITED))
+	    fos_opaque(e, d->flow))
 		return;
 	pos = fos_out_pos(g, ack, g->una);
 	if (pos >= 0)

@@ -7,11 +7,6 @@
 #define SECOND (1000 * MS)
 #define TEXT_MAX 40000u
 
-/* What a connection may do besides; false = the box does not do it right yet. */
-static const bool SIMULTANEOUS = true;   /* both ends send a SYN */
-static const bool ROGUES = true;/* an end is hostile */
-static const bool RESETS_ARRIVE = false; /* also when a module holds bytes before them */
-
 struct draw {
 	uint64_t seed, r;
 	struct sim *sim;
@@ -188,7 +183,7 @@ static void draw_manners(struct draw *d, struct peer_config c[2])
 {
 	uint32_t first = below(d, 2);
 
-	if (one_in(d, 10) && SIMULTANEOUS)
+	if (one_in(d, 10)) /* both send a SYN */
 		c[1].active = true;
 	c[0].ack_with_data = one_in(d, 3);
 	switch (below(d, 5)) {
@@ -208,7 +203,6 @@ static void draw_manners(struct draw *d, struct peer_config c[2])
 		a->abort_at = below(d, a->len + 1);
 		for (uint32_t i = 0; i < 2; i++)
 			c[i].keepalive_ns = 2 * SECOND;
-		c[a == &c[0]].may_time_out = !RESETS_ARRIVE;
 	}
 }
 
@@ -237,7 +231,7 @@ static void draw_connection(struct draw *d, uint32_t i)
 		draw_end(d, &c[k]);
 	}
 	draw_manners(d, c);
-	if (one_in(d, 8) && ROGUES) {
+	if (one_in(d, 8)) { /* an end is hostile */
 		struct peer_config *r = &c[below(d, 2)];
 
 		r->rogue = true;

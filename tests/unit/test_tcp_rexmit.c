@@ -79,7 +79,17 @@ static const struct step reset_untouched[] = {
 	DATA(0, "abc"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),
 	ACKS(1, 3, WND), TOLD(1, 3, -1, "(acknowledged)"),
 	ABORTS(0), RESET(0, 3, "a reset"),
-	LATE(1, 3), NOTHING("without edits the box has nothing to say"),
+	LATE(1, 3), RESET(0, 3, "without edits too: who sent the reset does not hear of it"),
+	LATE(0, 0), NOTHING("and is told nothing"),
+};
+
+/* The reset overtakes a lost segment: for its receiver it lies ahead, which it asks about. */
+static const struct step reset_ahead[] = {
+	DATA(0, "abc"), DATA(0, "def"), PASS(0, 6), OUT(0, 0, "abc", "(sent)"),
+	OUT(0, 3, "def", "(lost)"),
+	ABORTS(0), RESET(0, 6, "a reset after all of it"),
+	RESET(0, 0, "and one at what is acknowledged"),
+	LATE(1, 3), RESET(0, 3, "the question is answered, with the number that it names"),
 };
 
 int main(void)
@@ -95,6 +105,7 @@ int main(void)
 	PLAY(finished, .name = "finished, IPv6 with timestamps", .v6 = true, .ts = true);
 	PLAY(reset, .name = "reset");
 	PLAY(reset_untouched, .name = "reset, untouched");
+	PLAY(reset_ahead, .name = "reset, ahead of a lost segment");
 	script_free();
 	return done();
 }
