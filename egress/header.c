@@ -179,16 +179,23 @@ static void patch16(struct fos_header *h, uint8_t *field, uint16_t v)
 	patch(h, field, &v, 2);
 }
 
-/* One SACK option at o (length olen): translated blocks first, NOPs where some are left out. */
+/* One SACK option at o (length olen): translated blocks first, NOPs where some are left out.  A block
+ * without bytes is none, nor is an option of another length. */
 static void translate_sack(const struct fos_header_tcp *w, uint8_t *o, uint32_t olen)
 {
-	uint32_t kept, nr = (olen - 2) / 8, block[OPT_MAX / 8][2];
+	uint32_t kept = 0, nr = (olen - 2) / 8, block[OPT_MAX / 8][2];
 
-	for (uint32_t i = 0; i < nr; i++) {
-		block[i][0] = get32(o + 2 + 8 * i);
-		block[i][1] = get32(o + 6 + 8 * i);
+	if (nr == 0 || (olen - 2) % 8 != 0) {
+		memset(o, 1, olen);
+		return;
 	}
-	kept = w->sack(w->ctx, block, nr);
+	for (uint32_t i = 0; i < nr; i++) {
+		block[kept][0] = get32(o + 2 + 8 * i);
+		block[kept][1] = get32(o + 6 + 8 * i);
+		kept += (int32_t)(block[kept][1] - block[kept][0]) > 0;
+	}
+	if (w->sack && kept)
+		kept = w->sack(w->ctx, block, kept);
 	for (uint32_t i = 0; i < kept; i++) {
 		put32(o + 2 + 8 * i, block[i][0]);
 		put32(o + 6 + 8 * i, block[i][1]);
@@ -244,13 +251,16 @@ static uint32_t translate_options(struct fos_header *h, const struct fos_header_
 				put32(o + at + 2, w->tsval);
 			if (w->with_ecr)
 				put32(o + at + 6, w->tsecr);
-		} else if (o[at] == 5 && w->sack && (olen - 2) % 8 == 0) {
+		} else if (o[at] == 5) {
 			translate_sack(w, o + at, olen);
 		} else if (w->strip && (one = stripped(o + at, olen, w->strip)) != 0) {
 			memset(o + at, 1, olen);
 			gone |= one;
 		}
 	}
+	/* no host reads on behind an option that is none; what reads it otherwise is not misled */
+	if (at < n && o[at] != 0)
+		memset(o + at, 1, n - at);
 	if (n)
 		patch(h, h->l4 + TCP_MIN, o, n);
 	return gone;

@@ -181,6 +181,39 @@ static void test_options(void)
 	memset(options, 0, sizeof(options));
 }
 
+/* What no host takes for an option becomes NOPs, translated or not. */
+static void test_bad_options(void)
+{
+	static const struct {
+		const char *what, *in, *out;
+	} t[] = {
+		{ "a block without bytes", "\1\1\5\12\0\0\0\7\0\0\0\7",
+		  "\1\1\1\1\1\1\1\1\1\1\1\1" },
+		{ "a block that ends before it begins", "\1\1\5\12\0\0\0\7\0\0\0\6",
+		  "\1\1\1\1\1\1\1\1\1\1\1\1" },
+		{ "a SACK option of an odd length", "\5\11\0\0\0\7\0\0\0\10\1\1",
+		  "\1\1\1\1\1\1\1\1\1\1\1\1" },
+		{ "a length that is none, where hosts let it pass", "\34\10xxxxxx\10\0\1\1",
+		  "\34\10xxxxxx\1\1\1\1" },
+		{ "a length beyond the header", "\34\10xxxxxx\1\10\12x", "\34\10xxxxxx\1\1\1\1" },
+		{ "a kind without a length", "\34\12xxxxxxxx\1\10", "\34\12xxxxxxxx\1\1" },
+		{ "what follows the end stays", "\34\4\1\1\0\12xxxxxx", "\34\4\1\1\0\12xxxxxx" },
+		{ "a block as it has to be stays", "\1\1\5\12\0\0\0\7\0\0\0\11",
+		  "\1\1\5\12\0\0\0\7\0\0\0\11" },
+	};
+	const struct fos_header_tcp w = { .seq = 1 };
+
+	for (uint32_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		memset(options, 0, sizeof(options));
+		memcpy(options, t[i].in, 12);
+		packet(&(struct shape){ .opt = 12 }, "x", 1);
+		translate(&w, NULL);
+		ok(memcmp(frame + AT + l4 + 20, t[i].out, 12) == 0 && sound(), "options: %s",
+		   t[i].what);
+	}
+	memset(options, 0, sizeof(options));
+}
+
 /* ---- ICMP: identifiers and quoted packets ---- */
 
 /* An ICMP message of `n` bytes behind its 8-byte header, with a right checksum; parsed. */
@@ -349,6 +382,7 @@ int main(void)
 	for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		test_shape(&shapes[i]);
 	test_options();
+	test_bad_options();
 	for (int v6 = 0; v6 < 2; v6++) {
 		test_echo(v6);
 		test_quote(v6);

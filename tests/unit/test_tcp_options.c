@@ -57,7 +57,7 @@ static const struct {
 	{ "between others it leaves a gap of NOPs", "\x04\x02\x1e\x04\x01\x81\x01\x01",
 	  "\x04\x02\x01\x01\x01\x01\x01\x01", 8, "" },
 	{ "behind the end of options nothing is read", "\x00\x1e\x04\x01", "\x00\x1e\x04\x01", 4, "" },
-	{ "a length that runs out of the header ends them", "\x1e\x09\x01\x81", "\x1e\x09\x01\x81", 4,
+	{ "one with a length that runs out of the header too", "\x1e\x09\x01\x81", "\x01\x01\x01\x01", 4,
 	  "" },
 };
 
