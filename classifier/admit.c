@@ -301,6 +301,8 @@ static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct f
 		return k->list == FOS_LIST_CLOSING || k->list == FOS_LIST_CLOSED;
 	if (k->close == FOS_CLOSE_FIN)
 		return !same && fos_tcp_over(c, flow, pkt->meta.time_ns);
+	if (k->close == FOS_CLOSE_RST && same && s->state & FOS_FLOW_ST_ESTABLISHED)
+		return false; /* a late one */
 	return s->state & FOS_FLOW_ST_CLOSED;
 }
 

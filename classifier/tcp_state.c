@@ -109,6 +109,9 @@ static enum fos_tcp_action judge_syn(const struct fos_tcp_conn *conn,
 {
 	bool same = own->syn && seg->seq == own->isn;
 
+	/* its own SYN, late */
+	if (conn->reset && same && conn->established)
+		return FOS_TCP_DO_CLOSED;
 	if (conn->reset)
 		return FOS_TCP_DO_RESTART;
 	if (conn->finished)

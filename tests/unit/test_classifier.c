@@ -167,7 +167,7 @@ static void test_reset(void)
 	cw_run(&t);
 	is_u64(cw_counter(&t, FOS_C_drop_tcp_closed), 1, "later data is refused");
 	gen = t.w.box.flows[0].gen;
-	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_tcp(&t, true, CW_SYN, 77777, -1, NULL, 0);
 	cw_run(&t);
 	is_u64(t.w.box.flows[0].gen, gen, "the old slot is as it was");
 	is_u64(t.w.box.flows[2].number, 1, "a SYN begins another connection of this tuple");
