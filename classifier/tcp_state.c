@@ -221,8 +221,11 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 	if (!own->syn && conn->midstream)
 		return FOS_TCP_DO_JOIN;
 	if (!own->syn)
-		/* half-open (RFC 9293 section 3.5.1): the SYN's sender answers it with a RST */
-		return conn->one_sided || conn->established ? FOS_TCP_DO_INVALID : FOS_TCP_DO_RAW;
+		/* half-open (RFC 9293 section 3.5.1): the SYN's sender answers it with a RST; bytes
+		 * would reach it unseen, were they overtaken by a SYN+ACK */
+		return conn->one_sided || conn->established || seg->len || f & FOS_TCP_FIN ?
+			       FOS_TCP_DO_INVALID :
+			       FOS_TCP_DO_RAW;
 	if (!peer->syn && !conn->one_sided && !conn->midstream)
 		return FOS_TCP_DO_ONE_WAY;
 	if (peer->syn && !conn->one_way && !ack_plausible(conn, own, peer, seg->ack))
