@@ -171,7 +171,7 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 	if (flags & FOS_TH_ACK && !(flags & FOS_TH_RST))
 		fos_out_learn_ace(t, fos_header_ack(h), fos_header_ace(h));
 	fos_header_options(h, &o);
-	if (o.has_ts && !(flags & FOS_TH_RST))
+	if (o.has_ts && !(flags & FOS_TH_RST) && fos_out_has_ts(e, t))
 		fos_out_learn_ts(t, o.tsval);
 }
 

@@ -5,6 +5,7 @@
 
 #include "egress/frames.h"
 #include "egress/mss.h"
+#include "egress/options.h"
 #include "egress/out.h"
 #include "egress/refrag.h"
 #include "egress/sack.h"
@@ -58,6 +59,33 @@ static uint8_t unwanted(const struct fos_egress *e, bool syn)
 			 (syn ? FOS_STRIP_TFO : 0));
 }
 
+/* Have both handshakes passed here?  Then it is known what the ends have agreed on. */
+static bool agreed_here(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+
+	return !e->p->offline && g && g->flags & e->tcbs[flow].flags & FOS_TCB_ISN &&
+	       !(e->p->box.flows[flow].flags & FOS_FLOW_PICKUP);
+}
+
+/* What no end agreed on, or cannot be read, is not the other end's to sort out. */
+static uint8_t unclean(const struct fos_egress *e, uint32_t flow, bool syn)
+{
+	uint32_t both, what = FOS_CLEAN_LENGTH;
+
+	if (e->p->offline)
+		return 0;
+	if (syn)
+		return FOS_CLEAN_LENGTH | FOS_CLEAN_SACK; /* there is nothing yet that could have come */
+	if (!agreed_here(e, flow))
+		return FOS_CLEAN_LENGTH;
+	both = e->tcbs[flow].flags & fos_out_peer(e, flow)->flags;
+	what |= FOS_CLEAN_HANDSHAKE;
+	what |= both & FOS_TCB_SACK ? 0 : FOS_CLEAN_SACK;
+	what |= both & FOS_TCB_TS ? 0 : FOS_CLEAN_TS;
+	return (uint8_t)what;
+}
+
 static void count_stripped(struct fos_egress *e, uint32_t gone)
 {
 	if (gone & FOS_STRIP_MPTCP)
@@ -95,8 +123,8 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	*c = (struct sack_ctx){.e = e, .flow = flow, .ack = w->ack};
 	pin_ack(e, FOS_PEER(flow));
 	g = fos_out_peer(e, flow);
-	/* an untouched peer stream: blocks are right as they are */
-	if (g->map.nr || g->map.open_in || g->map.open_out)
+	/* where the peer's stream began elsewhere and is untouched, blocks are taken as they are */
+	if (agreed_here(e, flow) || g->map.nr || g->map.open_in || g->map.open_out)
 		w->sack = translate_sack;
 	w->ctx = c;
 	wnd = fos_out_wnd(e, flow, &edge);
@@ -176,6 +204,7 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	fill_ts(e, flow, &h, own || again, &w);
 	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
 	w.strip = own ? 0 : unwanted(e, false);
+	w.clean = own ? 0 : unclean(e, flow, false);
 	count_stripped(e, fos_header_tcp(&h, &w));
 	rewrite_and_finish(e, flow, &h);
 	if (again) {
@@ -282,6 +311,7 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 		fos_urgent_fill(e, flow, h, (uint64_t)fos_out_pos(t, fos_header_seq(h), t->map.in),
 				(uint64_t)fos_out_pos(t, seq, t->map.out), &w);
 	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
+	w.clean = unclean(e, flow, h->l4[13] & FOS_TH_SYN);
 	count_stripped(e, fos_header_tcp(h, &w));
 	fos_mss_clamp(e, h);
 	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */

@@ -123,7 +123,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	if (h.m->payload_len > r->t->longest)
 		r->t->longest = h.m->payload_len;
 	fos_header_options(&h, &o);
-	if (o.has_ts) {
+	if (o.has_ts && fos_out_has_ts(e, r->t)) {
 		if (!(r->t->flags & FOS_TCB_TS) || fos_out_newer(o.tsval, r->t->ts_seen))
 			r->t->ts_seen = o.tsval;
 		r->t->flags |= FOS_TCB_TS;

@@ -7,6 +7,7 @@
 
 #include "egress/ext.h"
 #include "egress/icmp.h"
+#include "egress/options.h"
 #include "shm/atomic.h"
 #include "shm/csum.h"
 
@@ -245,6 +246,8 @@ static uint32_t translate_options(struct fos_header *h, const struct fos_header_
 	uint8_t o[OPT_MAX];
 
 	memcpy(o, h->l4 + TCP_MIN, n);
+	if (w->clean)
+		fos_options_clean(o, n, w->clean);
 	for (; next_option(o, n, &at, &olen); at += olen) {
 		if (o[at] == 8 && olen == 10) {
 			if (w->with_ts)

@@ -59,6 +59,7 @@ struct fos_header_tcp {
 	bool with_urg; /* replace flag and pointer of urgent data */
 	uint16_t urg;  /* pointer; 0 = none */
 	uint8_t strip; /* enum fos_header_strip: options to be replaced by NOPs */
+	uint8_t clean; /* enum fos_options_clean: and these */
 	/* Translates n SACK blocks [left, right) in place; returns how many are left.  NULL: they stay. */
 	uint32_t (*sack)(void *ctx, uint32_t (*block)[2], uint32_t n);
 	void *ctx;

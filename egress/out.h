@@ -57,6 +57,14 @@ static inline void fos_out_learn_ts(struct fos_tcb *t, uint32_t tsval)
 	t->flags |= FOS_TCB_TS;
 }
 
+/* May a timestamp in a packet of this direction that is no SYN be learnt?  Where the handshake was seen
+ * it has said so: a hostile end may put one in that nobody agreed on. */
+static inline bool fos_out_has_ts(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	return t->flags & FOS_TCB_TS || e->p->offline ||
+	       e->p->box.flows[t - e->tcbs].flags & FOS_FLOW_PICKUP;
+}
+
 /* What a packet of this direction that acknowledges `ack` reports of congestion (AE, CWR, ECE). */
 static inline void fos_out_learn_ace(struct fos_tcb *t, uint32_t ack, uint8_t ace)
 {

@@ -110,7 +110,6 @@ void conn_init(struct conn *c, const struct peer_config conf[2], const struct co
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peer_init(&c->end[i], &pc[i], emit, arg);
-		c->end[i].c.lenient = pc[1 - i].rogue;
 		c->end[i].c.facing_rogue = pc[1 - i].rogue;
 		c->aborts |= pc[i].abort_at != UINT32_MAX;
 		c->rogue |= pc[i].rogue;

@@ -144,18 +144,18 @@ static bool input_time(struct peer *p, const struct wire *w)
 	int64_t off = (int64_t)p->rcv_nxt + (int32_t)(w->seq - (p->peer_isn + 1 + (uint32_t)p->rcv_nxt));
 
 	if (!p->ts_on) {
-		if (w->has_ts && !p->c.lenient)
+		if (w->has_ts)
 			peer_fault(p, "a timestamp that was not negotiated", w->tsval, 0);
 		return true;
 	}
-	if (!w->has_ts && p->c.lenient)
-		return true;
+	if (!w->has_ts && p->c.facing_rogue)
+		return true; /* as Linux does, case e07: the box sends it on */
 	if (!w->has_ts) {
 		peer_fault(p, "no timestamp", w->seq, 0);
 		return false;
 	}
 	if ((int32_t)(p->ts_recent - w->tsval) > 0) {
-		if (p->c.fifo && wire_span(w) && !p->c.lenient)
+		if (p->c.fifo && wire_span(w))
 			peer_fault(p, "PAWS: a time in the past", w->tsval, p->ts_recent);
 		return wire_span(w) == 0;
 	}

@@ -59,7 +59,6 @@ struct peer_config {
 	bool keepalive_byte;	/* with an old byte */
 	bool may_time_out;	/* an end that does not answer is taken for gone */
 	bool rogue;		/* sends other things besides (rogue.c); nothing it finds is a fault */
-	bool lenient;		/* towards options: the other end is hostile */
 	bool facing_rogue;	/* the other end is hostile */
 	bool fifo;		/* the network does not reorder on the way here */
 	const uint8_t *data;	/* what it sends */

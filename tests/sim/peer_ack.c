@@ -77,8 +77,6 @@ static void take_sack(struct peer *p, const struct wire *w, struct round *r)
 	for (uint32_t i = 0; i < w->nr_sack; i++) {
 		uint64_t lo = offset_of(p, w->sack[i][0]), hi = offset_of(p, w->sack[i][1]);
 
-		if (p->c.lenient && (!p->sack_on || (int64_t)hi > (int64_t)p->max_sent || lo <= r->off))
-			continue;
 		if (!p->sack_on) {
 			peer_fault(p, "SACK blocks without SACK permitted", lo, hi);
 			return;
@@ -133,7 +131,7 @@ static void advance(struct peer *p, const struct wire *w, struct round *r)
 		p->nr_segs -= n;
 		memmove(p->segs, p->segs + n, p->nr_segs * sizeof(*p->segs));
 	}
-	if (p->ts_on && w->tsecr)
+	if (p->ts_on && w->tsecr && (int32_t)(peer_ts_now(p) - w->tsecr) >= 0)
 		r->rtt = (uint64_t)(peer_ts_now(p) - w->tsecr) * 1000000u + 500000u;
 	if (r->rtt)
 		measure(p, r->rtt);
@@ -306,7 +304,9 @@ void peer_take_ack(struct peer *p, const struct wire *w)
 		peer_fault(p, "acknowledges what was never sent", r.off, p->max_sent);
 		return;
 	}
-	if (p->ts_on && w->has_ts && !p->c.lenient && (int32_t)(w->tsecr - peer_ts_now(p)) > 0)
+	/* a hostile end's echo passes, as it does through Linux: it makes no sample */
+	if (p->ts_on && w->has_ts && !p->c.facing_rogue &&
+	    (int32_t)(w->tsecr - peer_ts_now(p)) > 0)
 		peer_fault(p, "echoes a time that has not come", w->tsecr, peer_ts_now(p));
 	p->orig_acked = false;
 	p->keep_sent = 0;

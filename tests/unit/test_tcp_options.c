@@ -59,6 +59,11 @@ static const struct {
 	{ "behind the end of options nothing is read", "\x00\x1e\x04\x01", "\x00\x1e\x04\x01", 4, "" },
 	{ "one with a length that runs out of the header too", "\x1e\x09\x01\x81", "\x01\x01\x01\x01", 4,
 	  "" },
+	{ "a length of nothing too, whatever follows", "\x05\x00\x04\x02", "\x01\x01\x01\x01", 4, "" },
+	{ "a scale of a wrong length is none", "\x03\x04\x07\x07", "\x01\x01\x01\x01", 4, "" },
+	{ "nor has a SYN anything to tell by SACK blocks",
+	  "\x01\x01\x05\x0a\x00\x00\x00\x01\x00\x00\x00\x02",
+	  "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01", 12, "" },
 };
 
 static void one_syn(uint32_t i, bool v6, bool partial)
@@ -138,6 +143,79 @@ static void test_syn_again(void)
 	world_stop();
 }
 
+/* ------------------------------------------------------------------ behind the handshake */
+
+#define NOP4 "\x01\x01\x01\x01"
+#define NOP12 NOP4 NOP4 NOP4
+
+/* The server's ten bytes are under way, and the client sends this. */
+static const struct {
+	const char *what;
+	bool sack; /* permitted by both */
+	const char *in, *out; /* NULL = as they came */
+	uint32_t len;
+	uint32_t left, right; /* positions of the server's stream, behind the first four bytes of 12 */
+} later[] = {
+	{ "blocks of what has been sent stay", true, "\x01\x01\x05\x0a", NULL, 12, 5, 10 },
+	{ "not where SACK was not permitted", false, "\x01\x01\x05\x0a", NOP12, 12, 5, 10 },
+	{ "nor beyond what has been sent", true, "\x01\x01\x05\x0a", NOP12, 12, 5, 11 },
+	{ "nor with their edges exchanged", true, "\x01\x01\x05\x0a", NOP12, 12, 10, 5 },
+	{ "nor without a byte", true, "\x01\x01\x05\x0a", NOP12, 12, 5, 5 },
+	{ "nor from the acknowledgement on", true, "\x01\x01\x05\x0a", NOP12, 12, 0, 5 },
+	{ "nor of a length that is none", true, "\x05\x0b\x01\x01", NOP12, 12, 5, 10 },
+	{ "a timestamp that nobody agreed on is taken out", true, "\x01\x01\x08\x0a", NOP12, 12, 5, 10 },
+	{ "so is what belongs into a SYN: MSS", true, "\x02\x04\x00\x40", NOP4, 4, 0, 0 },
+	{ "scale", true, "\x03\x03\x0e\x01", NOP4, 4, 0, 0 },
+	{ "SACK-permitted", true, "\x01\x01\x04\x02", NOP4, 4, 0, 0 },
+	{ "and what cannot be read", true, "\x3a\x10\x01\x01", NOP4, 4, 0, 0 },
+	{ "options that nobody here knows stay", true, "\x1c\x04\x12\x34", NULL, 4, 0, 0 },
+};
+
+static void one_later(uint32_t i, bool with_data)
+{
+	uint8_t bytes[16] = { 0 }, want[12];
+	uint32_t n = later[i].len, frame;
+	struct out_packet *o;
+
+	world_start(true, false, false);
+	W.sack = later[i].sack;
+	handshake();
+	data(1, "0123456789", 10, 0);
+	release_to(1, 10);
+	run();
+	W.taken = W.nr_out;
+	memcpy(bytes, later[i].in, 4);
+	memcpy(bytes + n, "data", 4);
+	if (n == 12) {
+		put_be32(bytes + 4, ISN1 + 1 + later[i].left);
+		put_be32(bytes + 8, ISN1 + 1 + later[i].right);
+	}
+	memcpy(want, later[i].out ? (const void *)later[i].out : bytes, n);
+	frame = make_packet(0, ACK, ISN0 + 1, ISN1 + 1, 5000, bytes, n + (with_data ? 4 : 0));
+	into_options(frame, n, 0);
+	if (with_data) {
+		append_piece(0, frame, 4, FOS_PIECE_WHOLE | FOS_PIECE_FIRST | FOS_PIECE_LAST);
+		hint(0);
+		release_to(0, 4);
+	} else {
+		send_desc(FOS_DESC_TCP_CTL, 0, frame, 0, 0);
+	}
+	run();
+	o = next_out();
+	ok(o && o->m.payload_len == (with_data ? 4 : 0) && o->tcp[12] >> 4 == 5 + n / 4 &&
+		   memcmp(o->tcp + 20, want, n) == 0,
+	   "%s (%s)", later[i].what, with_data ? "with data" : "an acknowledgement");
+	/* and nothing has been learnt from it: what the box makes has no options */
+	acked(0, 10, 6000);
+	send_desc(FOS_DESC_CHALLENGE, 1, FOS_NONE, 0, 0);
+	run();
+	while ((o = next_out()) != NULL && o->port != 1)
+		;
+	ok(o && o->tcp[12] >> 4 == 5, "and an acknowledgement of the box carries none");
+	all_sound(later[i].what);
+	world_stop();
+}
+
 /* ------------------------------------------------------------------ urgent data */
 
 /* Data "0123456789" whose urgent pointer says 4, behind an edit of what lies before it. */
@@ -198,6 +276,10 @@ int main(void)
 		one_syn(i, false, false);
 		one_syn(i, true, false);
 		one_syn(i, false, true);
+	}
+	for (uint32_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		one_later(i, false);
+		one_later(i, true);
 	}
 	test_pass();
 	test_syn_again();
