@@ -19,13 +19,14 @@ static void set_claim(struct fos_ingress *g, uint32_t frame, uint32_t state)
 }
 
 /* Is the frame, in this generation, in a slot of one of our own rings?  Then the predecessor had
- * passed it on and died before it cleared the claim. */
+ * passed it on and died before it cleared the claim.  Half a ring is far more than a batch; further
+ * back are the slots that it may have been filling anew, and what is in those nobody has seen. */
 static bool was_passed(const struct fos_ingress *g, uint32_t frame, uint32_t gen)
 {
 	for (uint32_t i = 0; i < g->proc->nr_prod; i++) {
 		const struct fos_ring_prod *r = &g->proc->prod[i];
 		const struct fos_desc *slots = (const void *)(r->ring + 1);
-		uint64_t from = r->next > r->mask ? r->next - r->mask - 1 : 0;
+		uint64_t half = (r->mask + 1) / 2, from = r->next > half ? r->next - half : 0;
 
 		for (uint64_t s = from; s < r->next; s++)
 			if (slots[s & r->mask].frame == frame && slots[s & r->mask].gen == gen)
@@ -49,7 +50,7 @@ static void rebuild_stack(struct fos_ingress *g)
 	int nr = 0;
 
 	for (uint32_t f = 0; f < dir->nr_frames; f++) {
-		nr += claim_state(g->claims[f]) == FOS_ING_KERNEL;
+		nr += claim_state(g->claims[f]) >= FOS_ING_KERNEL;
 		if (claim_state(g->claims[f]) != FOS_ING_HELD)
 			continue;
 		if (was_passed(g, f, g->claims[f] >> 2)) {

@@ -3,7 +3,7 @@
  * One process per NIC queue, or one for a capture file.  Writer of its own region, of the FILL ring
  * and of the metadata of frames it receives into.  Nothing here is lost when the process is killed:
  * the claim table says which frames were in its hands, the kernel's rings say what it had not
- * taken yet, its own rings say what it had passed on.
+ * taken yet, its own rings say what it had passed on.  Checked by shm/models/frames.pml.
  */
 #ifndef FOS_INGRESS_INGRESS_H
 #define FOS_INGRESS_INGRESS_H
@@ -17,9 +17,10 @@
 /* claims[frame] of an ingress region: state in the low two bits, generation above.  The generation
  * grows each time the frame is passed on, so that a descriptor in a ring says which time. */
 enum fos_ingress_claim {
-	FOS_ING_AWAY = 0,  /* another process has it */
-	FOS_ING_HELD = 1,  /* free, or being filled in */
-	FOS_ING_KERNEL = 2 /* in the FILL or RX ring */
+	FOS_ING_AWAY = 0,   /* another process has it */
+	FOS_ING_HELD = 1,   /* free, or being filled in */
+	FOS_ING_KERNEL = 2, /* in the FILL or RX ring */
+	FOS_ING_LENDING = 3 /* the one or the other: see `lend_from` */
 };
 
 /* private area of the ingress region */
@@ -28,7 +29,7 @@ struct fos_ingress_private {
 	uint64_t nr_read;    /* offline: frames of the capture taken so far (delivered or dropped) */
 	uint64_t batch_end;  /* offline: clock at the end of the batch in flight */
 	uint32_t phase;      /* offline: enum in replay.c */
-	uint32_t pad;
+	uint32_t lend_from;  /* the FILL ring's producer before the frames that are LENDING */
 };
 
 struct fos_ingress {

@@ -19,6 +19,21 @@ static bool is_kernels(const struct fos_ingress *g, uint32_t frame)
 	return frame < g->proc->dir->nr_frames && (g->claims[frame] & 3u) == FOS_ING_KERNEL;
 }
 
+/* A predecessor died lending frames: the FILL ring's producer says whether the kernel has them. */
+static void settle_lent(struct fos_ingress *g)
+{
+	bool given = g->xsk.fill.cached_prod != g->priv->lend_from;
+
+	for (uint32_t f = 0; f < g->proc->dir->nr_frames; f++) {
+		if ((g->claims[f] & 3u) != FOS_ING_LENDING)
+			continue;
+		if (given)
+			fos_relaxed_store32(&g->claims[f], (g->claims[f] & ~3u) | FOS_ING_KERNEL);
+		else
+			fos_ingress_reclaim(g, f);
+	}
+}
+
 /* What a predecessor had taken and died before it released: now, while the claims tell.  Once such a
  * frame has come home and was lent again, they would not. */
 void fos_ingress_live_resume(struct fos_ingress *g)
@@ -26,6 +41,7 @@ void fos_ingress_live_resume(struct fos_ingress *g)
 	uint32_t idx = 0, n, taken;
 	bool inside = false;
 
+	settle_lent(g);
 	do {
 		n = fos_xsk_rx_peek(&g->xsk, RX_BATCH, &idx);
 		for (taken = 0; taken < n; taken++) {
@@ -50,7 +66,7 @@ static void take_back(struct fos_ingress *g)
 	uint32_t before = g->nr_stack;
 
 	for (uint32_t f = 0; f < g->proc->dir->nr_frames; f++) {
-		if ((g->claims[f] & 3u) != FOS_ING_KERNEL)
+		if ((g->claims[f] & 3u) < FOS_ING_KERNEL)
 			continue;
 		fos_relaxed_store32(&g->claims[f], (g->claims[f] & ~3u) | FOS_ING_HELD);
 		g->stack[g->nr_stack++] = f;
@@ -74,7 +90,37 @@ int fos_ingress_live_init(struct fos_ingress *g)
 	return fos_proc_watch(g->proc, g->proc->fds.xsk);
 }
 
-/* Gives free frames to the kernel: claimed for it before the FILL ring's producer moves. */
+static void claim_top(struct fos_ingress *g, uint32_t from, uint32_t n, uint32_t state)
+{
+	for (uint32_t i = from; i < n; i++) {
+		uint32_t *claim = &g->claims[g->stack[g->nr_stack - 1 - i]];
+
+		fos_relaxed_store32(claim, (*claim & ~3u) | state);
+	}
+}
+
+/* Lends the n uppermost frames of the stack.  One store, the FILL ring's producer, hands them all
+ * over; a successor compares it with `lend_from`. */
+static uint32_t lend(struct fos_ingress *g, uint32_t n)
+{
+	uint64_t addr[FILL_BATCH];
+	uint32_t given;
+
+	g->priv->lend_from = g->xsk.fill.cached_prod;
+	fos_barrier_compiler();
+	claim_top(g, 0, n, FOS_ING_LENDING);
+	for (uint32_t i = 0; i < n; i++)
+		addr[i] = (uint64_t)g->stack[g->nr_stack - 1 - i] * g->frame_size;
+	given = fos_xsk_fill(&g->xsk, addr, n);
+	/* not before the producer: see settle_lent() */
+	fos_barrier_compiler();
+	claim_top(g, 0, given, FOS_ING_KERNEL);
+	claim_top(g, given, n, FOS_ING_HELD);
+	g->nr_stack -= given;
+	return given;
+}
+
+/* Gives free frames to the kernel. */
 static uint32_t refill(struct fos_ingress *g)
 {
 	uint32_t room = fos_xsk_fill_room(&g->xsk), done = 0;
@@ -82,21 +128,14 @@ static uint32_t refill(struct fos_ingress *g)
 	if (room == g->xsk.fill.size)
 		fos_count(g->proc->counter, FOS_C_rx_fill_empty, 1);
 	while (room > 0 && g->nr_stack > 0) {
-		uint64_t addr[FILL_BATCH];
-		uint32_t n = 0;
+		uint32_t n = room < g->nr_stack ? room : g->nr_stack, given;
 
-		while (n < FILL_BATCH && n < room && n < g->nr_stack) {
-			uint32_t f = g->stack[g->nr_stack - 1 - n];
-
-			fos_relaxed_store32(&g->claims[f],
-					    (g->claims[f] & ~3u) | FOS_ING_KERNEL);
-			addr[n++] = (uint64_t)f * g->frame_size;
-		}
-		g->nr_stack -= n;
-		if (fos_xsk_fill(&g->xsk, addr, n) < n)
+		n = n < FILL_BATCH ? n : FILL_BATCH;
+		given = lend(g, n);
+		done += given;
+		if (given < n)
 			break;
 		room -= n;
-		done += n;
 	}
 	return done;
 }

@@ -179,7 +179,7 @@ static uint8_t place_of(const struct fos_audit *a, uint32_t frame, uint32_t proc
 	switch (a->dir->proc[proc].role) {
 	case FOS_ROLE_INGRESS:
 		claim = fos_audit_table(a, proc, claims_of(a, proc), a->dir->nr_frames * 4ull);
-		return (fos_relaxed32(&claim[frame]) & 3u) == FOS_ING_KERNEL ? FOS_PLACE_RX :
+		return (fos_relaxed32(&claim[frame]) & 3u) >= FOS_ING_KERNEL ? FOS_PLACE_RX :
 									       FOS_PLACE_FREE;
 	case FOS_ROLE_CLASSIFIER:
 		return FOS_PLACE_CLASSIFIER;

@@ -237,6 +237,74 @@ static void test_low(void)
 	end();
 }
 
+/* Everything that was passed on comes home. */
+static void bring_home(void)
+{
+	for (uint32_t i = 0; i < passed(); i++) {
+		const struct fos_desc *from = fos_ring_at(&L.in, i);
+
+		*(struct fos_desc *)fos_ring_slot(&L.home, 0) = (struct fos_desc){
+			.frame = from->frame, .gen = from->gen + 1, .kind = FOS_DESC_HOME};
+		fos_ring_advance(&L.home, 1);
+	}
+	fos_ring_commit(&L.home);
+	take_all();
+}
+
+/* Killed with slots of its ring filled and not published, when the ring has gone round: they lie where
+ * the oldest published ones were. */
+static void test_killed_filling(void)
+{
+	begin();
+	for (uint32_t i = 0; i <= L.g->lane[0]->mask + 70; i++) {
+		receive(10);
+		fos_ingress_live(L.g);
+		bring_home();
+	}
+	fos_ingress_live(L.g);
+	ok(L.g->lane[0]->next > L.g->lane[0]->mask, "the ring has gone round");
+	is_u64(told_free(), L.full, "all frames are home");
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t f;
+
+		receive(10);
+		f = (uint32_t)(L.r.rx[(L.r.rx_prod - 1) % NR].addr / L.w.dir->frame_size);
+		fos_ingress_pass(L.g, L.g->lane[0], f, FOS_DESC_FRAME, 0);
+	}
+	kill_it();
+	start();
+	fos_ingress_live(L.g);
+	is_u64(told_free(), L.full, "the successor has the frames of slots that were not published");
+	is_u64(passed(), 0, "which nobody sees");
+	is_u64(L.r.fill_prod - L.r.fill_cons, L.full, "and lends them again");
+	end();
+}
+
+/* Killed lending a frame, before or after the FILL ring's producer moved. */
+static void test_killed_lending(void)
+{
+	for (uint32_t moved = 0; moved < 2; moved++) {
+		uint32_t f, before;
+
+		begin();
+		before = L.r.fill_prod;
+		f = (uint32_t)(L.r.fill[(before - 1) % NR] / L.w.dir->frame_size);
+		L.g->claims[f] = (L.g->claims[f] & ~3u) | FOS_ING_LENDING;
+		L.g->priv->lend_from = before - 1;
+		L.r.fill_prod -= !moved;
+		kill_it();
+		start();
+		fos_ingress_live(L.g);
+		is_u64(L.r.fill_prod, before, "killed lending, the ring %s: lent once",
+		       moved ? "moved" : "not moved");
+		is_u64(told_free(), L.full, "told as free");
+		receive(10);
+		fos_ingress_live(L.g);
+		is_u64(passed(), 1, "and packets go on");
+		end();
+	}
+}
+
 /* Killed between passing packets on and releasing the RX ring; before the successor looks at the ring
  * the frames have come home and are lent again. */
 static void test_killed(void)
@@ -399,6 +467,8 @@ int main(void)
 	test_adopts();
 	test_low();
 	test_killed();
+	test_killed_filling();
+	test_killed_lending();
 	test_chains();
 	test_bad_chains();
 	test_chain_kills();
