@@ -64,7 +64,7 @@ static inline void fos_fence_release(void)
 
 /* Full fence of the doorbell protocol (Dekker): sleeper stores `sleeping` then looks at the
  * rings, producer stores the ring then looks at `sleeping`; each needs its store visible before
- * its load. */
+ * its load.  shm/models/doorbell.pml loses a wake-up without either. */
 static inline void fos_fence_seq(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -2,7 +2,8 @@
  *
  * One process, one thread, one poll loop; no packet passes through it.  Internal to
  * flowos-keeper: shm/keeper_*.c.  Functions that can fail for reasons outside return -errno after
- * one fos_log line.
+ * one fos_log line.  The lease, its takeover and the keeper's own restart are checked by
+ * shm/models/lease.pml.
  */
 #ifndef FOS_SHM_KEEPER_H
 #define FOS_SHM_KEEPER_H

@@ -1,4 +1,7 @@
-/* shm/proc_run.h - a stage's main loop, between shm/proc_main.c and shm/proc_run.c only */
+/* shm/proc_run.h - a stage's main loop, between shm/proc_main.c and shm/proc_run.c only
+ *
+ * Its protocols are checked by shm/models: doorbell.pml (sleeping), lease.pml (a spare's waiting).
+ */
 #ifndef FOS_SHM_PROC_RUN_H
 #define FOS_SHM_PROC_RUN_H
 

@@ -11,6 +11,7 @@
  * head moves only after what it caused is visible.
  * A ring whose indices are not in order (0 <= tail - head <= size) was damaged by its writer: the
  * reader treats it as empty and counts it (fos_ring_peek returns 0, `broken` is set).
+ * Checked with both sides dying before every step by shm/models/ring.pml.
  */
 #ifndef FOS_SHM_RING_H
 #define FOS_SHM_RING_H

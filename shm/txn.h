@@ -8,6 +8,8 @@
  * nothing was published.  Killed after: the successor stores the redo values again (absolute, own
  * region, idempotent).  New memory that no published word reaches yet needs neither.
  *
+ * Checked with a death before every step by shm/models/txn.pml.
+ *
  * Caller: the region's owner, single-threaded.  Nothing here blocks or allocates.
  */
 #ifndef FOS_SHM_TXN_H

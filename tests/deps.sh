@@ -11,7 +11,7 @@ set -u
 BUILD='gcc libc6-dev make clang bpftool libbpf-dev libxdp-dev liburing-dev libnuma-dev
 	libcyaml-dev libyaml-dev libpcap-dev libssl-dev libjansson-dev libseccomp-dev'
 TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark python3 procps
-	iputils-ping util-linux systemd-container qemu-system-x86 busybox-static cpio kmod'
+	iputils-ping util-linux systemd-container qemu-system-x86 busybox-static cpio kmod spin'
 
 installed() {
 	local p

@@ -8,6 +8,7 @@
  * A frame's owner (shm/README.md): the ring slot in [head, tail) that it is in; else the claim of the
  * highest generation; else, by ingress's claim, the kernel.  Beyond that rule: no second slot, no
  * claim as new as the slot but its producer's and its consumer's, no two claims of one generation.
+ * shm/models/frames.pml checks this rule over every order of steps and deaths.
  *
  * Caller: flowosctl audit, tests.  Single-threaded.
  */
