@@ -315,7 +315,7 @@ static bool step(struct run *r)
 	return copy_span(r, &before, &span, piece ? &pc : NULL);
 }
 
-void fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
+bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint64_t at = fos_pieces_take(e, flow, t->map.in);
@@ -336,6 +336,7 @@ void fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, pos[i]);
 	fos_retain_tell(e, flow);
+	return at == t->map.in;
 }
 
 /* An acknowledgement for deleted bytes when nothing else will bring one. */
@@ -355,7 +356,7 @@ static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
 static void finish_run(struct run *r)
 {
 	struct fos_egress *e = r->e;
-	bool fin;
+	bool fin, all;
 
 	while (fos_view_settle(&r->view))
 		;
@@ -383,8 +384,9 @@ static void finish_run(struct run *r)
 	} else {
 		r->t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	}
-	fos_flow_publish(e, r->flow, &r->view);
-	if (r->t->flags & FOS_TCB_FIN_SENT)
+	all = fos_flow_publish(e, r->flow, &r->view);
+	/* the FIN, too, once the frames before it have been taken over: what is passed is forgotten */
+	if (r->t->flags & FOS_TCB_FIN_SENT && all)
 		fos_out_publish(e, r->flow, 0, r->t->map.in + 1);
 }
 

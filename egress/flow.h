@@ -14,8 +14,9 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow);
 /* Accounts for input up to `base` that has no output: deletion.  False: no map node. */
 bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base);
 
-/* Publishes how far a flow has come; v stands at the flow's output position. */
-void fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v);
+/* Publishes how far a flow has come; v stands at the flow's output position.  False: frames of pieces
+ * that have been passed are still to be taken over, in the next run. */
+bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v);
 
 /* Sends a segment that was just retained; offline it waits for its turn by frame number. */
 void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame);
