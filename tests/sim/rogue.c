@@ -2,7 +2,7 @@
  *
  * A rogue end keeps an ordinary connection going and, around its packets, sends others with its own
  * numbers: overlaps, copies that differ, bytes outside the window, RST, SYN, FIN and ACK out of place,
- * windows that shrink, options that are none.
+ * windows that shrink, options that are none or that nobody agreed on.
  */
 #include <string.h>
 
@@ -72,6 +72,23 @@ static void odd_ack(struct peer *p, struct odd *o)
 		o->wnd = below(p, 65536);
 }
 
+/* Well-formed, but nobody may have agreed on it, or it has no place here. */
+static void out_of_place(struct peer *p, struct odd *o)
+{
+	static const char *const list[] = {"\1\1\10\12", "\2\4\0\100\3\3\16\4\2\1\1\1",
+					   "\3\4\1\1\4\3\1\1\2\2\1\1"};
+	uint32_t which = below(p, 3);
+
+	o->opt_len = 12;
+	if (which) {
+		memcpy(o->opt, list[which], 12);
+		return;
+	}
+	memcpy(o->opt, list[0], 4);
+	wire_put32(o->opt + 4, peer_ts_now(p) + below(p, 2000) - 1000);
+	wire_put32(o->opt + 8, below(p, 2) ? (uint32_t)world_rand(&p->seed) : p->ts_recent);
+}
+
 static void odd_options(struct peer *p, struct odd *o)
 {
 	o->flags = WIRE_ACK;
@@ -82,6 +99,8 @@ static void odd_options(struct peer *p, struct odd *o)
 		o->opt_len = 12;
 		wire_put32(o->opt + 4, o->ack + below(p, 4000) - 2000);
 		wire_put32(o->opt + 8, o->ack + below(p, 4000) - 2000);
+	} else if (below(p, 2)) {
+		out_of_place(p, o);
 	}
 	if (below(p, 2)) {
 		o->len = below(p, 100);
