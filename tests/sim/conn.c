@@ -170,8 +170,12 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 		fail(c, "the box emits something else than TCP", len, 0);
 		return;
 	}
-	/* a hostile SYN has begun another connection, which the other end knows nothing of */
-	if (w.wrong && c->rogue && peer_done(p) && strcmp(w.wrong, WIRE_BAD_SUM) != 0)
+	/* a hostile SYN has begun another connection, which the other end knows nothing of; that end has
+	 * taken the FIN, and the acknowledgement of its own may still be under way */
+	if (c->rogue && !p->c.rogue && (w.flags & (WIRE_SYN | WIRE_ACK)) == WIRE_SYN &&
+	    p->fin_taken)
+		c->replaced = true;
+	if (w.wrong && c->rogue && (c->replaced || peer_done(p)) && strcmp(w.wrong, WIRE_BAD_SUM) != 0)
 		return;
 	if (w.wrong) {
 		fail(c, w.wrong, len, w.flags);

@@ -39,6 +39,7 @@ struct conn {
 	const struct conn_stage *stages;
 	uint32_t nr_stages;
 	uint64_t start_ns;
+	bool replaced; /* a hostile SYN has begun another after all was acknowledged */
 	uint64_t done_ns; /* 0 = not yet */
 	struct conn *after; /* the one whose ports it uses again */
 	bool started, gone; /* gone: another uses its ports now */
