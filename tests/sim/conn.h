@@ -12,7 +12,7 @@
 #include "tests/sim/edits.h"
 
 #define CONN_EDITORS 2u
-#define CONN_JUMPS 64u
+#define CONN_JUMPS 512u
 
 struct conn_stage { /* one editing module of the pipeline */
 	uint64_t seed;
