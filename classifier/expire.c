@@ -157,28 +157,6 @@ static bool pms_done(const struct fos_classifier *c, uint32_t flow, uint32_t gen
 	return true;
 }
 
-/* Frames of a stream that egress did not get to (it had its time): those it has not claimed go
- * home. */
-static void abandon_stream(struct fos_classifier *c, uint32_t flow)
-{
-	const uint32_t *claims = (const void *)((const uint8_t *)c->box->egr +
-						c->box->egr->claims_off);
-	struct fos_shadow *s = fos_touch(c, flow);
-
-	for (uint32_t i = s->app_first; i != FOS_NONE; i = c->pieces[i].next) {
-		struct fos_piece *p = &c->pieces[i];
-
-		if (!(p->flags & FOS_PIECE_BORROWED) && fos_relaxed32(&claims[p->frame]) > p->gen) {
-			fos_txn_save(&c->txn, &p->flags, sizeof(p->flags));
-			p->flags |= FOS_PIECE_BORROWED;
-			if (c->claims[p->frame] == p->gen)
-				fos_disclaim(c, p->frame);
-		}
-	}
-	fos_purge_add(c, s->app_first, FOS_C_drop_flow_closed);
-	s->app_first = FOS_NONE;
-}
-
 bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 {
 	uint32_t gen = c->conns[conn].gen;
@@ -192,18 +170,20 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn)
 	/* closed in this very batch: nobody has seen it yet */
 	if (!(c->flows[2 * conn].state & FOS_FLOW_ST_CLOSED))
 		return false;
-	for (uint32_t f = 2 * conn; f <= 2 * conn + 1 && !force; f++) {
+	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++) {
 		if (f & 1 && !has_reverse(c, conn))
 			break;
-		if (!egress_done(c, f, gen) || !pms_done(c, f, gen, waited) ||
-		    fos_touch(c, f)->pkt_first != FOS_NONE)
+		/* Egress is waited for however long it takes (it has been told, and a successor sees
+		 * it): only it knows which frames it has, had, and has sent home. */
+		if (!egress_done(c, f, gen))
+			return false;
+		if (!force && (!pms_done(c, f, gen, waited) ||
+			       fos_touch(c, f)->pkt_first != FOS_NONE))
 			return false;
 	}
 	for (uint32_t f = 2 * conn; f <= 2 * conn + 1; f++) {
 		if (!fos_reasm_reclaim(c, f))
 			return false;
-		if (fos_touch(c, f)->app_first != FOS_NONE)
-			abandon_stream(c, f);
 		fos_purge_add(c, fos_touch(c, f)->pkt_first, FOS_C_drop_flow_closed);
 		fos_touch(c, f)->pkt_first = FOS_NONE;
 	}
