@@ -78,7 +78,7 @@ void sim_from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
 	if (sim_counter(s, FOS_C_pm_hold_expired) != s->nr_expired) {
 		s->nr_expired = sim_counter(s, FOS_C_pm_hold_expired);
 		for (uint32_t i = 0; i < s->nr_conns; i++)
-			s->conns[i]->missed |= s->conns[i]->started && !s->conns[i]->done_ns;
+			s->conns[i]->missed |= s->conns[i]->started;
 	}
 	if (c && from != (port == 0)) {
 		trace_bytes(s, data, len);
