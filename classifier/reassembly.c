@@ -326,6 +326,11 @@ static void mark_end(struct placer *pl, uint64_t end)
 	/* step over queued bytes that end where the stream shall end */
 	while (!mine && next_of(pl) != FOS_NONE && piece_end(&c->pieces[next_of(pl)]) <= end)
 		pl->prev = next_of(pl);
+	/* A FIN that stands there already is enough: a second would be flushed as lying after the end,
+	 * and with it the frame of the bytes that came with it. */
+	if (!mine && pl->prev != FOS_NONE && c->pieces[pl->prev].flags & FOS_PIECE_FIN &&
+	    piece_end(&c->pieces[pl->prev]) == end)
+		return;
 	if (!mine && pl->in->flags & FOS_PIECE_FIN) {
 		put_piece(pl, last, end, pl->in->pkt->part[last].len, 0);
 		mine = true;

@@ -360,6 +360,29 @@ static void test_clock_steps_back(void)
 	finish(&t, "clock steps back");
 }
 
+/* The FIN comes early, then once more with the bytes before it: their frame is not given back while
+ * they are in the stream. */
+static void test_fin_again_fills_the_gap(void)
+{
+	struct cls_world t;
+
+	make_app(&t);
+	cw_handshake(&t);
+	cw_tcp(&t, true, CW_ACK | CW_FIN, 4, 0, "BB", 2);
+	cw_run(&t);
+	cw_forget(&t);
+	t.lazy = true;
+	cw_tcp(&t, true, CW_ACK | CW_FIN, 0, 0, "AAAABB", 6);
+	cw_run(&t);
+	is_u64(t.w.box.flows[0].fin_pos, 6, "the gap before an early FIN is filled");
+	is_u64(cw_nr_desc(&t, FOS_DESC_FREE), 0, "no frame goes home while its bytes are unread");
+	t.lazy = false;
+	cw_run(&t);
+	is_str(cw_text(&t, 0), "AAAABB", "the bytes are those that came");
+	is_u64(t.nr_away, 0, "and then all frames are home");
+	finish(&t, "FIN again");
+}
+
 static void test_table_full(void)
 {
 	struct cls_world t;
@@ -396,6 +419,7 @@ int main(void)
 	test_eof();
 	test_restart();
 	test_clock_steps_back();
+	test_fin_again_fills_the_gap();
 	test_table_full();
 	return done();
 }
