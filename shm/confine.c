@@ -69,11 +69,11 @@ static int add(scmp_filter_ctx f, uint32_t action, const char *const *name, size
 static int add_by_argument(scmp_filter_ctx f)
 {
 	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())); /* abort() */
+				  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)); /* abort() */
 
 	if (rc == 0)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */));
+				      SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */, 0));
 	return rc;
 }
 
@@ -92,11 +92,11 @@ static int add_memory(scmp_filter_ctx f)
 				      SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_HUGETLB, MAP_HUGETLB));
 	if (rc == 0)
 		rc = seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(madvise), 1,
-				      SCMP_A2(SCMP_CMP_EQ, MADV_REMOVE));
+				      SCMP_A2(SCMP_CMP_EQ, MADV_REMOVE, 0));
 	for (unsigned advice = 0; rc == 0 && advice < 26; advice++)
 		if (advice != MADV_REMOVE)
 			rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
-					      SCMP_A2(SCMP_CMP_EQ, advice));
+					      SCMP_A2(SCMP_CMP_EQ, advice, 0));
 	return rc;
 }
 
