@@ -1,4 +1,4 @@
-"""Endpoints for tests/net/26 and 28: a server that sends what a module cannot bear, as it is asked to.
+"""Endpoints for tests/net/30 and 32: a server that sends what a module cannot bear, as it is asked to.
 
     poison.py server PORT              one line of request per connection: NAME
     poison.py client ADDRESS PORT NAME prints what came, or "reset"

@@ -59,7 +59,7 @@ static const struct tcp_case OVERLAP[] = {
 	ROW("b16", "", "hs 0:ABCD 0:abcdEFGH 8:/F", "ABCDEFGH", "0:ABCD 4:EFGH 8:/F", HOST_EOF),
 	ROW_OFF("0:AAAA 4:BBBB 8:/F", "b17", "", "hs 8:/F 4:BBBBBBBB 0:AAAA", "AAAABBBB",
 	       "0:AAAA 4:BBBB/F", HOST_EOF),
-	ROW("b18", "", "hs 8:CCCC 4:bbbbbbbb 6:XXXX 0:AAAA 12:/F", "AAAAbbbbCCCC",
+	ROW("b18", "", "hs 8:CCCC 4:bbbbbbbb 6:zzzz 0:AAAA 12:/F", "AAAAbbbbCCCC",
 	 "0:AAAA 4:bbbb 8:CCCC 12:/F", HOST_EOF),
 	ROW("b19", "", "hs 4:BB 6:CC 4:xxxx 0:AAAA 8:/F", "AAAABBCC",
 	       "0:AAAA 4:BB 6:CC 8:/F", HOST_EOF),
