@@ -22,9 +22,7 @@ while read -r row; do
 	tried
 done < <(tries)
 
-at_least "$(counter edits_applied)" $((n * marks)) "edits were made, at least one for each mark"
-is "$(counter bytes_deleted)" $((n * deleted)) "and took every byte that they should, once"
-is "$(counter bytes_inserted)" $((n * inserted)) "and gave every byte, once"
+edits_exact $n "$marks" "$deleted" "$inserted"
 box_is_well
 stop_box
 finish

@@ -185,3 +185,44 @@ f = a["frames"]
 print(a)
 sys.exit(not a["clean"] or any(f[k] for k in ("moving", "rings", "classifier", "egress", "tx")))'
 }
+
+# ---- what the tries have in common -----------------------------------------------------------
+
+edits_exact() { # tries that were right, and per try: marks, bytes deleted, bytes inserted
+	at_least "$(counter edits_applied)" $(($1 * $2)) "edits were made, at least one for each mark"
+	is "$(counter bytes_deleted)" $(($1 * $3)) "and took every byte that they should, once"
+	is "$(counter bytes_inserted)" $(($1 * $4)) "and gave every byte, once"
+}
+
+# A file each way at once in one connection, both edited, in every try.
+exchange() { # what, arguments for marks.py (quoted), [receive buffer of both ends]
+	local d=$NET_TMP n=0 row pid start
+	mkdir "$d/www"
+	# shellcheck disable=SC2086 # its words
+	$PYTHON tests/net/marks.py "$d/up" "$d/up.want" 1 $2 >"$d/up.n"
+	# shellcheck disable=SC2086
+	$PYTHON tests/net/marks.py "$d/down" "$d/down.want" 2 $2 >"$d/down.n"
+	start_nginx "$d/www" || skip_all "nginx does not start"
+	pipeline bulk '"tcp port 9000 or tcp port 80"' "$(pm_marks)" | box_config "$d/box.yaml"
+	need_box "$d/box.yaml"
+	while read -r row; do
+		# shellcheck disable=SC2086
+		try $row 80
+		start=$SECONDS
+		rm -f "$d"/*.got
+		in_server "$PYTHON" tests/net/peer.py bulk-server 9000 "$d/down" "$d/up.got" ${3:+"$3"} &
+		pid=$!
+		wait_for 100 listens server 9000
+		check "$TRY: it ends" in_client timeout 100 "$PYTHON" tests/net/peer.py bulk-client \
+			"$TO" 9000 "$d/up" "$d/down.got" ${3:+"$3"}
+		wait $pid
+		same_file "$d/down.got" "$d/down.want" "$TRY: $1 down" &&
+			same_file "$d/up.got" "$d/up.want" "$TRY: and $1 up" && n=$((n + 1))
+		echo "# $((SECONDS - start)) s"
+		tried
+	done < <(tries)
+	# shellcheck disable=SC2046 # three numbers
+	edits_exact $n $(cat "$d/up.n" "$d/down.n" |
+		awk '{a += $1; b += $2; c += $3} END {print a, b, c}')
+	box_is_well
+}
