@@ -95,4 +95,18 @@ static inline void play_end(struct cls_world *t, const struct script *s, uint32_
 	is_u64(t->nr_away, 0, "%s: all frames are home", s->name);
 }
 
+/* A script as the whole life of a classifier with one reader. */
+static inline void play_alone(const struct script *s)
+{
+	struct cls_world t;
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "reader", 0, FOS_STREAM_APP, false);
+	cw_make(&t);
+	play_lines(&t, s);
+	play_end(&t, s, 0);
+	cw_free(&t);
+}
+
 #endif

@@ -14,6 +14,23 @@ static void make(struct cls_world *t, uint32_t half_open)
 	cw_make(t);
 }
 
+/* A handshake from a port of host 1; the last acknowledgement may bring data. */
+static void open_from(struct cls_world *t, uint32_t port, const char *data, uint32_t len)
+{
+	struct cw_ip a = { .src = 1, .dst = 2, .sport = (uint16_t)port, .dport = 80,
+			   .proto = IPPROTO_TCP, .flags = CW_SYN, .seq = 100 };
+	struct cw_ip b = { .src = 2, .dst = 1, .sport = 80, .dport = a.sport,
+			   .proto = IPPROTO_TCP, .flags = CW_SYN | CW_ACK, .seq = 7, .ack = 101 };
+
+	cw_packet(t, &a, NULL, 0);
+	cw_packet(t, &b, NULL, 0);
+	a.flags = CW_ACK;
+	a.seq = 101;
+	a.ack = 8;
+	cw_packet(t, &a, data, len);
+	cw_run(t);
+}
+
 static void syn(struct cls_world *t, uint32_t i)
 {
 	struct cw_ip ip = { .src = 1, .dst = (uint8_t)(3 + i % 200), .sport = (uint16_t)(i % 60000),
@@ -54,20 +71,8 @@ static void test_syn_flood(uint32_t half_open, uint32_t limit)
 	   "limit %u: each refusal is counted", half_open);
 	is_u64(cw_counter(&t, FOS_C_flows_evicted), 0, "limit %u: nobody else had to go", half_open);
 	cw_forget(&t);
-	for (uint32_t i = 0; i < 8; i++) {
-		struct cw_ip a = { .src = 1, .dst = 2, .sport = (uint16_t)(61000 + i), .dport = 80,
-				   .proto = IPPROTO_TCP, .flags = CW_SYN, .seq = 100 };
-		struct cw_ip b = { .src = 2, .dst = 1, .sport = 80, .dport = a.sport,
-				   .proto = IPPROTO_TCP, .flags = CW_SYN | CW_ACK, .seq = 7, .ack = 101 };
-
-		cw_packet(&t, &a, NULL, 0);
-		cw_packet(&t, &b, NULL, 0);
-		a.flags = CW_ACK;
-		a.seq = 101;
-		a.ack = 8;
-		cw_packet(&t, &a, "hello", 5);
-		cw_run(&t);
-	}
+	for (uint32_t i = 0; i < 8; i++)
+		open_from(&t, 61000 + i, "hello", 5);
 	for (uint32_t f = 0; f < FLOWS; f += 2)
 		opened += t.w.box.flows[f].gen && t.w.box.flows[f].app.tail == 5;
 	is_u64(opened, 8, "limit %u: new connections come through", half_open);
@@ -112,18 +117,7 @@ static void test_full(void)
 
 	make(&t, HALF);
 	for (uint32_t i = 0; i < CONNS + 10; i++) {
-		struct cw_ip a = { .src = 1, .dst = 2, .sport = (uint16_t)(2000 + i), .dport = 80,
-				   .proto = IPPROTO_TCP, .flags = CW_SYN, .seq = 100 };
-		struct cw_ip b = { .src = 2, .dst = 1, .sport = 80, .dport = a.sport,
-				   .proto = IPPROTO_TCP, .flags = CW_SYN | CW_ACK, .seq = 7, .ack = 101 };
-
-		cw_packet(&t, &a, NULL, 0);
-		cw_packet(&t, &b, NULL, 0);
-		a.flags = CW_ACK;
-		a.seq = 101;
-		a.ack = 8;
-		cw_packet(&t, &a, NULL, 0);
-		cw_run(&t);
+		open_from(&t, 2000 + i, NULL, 0);
 		cw_forget(&t);
 	}
 	is_u64(cw_counter(&t, FOS_C_drop_no_flow_slot), 10, "a full table refuses new ones");

@@ -146,17 +146,8 @@ static const struct script scripts[] = {
 
 static void test_scripts(void)
 {
-	for (uint32_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		struct cls_world t;
-
-		memset(&t, 0, sizeof(t));
-		world_plan(&t.w, false);
-		world_pm(&t.w, "reader", 0, FOS_STREAM_APP, false);
-		cw_make(&t);
-		play_lines(&t, &scripts[i]);
-		play_end(&t, &scripts[i], 0);
-		cw_free(&t);
-	}
+	for (uint32_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		play_alone(&scripts[i]);
 }
 
 /* The same ports again while the first connection is remembered. */
