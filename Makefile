@@ -266,6 +266,7 @@ install: all
 	install -m 644 $(PMS) $(D)/lib/flowos/pm
 	install -m 644 pmhost/pm.h $(D)/include/flowos
 	ln -sf ../pm.h $(D)/include/flowos/pmhost/pm.h
+	install -m 644 $(wildcard pmhost/pm_*.h) $(D)/include/flowos/pmhost
 	install -m 644 $(wildcard README.md LICENSE) $(DOC)
 	install -m 644 deploy/systemd/README.md $(DOC)/systemd.md
 	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples

@@ -56,7 +56,7 @@
 #endif
 
 /* Changes whenever a module built against an older header would not work any more. */
-#define FOS_PM_ABI 1u
+#define FOS_PM_ABI 2u
 
 struct fos_instance; /* this PM, running: one per lane */
 struct fos_window;   /* this PM on one flow */
@@ -95,6 +95,7 @@ enum fos_pm_end {
 };
 
 #define FOS_PM_NAME_MAX 32u
+#define FOS_PM_LINKS_MAX 128u      /* bytes of a list of links, its NUL included */
 #define FOS_MESSAGE_MAX 240u       /* bytes of one message */
 #define FOS_PEEK_MAX 65536u        /* bytes of one fos_peek() */
 #define FOS_STAGED_MAX 1024u       /* edits staged between two releases */
@@ -131,6 +132,10 @@ struct fos_pm {
 	uint32_t flags;      /* enum fos_pm_flags */
 	uint32_t ctx_size;   /* bytes of context per flow, zero at the flow's start; <= 1984 */
 	uint32_t state_size; /* bytes of PM-wide state, zero at the box's start; <= 16 MiB */
+	char imports[FOS_PM_LINKS_MAX]; /* pm_link.h: topics that it takes, */
+	char exports[FOS_PM_LINKS_MAX]; /* those that it publishes, */
+	char after[FOS_PM_LINKS_MAX];   /* and its place among others in `modules:` */
+	char before[FOS_PM_LINKS_MAX];
 	int (*init)(struct fos_instance *pm);
 	void (*on_open)(struct fos_window *w);
 	void (*on_data)(struct fos_window *w);
@@ -153,6 +158,10 @@ struct fos_pm_section {
 	uint32_t flags;
 	uint32_t ctx_size;
 	uint32_t state_size;
+	char imports[FOS_PM_LINKS_MAX];
+	char exports[FOS_PM_LINKS_MAX];
+	char after[FOS_PM_LINKS_MAX];
+	char before[FOS_PM_LINKS_MAX];
 	_Bool init;
 	_Bool on_open;
 	_Bool on_data;
@@ -460,5 +469,7 @@ struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const c
 /* Is the host of this URL ("//host/..", "http://host:80/..") in the list, or below one of it?  False
  * for NULL. */
 bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
+
+#include "pmhost/pm_link.h"
 
 #endif

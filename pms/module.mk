@@ -5,7 +5,7 @@ pms_digest_LIBS := -lcrypto
 TEST_PMS := $(patsubst tests/pm/%.c,$(B)/tests/pm/%.so,$(wildcard tests/pm/*.c))
 unit: $(TEST_PMS) $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
 
-$(B)/tests/pm/%.so: tests/pm/%.c pmhost/pm.h $(B)/.flags
+$(B)/tests/pm/%.so: tests/pm/%.c pmhost/pm.h $(wildcard pmhost/pm_*.h) $(B)/.flags
 	@mkdir -p $(@D)
 	@echo "  PM      $@"
 	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $<

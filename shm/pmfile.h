@@ -13,13 +13,14 @@
 
 #include "shm/layout.h"
 
-#define FOS_PMFILE_ABI 1u
+#define FOS_PMFILE_ABI 2u
 #define FOS_PMFILE_SECTION ".flowos.pm"
 #define FOS_PMFILE_MAGIC 0x4d50534f574f4c46ull /* "FLOWOSPM" */
 
 /* Bounds on what a module may ask for, bytes. */
 #define FOS_PMFILE_CTX_MAX 1984u
 #define FOS_PMFILE_STATE_MAX (16u << 20)
+#define FOS_PMFILE_LINKS_MAX 128u /* bytes of a list of links, its NUL included */
 
 /* The host keeps its own committed words before the author's bytes in each context slot and each
  * state slot (pmhost/host.h). */
@@ -37,6 +38,10 @@ struct fos_pmfile_section {
 	uint32_t flags;  /* enum fos_pmfile_flag */
 	uint32_t ctx_size;
 	uint32_t state_size;
+	char imports[FOS_PMFILE_LINKS_MAX];
+	char exports[FOS_PMFILE_LINKS_MAX];
+	char after[FOS_PMFILE_LINKS_MAX];
+	char before[FOS_PMFILE_LINKS_MAX];
 	uint8_t has_init;
 	uint8_t has_open;
 	uint8_t has_data;
@@ -47,6 +52,14 @@ struct fos_pmfile_section {
 	uint8_t pad[17];
 };
 
+/* Lists of words (fos_pmfile_word()), as pmhost/pm_link.h describes them; always terminated. */
+struct fos_pmfile_links {
+	char imports[FOS_PMFILE_LINKS_MAX]; /* topics that it takes */
+	char exports[FOS_PMFILE_LINKS_MAX]; /* topics that it publishes */
+	char after[FOS_PMFILE_LINKS_MAX];   /* modules that stand before it */
+	char before[FOS_PMFILE_LINKS_MAX];  /* modules that stand behind it */
+};
+
 struct fos_pmfile {
 	char name[FOS_NAME_MAX]; /* as the module calls itself; always terminated */
 	uint32_t stream;
@@ -55,6 +68,7 @@ struct fos_pmfile {
 	bool gates;          /* has on_open: a connection's first packet waits for it */
 	uint32_t ctx_size;   /* of a context slot: with the host's part, multiple of 16 */
 	uint32_t state_size; /* of a state slot: likewise, multiple of 64 */
+	struct fos_pmfile_links links;
 };
 
 /* Reads a shared object's constants.  0, or -errno with one line in err that says what is wrong
@@ -67,9 +81,21 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct fos_pmfile *out,
 		     char *err, size_t err_size);
 
+/* One word of such a list: NAME[/VERSION][:BYTES][?]. */
+struct fos_pmfile_word {
+	char name[FOS_NAME_MAX];
+	uint32_t version; /* 0 = not given */
+	uint32_t bytes;   /* of each message; 0 = any */
+	bool optional;    /* '?': the module works without */
+};
+
+/* Takes the next word from *list, which begins at the list's first byte.  1; 0 at the end; -EINVAL: it
+ * is no such word (names are of a-z, 0-9, '.', '_', '-', beginning with a letter, or '*' alone). */
+int fos_pmfile_word(const char **list, struct fos_pmfile_word *out);
+
 /* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs. */
 const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d);
 
-_Static_assert(sizeof(struct fos_pmfile_section) == 88, "section: as pmhost/pm.h has it");
+_Static_assert(sizeof(struct fos_pmfile_section) == 600, "section: as pmhost/pm.h has it");
 
 #endif

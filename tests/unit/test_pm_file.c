@@ -21,6 +21,10 @@ SAME(stream, stream);
 SAME(flags, flags);
 SAME(ctx_size, ctx_size);
 SAME(state_size, state_size);
+SAME(imports, imports);
+SAME(exports, exports);
+SAME(after, after);
+SAME(before, before);
 SAME(init, has_init);
 SAME(on_open, has_open);
 SAME(on_data, has_data);
@@ -59,7 +63,7 @@ static void test_modules(void)
 		   strcmp(f.name, "color") == 0 && f.edits && f.ctx_size == FOS_PM_HOST_CTX,
 	   "the module of the README");
 	ok(fos_pmfile_read(path("pm/wrong_abi.so"), &f, err, sizeof(err)) == -EPROTO &&
-		   strstr(err, "ABI 4711") && strstr(err, "ABI 1:"),
+		   strstr(err, "ABI 4711") && strstr(err, "ABI 2:"),
 	   "another ABI is refused, and both numbers are named: %s", err);
 	ok(fos_pmfile_read("/nonexistent.so", &f, err, sizeof(err)) == -ENOENT &&
 		   strstr(err, "/nonexistent.so: cannot open"),
@@ -118,6 +122,27 @@ static void test_damage(void)
 	free(bytes);
 }
 
+static void test_words(void)
+{
+	static const char *const bad[] = {"Big", "a/0", "a/", "a:", "a:241", "a/70000", "a!", "a?b",
+					  "abcdefghijklmnopqrstuvwxyz123456", "-a"};
+	const char *p = " file.transfer/2:64, http.request? * x";
+	struct fos_pmfile_word w;
+	int n = 0;
+
+	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "file.transfer") == 0 && w.version == 2 &&
+		   w.bytes == 64 && !w.optional, "a word with version and length");
+	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "http.request") == 0 && w.optional &&
+		   !w.version && !w.bytes, "one that the module works without");
+	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "*") == 0 &&
+		   fos_pmfile_word(&p, &w) == 1 && fos_pmfile_word(&p, &w) == 0, "the rest of the list");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		p = bad[i];
+		n += fos_pmfile_word(&p, &w) == -EINVAL;
+	}
+	is_u64(n, sizeof(bad) / sizeof(bad[0]), "what is no word is refused");
+}
+
 /* The host itself: what the region was laid out for must be what is loaded. */
 static int load_in_host(const char *file, uint32_t stream, uint32_t ctx_size, bool edits)
 {
@@ -164,6 +189,7 @@ int main(int argc, char **argv)
 	snprintf(dir, sizeof(dir), "%s", dirname(self));
 	test_modules();
 	test_damage();
+	test_words();
 	test_host();
 	return done();
 }
