@@ -21,6 +21,9 @@ struct fos_pm_info {
 	bool edits;				/* deletes, inserts or overwrites bytes */
 	bool gates;				/* decides on a connection's first packet */
 	bool rewrites;				/* changes addresses, ports or MACs of flows */
+	/* what it calls itself, and its lists of links (shm/pmfile.h); belong to the catalogue, NULL =
+	 * none */
+	const char *module, *imports, *exports, *after, *before;
 	char error[256];			/* not "": the file cannot be used (ABI, ...) */
 };
 
@@ -35,7 +38,8 @@ struct fos_pm_catalogue {
 };
 
 /* Rules that depend on the PMs.  Call after fos_config_check().  When `infos` is not NULL it
- * receives cfg->pms_nr entries.  Returns 0 or -EINVAL. */
+ * receives cfg->pms_nr entries.  Makes the stages of pipelines given as `modules`, and cfg->links.
+ * Returns 0 or -EINVAL. */
 int fos_config_check_pms(struct fos_config *cfg, const struct fos_pm_catalogue *catalogue,
 			 struct fos_pm_info *infos);
 

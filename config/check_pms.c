@@ -4,23 +4,21 @@
 #include <string.h>
 
 #include "config/check.h"
+#include "config/link.h"
 #include "config/report.h"
 
 enum { HINT_MAX = 600, PLACE_MAX = 112 };
-
-static const char *stream_name(enum fos_pm_stream stream)
-{
-	static const char *const names[] = { "ip", "tcp", "app" };
-
-	return names[stream];
-}
 
 /* "pipeline 'web', stage 2: PM 'count'" */
 static const char *place(char buf[PLACE_MAX], const struct fos_config *cfg,
 			 const struct fos_config_pm *pm)
 {
-	snprintf(buf, PLACE_MAX, "pipeline '%.31s', stage %u: PM '%.31s'",
-		 cfg->pipelines[pm->pipeline].name, pm->stage + 1, pm->name);
+	if (cfg->pipelines[pm->pipeline].linked)
+		snprintf(buf, PLACE_MAX, "pipeline '%.31s': PM '%.31s'",
+			 cfg->pipelines[pm->pipeline].name, pm->name);
+	else
+		snprintf(buf, PLACE_MAX, "pipeline '%.31s', stage %u: PM '%.31s'",
+			 cfg->pipelines[pm->pipeline].name, pm->stage + 1, pm->name);
 	return buf;
 }
 
@@ -147,7 +145,7 @@ static void check_order(struct fos_config *cfg, const struct fos_config_pipeline
 				fos_config_error(cfg, pm->where, "%s reads the '%s' stream and "
 						 "must stand before '%s' (line %d), which reads "
 						 "the 'app' stream", PLACE(cfg, pm),
-						 stream_name(info->stream), app->name,
+						 fos_link_stream(info), app->name,
 						 app->where.line);
 		}
 	}
@@ -173,9 +171,12 @@ int fos_config_check_pms(struct fos_config *cfg, const struct fos_pm_catalogue *
 		if (good[i])
 			check_pm(cfg, &cfg->pms[i], &infos[i]);
 	}
+	fos_link_topics(cfg, infos, good);
 	for (uint32_t i = 0; i < cfg->pipelines_nr; i++) {
 		const struct fos_config_pipeline *p = &cfg->pipelines[i];
 
+		if (p->linked)
+			fos_link_order(cfg, i, infos, good);
 		for (uint32_t s = 0; s < p->stages_nr; s++)
 			check_stage(cfg, &p->stages[s], infos, good);
 		check_order(cfg, p, infos, good);

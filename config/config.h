@@ -34,6 +34,8 @@ enum {
 	FOS_CONFIG_STAGES_MAX = 8,		/* per pipeline */
 	FOS_CONFIG_PARALLEL_MAX = 8,		/* PMs side by side in one stage */
 	FOS_CONFIG_PMS_MAX = 32,		/* PM instances in the file */
+	FOS_CONFIG_LINKS_MAX = 128,		/* topics times those who take them */
+	FOS_CONFIG_EDITORS_MAX = 4,		/* PMs of one pipeline that edit `app` */
 	FOS_CONFIG_OPTIONS_MAX = 64,		/* keys in one PM's options */
 	FOS_CONFIG_OPTION_VALUES_MAX = 1024,	/* values of one key */
 	FOS_CONFIG_OPTIONS_BYTES_MAX = 16384,	/* one PM's keys and values, each with its NUL */
@@ -230,8 +232,19 @@ struct fos_config_pipeline {
 	char *name;				/* unique in the file */
 	struct fos_config_match match;
 	enum fos_config_key key;
+	bool linked;				/* given as `modules`: link.c makes the stages */
+	uint32_t modules_nr;
+	uint8_t modules[FOS_CONFIG_PMS_MAX];	/* indices into fos_config.pms, as listed */
 	uint32_t stages_nr;			/* 0: only watched (counted), nothing runs */
 	struct fos_config_stage stages[FOS_CONFIG_STAGES_MAX];
+};
+
+/* PM `from` publishes the topic and PM `to` takes it. */
+struct fos_config_link {
+	uint8_t from, to;			/* indices into fos_config.pms */
+	uint16_t version;			/* of what is published; 0 = not said */
+	uint16_t bytes;				/* of each message; 0 = any */
+	char topic[FOS_CONFIG_NAME_MAX + 1];
 };
 
 struct fos_config {
@@ -269,6 +282,9 @@ struct fos_config {
 	struct fos_config_pipeline pipelines[FOS_CONFIG_PIPELINES_MAX];
 	uint32_t pms_nr;
 	struct fos_config_pm pms[FOS_CONFIG_PMS_MAX];
+	/* by fos_config_check_pms() */
+	uint32_t links_nr;
+	struct fos_config_link links[FOS_CONFIG_LINKS_MAX];
 	/* reporting */
 	char *file;				/* name as given, for messages */
 	char *text;				/* the source, for the line above the caret */

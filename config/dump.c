@@ -184,6 +184,12 @@ static void dump_pipeline(const struct fos_config *c, const struct fos_config_pi
 	fputc('\n', out);
 	dump_match(&p->match, out);
 	fprintf(out, "    key: %s\n", fos_config_key_name(p->key));
+	if (p->linked) {
+		fputs("    modules:\n", out);
+		for (uint32_t i = 0; i < p->modules_nr; i++)
+			dump_pm(&c->pms[p->modules[i]], out, "        ");
+		return;
+	}
 	fprintf(out, "    stages:%s\n", p->stages_nr == 0 ? " []" : "");
 	for (uint32_t s = 0; s < p->stages_nr; s++) {
 		const struct fos_config_stage *stage = &p->stages[s];

@@ -75,12 +75,26 @@ static int convert_pm_file(struct fos_config *cfg, struct fos_config_pm *pm, con
 	return fos_convert_text(&pm->file, file);
 }
 
-/* One PM at `node` (a stage or an entry of `parallel`) into the stage being built. */
+/* Into the stage being built, or among those that link.c will order. */
+static void place_pm(struct fos_config *cfg, struct fos_config_pm *pm)
+{
+	struct fos_config_pipeline *p = &cfg->pipelines[pm->pipeline];
+	struct fos_config_stage *stage;
+
+	if (p->linked) {
+		p->modules[p->modules_nr++] = (uint8_t)(pm - cfg->pms);
+		return;
+	}
+	stage = &p->stages[p->stages_nr - 1];
+	stage->pms[stage->pms_nr++] = (uint8_t)(pm - cfg->pms);
+	pm->stage = p->stages_nr - 1;
+}
+
+/* One PM at `node` (a stage, an entry of `parallel`, an entry of `modules`). */
 static int convert_pm(struct fos_config *cfg, uint32_t pipeline, const struct fos_raw_pm *raw,
 		      const struct fos_node *node)
 {
-	struct fos_config_pipeline *p = &cfg->pipelines[pipeline];
-	struct fos_config_stage *stage = &p->stages[p->stages_nr - 1];
+	const struct fos_node *name = fos_tree_get(node, "pm");
 	struct fos_config_pm *pm;
 	int ret;
 
@@ -89,13 +103,12 @@ static int convert_pm(struct fos_config *cfg, uint32_t pipeline, const struct fo
 				 FOS_CONFIG_PMS_MAX);
 		return -EINVAL;
 	}
-	stage->pms[stage->pms_nr++] = (uint8_t)cfg->pms_nr;
 	pm = &cfg->pms[cfg->pms_nr++];
-	pm->where = fos_tree_get(node, "pm")->where;
+	pm->where = fos_convert_where(name, node->where);
 	pm->file_where = fos_convert_where(fos_tree_get(node, "file"), pm->where);
 	pm->direction_where = fos_convert_where(fos_tree_get(node, "direction"), pm->where);
 	pm->pipeline = pipeline;
-	pm->stage = p->stages_nr - 1;
+	place_pm(cfg, pm);
 	pm->direction = (enum fos_config_direction)raw->direction;
 	pm->on_failure = (enum fos_config_failure)raw->on_failure;
 	pm->spare = raw->spare != 0;
@@ -151,6 +164,42 @@ static int convert_stage(struct fos_config *cfg, uint32_t pipeline,
 	return ret;
 }
 
+/* `modules: [NAME, {pm: NAME, ...}]`; libcyaml takes no list of both, so this reads the tree. */
+static int convert_modules(struct fos_config *cfg, uint32_t pipeline, const struct fos_node *list,
+			   const struct fos_node *stages)
+{
+	int ret = 0;
+
+	if (stages != NULL) {
+		fos_config_error(cfg, list->where, "a pipeline has either 'stages' or 'modules', "
+				 "not both");
+		return -EINVAL;
+	}
+	if (list->kind != FOS_NODE_LIST || list->nr == 0) {
+		fos_config_error(cfg, list->where, "'modules' must be a list of PMs, in any order: "
+				 "[NAME, ...] or '- pm: NAME' lines");
+		return -EINVAL;
+	}
+	cfg->pipelines[pipeline].linked = true;
+	for (uint32_t i = 0; i < list->nr; i++) {
+		const struct fos_node *node = list->values[i];
+		struct fos_raw_hold hold;
+		struct fos_raw_pm raw = { .pm = node->text };
+
+		if (node->kind != FOS_NODE_SCALAR || node->is_null) {
+			int bad = fos_shape_check(cfg, node, &fos_schema_pm, "an entry of 'modules'");
+
+			if (bad < 0) {
+				ret = fos_convert_worse(ret, bad);
+				continue;
+			}
+			fos_schema_read_pm(node, &raw, &hold);
+		}
+		ret = fos_convert_worse(ret, convert_pm(cfg, pipeline, &raw, node));
+	}
+	return ret;
+}
+
 static int convert_pipeline(struct fos_config *cfg, const struct fos_raw_pipeline *raw,
 			    const struct fos_node *node)
 {
@@ -173,6 +222,10 @@ static int convert_pipeline(struct fos_config *cfg, const struct fos_raw_pipelin
 	}
 	ret = fos_convert_worse(ret, fos_convert_match(cfg, &to->match,
 						       fos_tree_get(node, "match")));
+	if (fos_tree_get(node, "modules") != NULL)
+		return fos_convert_worse(ret, convert_modules(cfg, index,
+							      fos_tree_get(node, "modules"),
+							      stages));
 	for (uint32_t i = 0; i < raw->stages_count; i++)
 		ret = fos_convert_worse(ret, convert_stage(cfg, index, &raw->stages[i],
 							   stages->values[i]));

@@ -1,4 +1,6 @@
 /* schema.c - the libcyaml tables and the words of the enumerations. */
+#include <string.h>
+
 #include "config/schema.h"
 
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof((table)[0])))
@@ -137,14 +139,14 @@ static const cyaml_schema_field_t pm_fields[] = {
 	CYAML_FIELD_END
 };
 
-static const cyaml_schema_value_t pm_entry = {
+const cyaml_schema_value_t fos_schema_pm = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct fos_raw_pm, pm_fields),
 };
 
 static const cyaml_schema_field_t stage_fields[] = {
 	PM_FIELDS(struct fos_raw_stage, single., OPT),
 	CYAML_FIELD_SEQUENCE("parallel", OPT | CYAML_FLAG_POINTER, struct fos_raw_stage, parallel,
-			     &pm_entry, 1, FOS_CONFIG_PARALLEL_MAX),
+			     &fos_schema_pm, 1, FOS_CONFIG_PARALLEL_MAX),
 	CYAML_FIELD_END
 };
 
@@ -156,6 +158,7 @@ static const cyaml_schema_field_t pipeline_fields[] = {
 	TEXT("name", CYAML_FLAG_DEFAULT, struct fos_raw_pipeline, name),
 	CYAML_FIELD_IGNORE("match", OPT),
 	WORD("key", struct fos_raw_pipeline, key, key_words),
+	CYAML_FIELD_IGNORE("modules", OPT),
 	CYAML_FIELD_SEQUENCE("stages", SECTION, struct fos_raw_pipeline, stages, &stage_entry, 0,
 			     FOS_CONFIG_STAGES_MAX),
 	CYAML_FIELD_END
@@ -200,6 +203,43 @@ static const cyaml_schema_field_t match_fields[] = {
 const cyaml_schema_value_t fos_schema_match = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct match_keys, match_fields),
 };
+
+static char *text_of(const struct fos_node *node, const char *key)
+{
+	const struct fos_node *value = fos_tree_get(node, key);
+
+	return value != NULL && !value->is_null ? value->text : NULL;
+}
+
+static int word_of(const struct fos_node *node, const char *key, const cyaml_strval_t *words,
+		   uint32_t nr)
+{
+	const char *text = text_of(node, key);
+
+	for (uint32_t i = 0; text != NULL && i < nr; i++)
+		if (strcmp(words[i].str, text) == 0)
+			return (int)words[i].val;
+	return 0;
+}
+
+void fos_schema_read_pm(const struct fos_node *node, struct fos_raw_pm *pm,
+			struct fos_raw_hold *hold)
+{
+	const struct fos_node *held = fos_tree_get(node, "hold");
+
+	*pm = (struct fos_raw_pm){
+		.pm = text_of(node, "pm"),
+		.file = text_of(node, "file"),
+		.direction = word_of(node, "direction", direction_words, COUNT(direction_words)),
+		.on_failure = word_of(node, "on_failure", failure_words, COUNT(failure_words)),
+		.quarantine = text_of(node, "quarantine"),
+		.spare = word_of(node, "spare", bool_words, COUNT(bool_words)),
+	};
+	if (held == NULL || held->is_null)
+		return;
+	*hold = (struct fos_raw_hold){ text_of(held, "bytes"), text_of(held, "time") };
+	pm->hold = hold;
+}
 
 static const char *word(const cyaml_strval_t *words, uint32_t nr, int v)
 {

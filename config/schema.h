@@ -97,6 +97,12 @@ struct fos_raw {
 
 extern const cyaml_schema_value_t fos_schema_root;
 extern const cyaml_schema_value_t fos_schema_match;	/* the mapping form of `match` */
+extern const cyaml_schema_value_t fos_schema_pm;	/* an entry of `parallel`, and of `modules` */
+
+/* What libcyaml would make of such a mapping, once its shape is checked; pointers go into the tree.
+ * `hold` is room for the PM's. */
+void fos_schema_read_pm(const struct fos_node *node, struct fos_raw_pm *pm,
+			struct fos_raw_hold *hold);
 
 /* Compare the tree with a schema; report all differences.  `what` names the node in messages
  * ("the file", "'match'").  Returns 0 or -EINVAL. */

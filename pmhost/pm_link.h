@@ -8,14 +8,15 @@
  *
  *  .stream   the stream that it reads; with FOS_PM_EDITS, those behind it read what it made of it
  *  .imports  topics that it takes.  One that no module of the box exports is an error, unless it
- *            ends in '?'.  When a module of its own pipeline exports a topic it comes from there
- *            only, else from the one that does elsewhere.
+ *            ends in '?'; nor one that several export, unless it ends in '+' (from all of them).
+ *            When a module of its own pipeline exports a topic it comes from that pipeline only,
+ *            else from the others.
  *  .exports  topics that it publishes
  *  .after    modules behind which it stands in a pipeline given as `modules:`; those that are not in
  *            the pipeline do not matter; "*" = behind all others of its stream
  *  .before   the same the other way round
  *
- * Each is a list of words with commas or blanks between: NAME[/VERSION][:BYTES][?], names of a-z,
+ * Each is a list of words with commas or blanks between: NAME[/VERSION][:BYTES][?][+], names of a-z,
  * 0-9, '.', '_', '-', at most 31 letters.  Version and length of each message are compared when both
  * sides give them.  Lists are constants of the file (section ".flowos.pm"), at most 127 bytes each.
  */

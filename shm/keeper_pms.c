@@ -123,6 +123,11 @@ static int lookup(void *arg, const struct fos_config_pm *pm, struct fos_pm_info 
 	info->edits = f->edits;
 	info->gates = f->gates;
 	info->rewrites = f->rewrites;
+	info->module = f->name;
+	info->imports = f->links.imports;
+	info->exports = f->links.exports;
+	info->after = f->links.after;
+	info->before = f->links.before;
 	return 0;
 }
 

@@ -77,74 +77,22 @@ static struct span find(struct span file, const Elf64_Ehdr *eh, const char *name
 	return none;
 }
 
-/* 32 letters at most, then what follows it in the word. */
-static const char *take_name(const char *p, struct fos_pmfile_word *out)
-{
-	size_t n = 0;
-
-	if (*p == '*') {
-		memcpy(out->name, "*", 2);
-		return p + 1;
-	}
-	if (*p < 'a' || *p > 'z')
-		return NULL;
-	while ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || (*p && strchr("._-", *p))) {
-		if (n + 1 >= sizeof(out->name))
-			return NULL;
-		out->name[n++] = *p++;
-	}
-	out->name[n] = '\0';
-	return p;
-}
-
-static const char *take_number(const char *p, char mark, uint32_t max, uint32_t *out)
-{
-	if (*p != mark)
-		return p;
-	for (p++; *p >= '0' && *p <= '9'; p++) {
-		*out = *out * 10 + (uint32_t)(*p - '0');
-		if (*out > max)
-			return NULL;
-	}
-	return *out ? p : NULL;
-}
-
-int fos_pmfile_word(const char **list, struct fos_pmfile_word *out)
-{
-	const char *p = *list + strspn(*list, ", ");
-
-	memset(out, 0, sizeof(*out));
-	if (!*p)
-		return 0;
-	p = take_name(p, out);
-	if (p)
-		p = take_number(p, '/', UINT16_MAX, &out->version);
-	if (p)
-		p = take_number(p, ':', sizeof(((struct fos_msg *)0)->data), &out->bytes);
-	if (!p)
-		return -EINVAL;
-	out->optional = *p == '?';
-	p += out->optional;
-	*list = p;
-	return *p && !strchr(", ", *p) ? -EINVAL : 1;
-}
-
 static int check_links(const struct fos_pmfile_section *s, const char *name, char *err,
 		       size_t err_size)
 {
 	static const char *const field[] = {"imports", "exports", "after", "before"};
 	const char *list[] = {s->imports, s->exports, s->after, s->before};
-	struct fos_pmfile_word w;
+	struct fos_word w;
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		const char *p = list[i];
 		int rc = memchr(p, 0, FOS_PMFILE_LINKS_MAX) ? 1 : -EINVAL;
 
 		while (rc > 0)
-			rc = fos_pmfile_word(&p, &w);
+			rc = fos_word_next(&p, &w);
 		if (rc < 0) {
 			snprintf(err, err_size,
-				 "%s: .%s = \"%.100s\" is no list of words NAME[/VERSION][:BYTES][?], "
+				 "%s: .%s = \"%.100s\" is no list of words NAME[/VERSION][:BYTES][?][+], "
 				 "names of a-z, 0-9, '.', '_', '-', at most 31 letters",
 				 name, field[i], list[i]);
 			return -EINVAL;

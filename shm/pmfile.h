@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "shm/layout.h"
+#include "shm/words.h"
 
 #define FOS_PMFILE_ABI 2u
 #define FOS_PMFILE_SECTION ".flowos.pm"
@@ -52,7 +53,7 @@ struct fos_pmfile_section {
 	uint8_t pad[17];
 };
 
-/* Lists of words (fos_pmfile_word()), as pmhost/pm_link.h describes them; always terminated. */
+/* Lists of words (shm/words.h), as pmhost/pm_link.h describes them; always terminated. */
 struct fos_pmfile_links {
 	char imports[FOS_PMFILE_LINKS_MAX]; /* topics that it takes */
 	char exports[FOS_PMFILE_LINKS_MAX]; /* topics that it publishes */
@@ -80,18 +81,6 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 /* The same over bytes already in memory; `name` is for the messages. */
 int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct fos_pmfile *out,
 		     char *err, size_t err_size);
-
-/* One word of such a list: NAME[/VERSION][:BYTES][?]. */
-struct fos_pmfile_word {
-	char name[FOS_NAME_MAX];
-	uint32_t version; /* 0 = not given */
-	uint32_t bytes;   /* of each message; 0 = any */
-	bool optional;    /* '?': the module works without */
-};
-
-/* Takes the next word from *list, which begins at the list's first byte.  1; 0 at the end; -EINVAL: it
- * is no such word (names are of a-z, 0-9, '.', '_', '-', beginning with a letter, or '*' alone). */
-int fos_pmfile_word(const char **list, struct fos_pmfile_word *out);
 
 /* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs. */
 const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d);

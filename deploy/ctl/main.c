@@ -58,8 +58,8 @@ static const struct {
 } command[] = {
 	{"run", fos_ctl_run, "run FILE [--read CAPTURE [--write CAPTURE]]",
 	 "run a box in the foreground, or process a capture"},
-	{"check", fos_ctl_check, "check FILE [--dump] [-q]",
-	 "check a configuration; --dump prints it with all defaults"},
+	{"check", fos_ctl_check, "check FILE [--dump] [--graph[=text|dot]] [-q]",
+	 "check a configuration; --dump prints it with all defaults, --graph how modules are linked"},
 	{"status", fos_ctl_status, "status [FILE] [-o json] [--run-dir DIR]",
 	 "processes, counters, drops by reason, rings, PMs"},
 	{"get", fos_ctl_get, "get flows [FILE] [-o json] [--run-dir DIR]", "live flows"},

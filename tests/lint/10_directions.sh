@@ -11,9 +11,10 @@ includes_beyond() {
 # The keeper lies in shm/ and is the one process that reads the configuration.
 includes_beyond shm 'shm/' | grep -v '^shm/keeper_[a-z]*\.[ch]:.*"config/' |
 	rule 'shm/ includes only shm/, the keeper also config/'
-# config/plan.[ch] compiles the configuration into the directory region and alone knows shm/.
-includes_beyond config 'config/|shm/layout\.h' | grep -v '^config/plan\.' |
-	rule 'config/ includes only itself and the limits of shm/layout.h'
+# config/plan.[ch] compiles the configuration into the directory region and alone knows shm/;
+# shm/words.h is how a module's lists are read.
+includes_beyond config 'config/|shm/(layout|words)\.h' | grep -v '^config/plan\.' |
+	rule 'config/ includes only itself, the limits of shm/layout.h and shm/words.h'
 for d in ingress classifier egress pmhost; do
 	includes_beyond $d "$d/|shm/" | rule "$d/ includes only itself and shm/"
 done

@@ -29,6 +29,17 @@ static const struct {
 	{ "nat", { .stream = FOS_PM_STREAM_IP, .gates = true, .rewrites = true } },
 	{ "gate", { .stream = FOS_PM_STREAM_TCP, .gates = true } },
 	{ "ipedit", { .stream = FOS_PM_STREAM_IP, .edits = true } },
+	{ "web", { .stream = FOS_PM_STREAM_APP, .module = "web", .exports = "file.transfer/2:64" } },
+	{ "web2", { .stream = FOS_PM_STREAM_APP, .exports = "file.transfer/2:64" } },
+	{ "scan", { .stream = FOS_PM_STREAM_APP, .imports = "file.transfer/2" } },
+	{ "scan1", { .stream = FOS_PM_STREAM_APP, .imports = "file.transfer/1" } },
+	{ "scan99", { .stream = FOS_PM_STREAM_APP, .imports = "file.transfer:99" } },
+	{ "ping", { .stream = FOS_PM_STREAM_APP, .imports = "pong", .exports = "ping" } },
+	{ "pong", { .stream = FOS_PM_STREAM_APP, .imports = "ping", .exports = "pong" } },
+	{ "early", { .stream = FOS_PM_STREAM_APP, .before = "*" } },
+	{ "earlier", { .stream = FOS_PM_STREAM_APP, .before = "*" } },
+	{ "late", { .stream = FOS_PM_STREAM_APP, .before = "count, late3" } },
+	{ "late3", { .stream = FOS_PM_STREAM_APP, .after = "late" } },
 	{ "oldabi", { .error = "it was built for PM interface 0, this FlowOS has 1: rebuild it" } },
 };
 

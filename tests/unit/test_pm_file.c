@@ -127,18 +127,18 @@ static void test_words(void)
 	static const char *const bad[] = {"Big", "a/0", "a/", "a:", "a:241", "a/70000", "a!", "a?b",
 					  "abcdefghijklmnopqrstuvwxyz123456", "-a"};
 	const char *p = " file.transfer/2:64, http.request? * x";
-	struct fos_pmfile_word w;
+	struct fos_word w;
 	int n = 0;
 
-	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "file.transfer") == 0 && w.version == 2 &&
+	ok(fos_word_next(&p, &w) == 1 && strcmp(w.name, "file.transfer") == 0 && w.version == 2 &&
 		   w.bytes == 64 && !w.optional, "a word with version and length");
-	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "http.request") == 0 && w.optional &&
+	ok(fos_word_next(&p, &w) == 1 && strcmp(w.name, "http.request") == 0 && w.optional &&
 		   !w.version && !w.bytes, "one that the module works without");
-	ok(fos_pmfile_word(&p, &w) == 1 && strcmp(w.name, "*") == 0 &&
-		   fos_pmfile_word(&p, &w) == 1 && fos_pmfile_word(&p, &w) == 0, "the rest of the list");
+	ok(fos_word_next(&p, &w) == 1 && strcmp(w.name, "*") == 0 &&
+		   fos_word_next(&p, &w) == 1 && fos_word_next(&p, &w) == 0, "the rest of the list");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		p = bad[i];
-		n += fos_pmfile_word(&p, &w) == -EINVAL;
+		n += fos_word_next(&p, &w) == -EINVAL;
 	}
 	is_u64(n, sizeof(bad) / sizeof(bad[0]), "what is no word is refused");
 }
