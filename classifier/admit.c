@@ -165,6 +165,16 @@ static uint32_t open_connection(struct fos_classifier *c, struct fos_packet *pkt
 
 /* ------------------------------------------------------------------ midstream */
 
+static uint32_t open_stray(struct fos_classifier *c, struct fos_packet *pkt,
+			   const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
+{
+	uint32_t flow = open_connection(c, pkt, key, pipeline, number);
+
+	if (flow != FOS_NONE)
+		c->flows[flow].pass_pos_flags |= FOS_NOTE_STRAY;
+	return flow;
+}
+
 /* A TCP packet of which no start was seen, in a pipeline that reconstructs. */
 static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 			  const struct fos_flow_key *key, uint32_t pipeline, uint64_t number)
@@ -174,7 +184,7 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 	if (pkt->damage) {
 		/* packet readers are shown it; it starts nothing */
 		if (c->dir->pipeline[pipeline].nr_pkt_stages)
-			return open_connection(c, pkt, key, pipeline, number);
+			return open_stray(c, pkt, key, pipeline, number);
 		fos_packet_drop(c, pkt, pkt->damage);
 		return FOS_NONE;
 	}
@@ -188,7 +198,7 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 		fos_packet_forward(c, pkt, FOS_NONE);
 		return FOS_NONE;
 	}
-	return open_connection(c, pkt, key, pipeline, number);
+	return open_stray(c, pkt, key, pipeline, number);
 }
 
 static struct fos_flow_key aggregate_key(const struct fos_classifier *c,
@@ -269,7 +279,7 @@ static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_pack
 			const struct fos_flow_key *key)
 {
 	uint32_t conn = flow >> 1;
-	uint64_t number = c->flows[flow & ~1u].number + 1;
+	uint64_t number = c->flows[flow & ~1u].number + !fos_pickup_stray(c, flow);
 
 	if (c->conns[conn].list != FOS_LIST_CLOSED)
 		fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
@@ -293,6 +303,8 @@ static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct f
 	/* silent for too long: the timers just did not get to it yet */
 	if (!same && pkt->meta.time_ns > f->last_time_ns &&
 	    pkt->meta.time_ns - f->last_time_ns > c->dir->idle_ns)
+		return true;
+	if (fos_pickup_stray(c, flow))
 		return true;
 	/* refused before anything went through: a SYN that comes again asks again */
 	if (k->flags & FOS_CONN_REFUSED)

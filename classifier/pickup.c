@@ -110,6 +110,13 @@ void fos_pickup_passed(struct fos_classifier *c, uint32_t flow, const struct fos
 	f->pass_pos_flags |= FOS_NOTE_PASSED;
 }
 
+bool fos_pickup_stray(struct fos_classifier *c, uint32_t flow)
+{
+	uint32_t begun = fos_touch(c, flow)->state | fos_touch(c, FOS_PEER(flow))->state;
+
+	return c->flows[flow & ~1u].pass_pos_flags & FOS_NOTE_STRAY && !(begun & FOS_FLOW_ST_SYN);
+}
+
 bool fos_pickup_failed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {
 	const struct fos_shadow *p = fos_touch(c, FOS_PEER(flow));

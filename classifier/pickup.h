@@ -26,6 +26,11 @@ void fos_pickup_join(struct fos_classifier *c, uint32_t flow, const struct fos_t
 /* A segment that was not taken up passes: a stream cannot start before its end. */
 void fos_pickup_passed(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
 
+/* Was the connection opened by a packet that begins none (midstream, or damaged), and has none of its
+ * bytes been taken up?  A SYN is then no part of it but begins another: else a stray packet
+ * against its direction would make its client the server. */
+bool fos_pickup_stray(struct fos_classifier *c, uint32_t flow);
+
 /* Does the segment acknowledge bytes that never passed the box?  They were on their way before the
  * connection was taken up, and a hole that they left would stay: it is over for the box, and may be
  * taken up anew from here.  (What has been edited egress resets.) */

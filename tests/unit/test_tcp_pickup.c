@@ -163,6 +163,32 @@ static void test_late_gate(void)
 	cw_free(&t);
 }
 
+/* A stray packet from the server comes before the client's SYN: the SYN begins a connection of its own,
+ * with the client's direction as the forward one.  (Simulation seed 486951641813.) */
+static void test_stray_before_syn(void)
+{
+	struct cls_world t;
+
+	make(&t, PROCESS, true);
+	cw_tcp(&t, false, A_, 70000, 9000, NULL, 0);
+	cw_run(&t);
+	is_u64(t.w.box.flows[0].port, 1, "a stray packet: the server's direction comes first");
+	t.now = t.p.now_ns += 1000000;
+	cw_handshake(&t);
+	cw_tcp(&t, true, A_, 0, 0, "question", 8);
+	cw_tcp(&t, false, A_, 0, 8, "answer", 6);
+	cw_run(&t);
+	is_u64(t.w.box.flows[2].port, 0, "the SYN begins another connection, the client's first");
+	is_u64(t.w.box.flows[2].start_ns, t.now, "at the SYN");
+	is_u64(t.w.box.flows[2].flags & (FOS_FLOW_PICKUP | FOS_FLOW_OPAQUE), 0,
+	       "which is whole, not taken up");
+	is_str(cw_text(&t, 2), "question", "the client's bytes are its forward stream");
+	is_str(cw_text(&t, 3), "answer", "the server's its reverse stream");
+	is_u64(cw_counter(&t, FOS_C_flows_picked_up), 0, "nothing is taken up");
+	is_u64(t.nr_away, 0, "all frames are home");
+	cw_free(&t);
+}
+
 /* ------------------------------------------------------------------ signatures and MPTCP */
 
 static const char md5[] = "\x13\x12" "0123456789abcdef\x01\x01";
@@ -242,6 +268,7 @@ int main(void)
 	test_table();
 	test_alone();
 	test_late_gate();
+	test_stray_before_syn();
 	test_unchangeable();
 	test_stray_signature();
 	return done();
