@@ -88,7 +88,9 @@ judge() { # status, output, name, seconds allowed
 
 show_failure() { # output, reason
 	[ -z "$2" ] || echo "    not ok - $2"
-	grep -vE '^ok ' "$1" | tail -n 80 | sed 's/^/    /'
+	grep -vE '^ok ' "$1" |
+		awk '{l[NR] = $0} END {for (i = 1; i <= NR; i++)
+			if (i <= 40 || i > NR - 60) print "    " l[i]; else if (i == 41) print "    ..."}'
 }
 
 run() { # seconds, name, command...

@@ -419,7 +419,7 @@ bool inline_once(struct inline_box *b, struct host *behind, const struct script_
 	b->edit = how & INLINE_EDITED;
 	inline_start(b);
 	good = offline ? inline_replay(b, script, &recorder.r) : inline_run(b, script);
-	b->moot = recorder.aborts > 0;
+	b->moot = recorder.aborts > 0 || (offline && !b->client.sisn_known);
 	inline_stop(b);
 	return good || b->moot;
 }
