@@ -209,6 +209,8 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uin
 	/* where the handshake was not seen, what the sender uses is what the receiver takes */
 	if (!(fos_out_peer(e, flow) && fos_out_peer(e, flow)->mss) && limit < seen)
 		limit = seen;
+	if (limit > fos_out_segment_max(e, t))
+		limit = fos_out_segment_max(e, t);
 	if (b->room > limit)
 		b->room = limit;
 	return true;

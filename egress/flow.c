@@ -214,13 +214,17 @@ static bool account(struct run *r, const struct fos_span *span)
 	return true;
 }
 
-/* Where the window cuts a packet in two, waiting for an acknowledgement is better (RFC 9293
- * section 3.8.6.2.1), as long as one is to come. */
+/* Where the window cuts a packet in two, or leaves room for a crumb, waiting for an acknowledgement is
+ * better (RFC 9293 section 3.8.6.2.1), as long as one is to come. */
 static bool silly(const struct run *r, const struct fos_span *span, const struct fos_piece *pc,
 		  uint64_t window)
 {
-	return span->len == window && span->piece_off + span->len < pc->len &&
-	       pc->flags & FOS_PIECE_WHOLE && r->t->una < fos_out_wire(r->t);
+	if (span->len != window || r->t->una >= fos_out_wire(r->t))
+		return false;
+	if (pc && span->piece_off + span->len < pc->len && pc->flags & FOS_PIECE_WHOLE)
+		return true;
+	return r->len + window < fos_out_enough(r->t) &&
+	       fos_view_tail(&r->view) > r->t->map.out + window;
 }
 
 /* Offline, packets keep their borders: each has its place among those of the other direction. */
@@ -305,7 +309,7 @@ static bool step(struct run *r)
 		}
 		return true;
 	}
-	if (piece && silly(r, &span, &pc, window)) {
+	if (silly(r, &span, piece ? &pc : NULL, window)) {
 		r->view = before;
 		r->blocked = true;
 		return false;

@@ -12,6 +12,7 @@
 #define RTO_FIRST_US 1000000u /* RFC 6298 section 2.1 */
 #define RTO_MIN_US 200000u
 #define RTO_MAX_US 60000000u
+#define MSS_LEAST 536u
 
 struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow)
 {
@@ -246,7 +247,13 @@ static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb
 	uint64_t edge = g->edge >= g->map.out ? g->map.in + (g->edge - g->map.out) :
 						fos_seqmap_back(&g->map, &e->pool, g->edge);
 	uint64_t step = g->wnd_max / 2 < mss ? g->wnd_max / 2 : mss;
+	uint64_t most = fos_seqmap_back(&g->map, &e->pool, g->una) + g->wnd_max;
 
+	/* Bytes to be deleted need no room, but a window larger than the receiver ever has would be
+	 * remembered: the sender waits for half of it (section 4.2.3.4), and sends by its persist
+	 * timer alone where it never comes again. */
+	if (edge > most)
+		edge = most;
 	if (edge <= g->edge_in || (edge - g->edge_in < step && g->una < fos_out_wire(g)))
 		return g->edge_in;
 	return edge;
@@ -290,18 +297,27 @@ uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
 	return t->edge > t->map.out ? t->edge - t->map.out : 0;
 }
 
+uint32_t fos_out_enough(const struct fos_tcb *t)
+{
+	uint32_t enough = t->longest > MSS_LEAST ? t->longest : MSS_LEAST;
+
+	if (t->wnd_max / 2 < enough)
+		enough = t->wnd_max / 2 ? t->wnd_max / 2 : 1;
+	return enough;
+}
+
+uint32_t fos_out_segment_max(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	bool known = fos_out_window(e, t) != UINT32_MAX;
+
+	return known && t->wnd_max > MSS_LEAST ? t->wnd_max / 2 : UINT32_MAX;
+}
+
 void fos_out_note_window(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint64_t *word = &e->outs[flow].opened_ns;
-	/* a sender waits for room for a whole segment, or half of what there ever was (RFC 1122,
-	 * 4.2.3.4) */
-	uint32_t enough = t->longest > 536 ? t->longest : 536;
-	bool closed;
-
-	if (t->wnd_max / 2 < enough)
-		enough = t->wnd_max / 2 ? t->wnd_max / 2 : 1;
-	closed = fos_out_window(e, t) < enough;
+	bool closed = fos_out_window(e, t) < fos_out_enough(t);
 
 	if (!e->p->offline && closed != (*word == UINT64_MAX))
 		fos_txn_publish64(&e->txn, word, closed ? UINT64_MAX : e->p->now_ns);

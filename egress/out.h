@@ -97,6 +97,15 @@ uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow);
 /* Bytes the receiver's window allows beyond map.out. */
 uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);
 
+/* Room in the receiver's window for which a sender waits while something is on its way: a whole segment,
+ * or half of what there ever was (RFC 1122 section 4.2.3.4). */
+uint32_t fos_out_enough(const struct fos_tcb *t);
+
+/* Payload of a segment that the box makes, at most: half of the largest window, as hosts do.  A receiver
+ * takes the longest segment for its unit: one that fills its buffer makes it open its window by crumbs
+ * from then on (Linux).  UINT32_MAX: the window is not known, or no bound. */
+uint32_t fos_out_segment_max(const struct fos_egress *e, const struct fos_tcb *t);
+
 /* The window field of the newest acknowledgement in direction `flow`.  Where the peer's bytes were
  * edited it offers the sender what will fit the receiver, and never less than was offered before
  * (RFC 9293 section 3.8.6: the right edge is not taken back).  *edge: that edge, 0 = as it came. */

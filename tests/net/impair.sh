@@ -118,9 +118,13 @@ level() { # name, side
 
 # One line per try: IP version, congestion control, SACK, timestamps, level.  Every pair of values of
 # any two of the first four columns is there, and every level; FULL=1: every combination of the first
-# four, the levels in turn.
+# four, the levels in turn; TRIES: these lines instead.
 tries() {
 	local v cc sack ts levels=(loss shuffle mixed much less) n=0
+	if [ -n "${TRIES:-}" ]; then
+		printf '%s\n' "$TRIES"
+		return
+	fi
 	if [ "$FULL" != 1 ]; then
 		printf '%s\n' '4 bbr 1 1 loss' '6 cubic 0 0 less' '4 cubic 1 0 shuffle' \
 			'6 bbr 0 1 shuffle' '4 cubic 0 1 mixed' '6 bbr 1 0 much'

@@ -102,6 +102,34 @@ static const struct step silly[] = { /* a window of 3000: segments of 1000 */
 	ACKS(1, 11, 2996), TOLD(1, 10, 2996, "told when nothing is"),
 };
 
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define HUNDRED FIFTY FIFTY
+
+static const struct step not_wider[] = { /* a window of 100 */
+	DATA(0, FIFTY TEN TEN), CUT(0, 10, 60), PASS(0, 70), OUT(0, 0, TEN, "(bytes)"),
+	ACKS(1, 1, 99), TOLD(1, 1, 99, "while deleted bytes wait for their acknowledgement the sender is "
+				       "not shown a window that the receiver never has"),
+	ACKS(1, 10, 100), TOLD(1, 70, 100, "nor afterwards"),
+};
+
+static const struct step half[] = { /* a window of 800; 536 bytes would be the receiver's MSS */
+	DATA(0, "x"), ADD(0, 0, HUNDRED HUNDRED), ADD(0, 0, HUNDRED HUNDRED),
+		ADD(0, 0, HUNDRED FIFTY), PASS(0, 1),
+	OUT(0, 0, HUNDRED HUNDRED HUNDRED HUNDRED,
+	    "a segment that the box makes is at most half of the receiver's window"),
+	OUT(0, 400, HUNDRED FIFTY, "(the rest)"), OUT(0, 550, "x", "(bytes)"),
+};
+
+static const struct step crumbs[] = { /* a window of 100: half of it is worth a segment */
+	DATA(0, "x"), ADD(0, 0, FIFTY TEN TEN), PASS(0, 1), OUT(0, 0, FIFTY TEN TEN, "(bytes)"),
+		OUT(0, 70, "x", "(bytes)"),
+	DATA(0, "y"), ADD(0, 1, FIFTY), PASS(0, 2),
+	NOTHING("a crumb of the window is not filled while an acknowledgement is to come"),
+	ACKS(1, 71, 100), TOLD(1, 1, -1, "with it"),
+		OUT(0, 71, FIFTY, "the bytes go on"), OUT(0, 121, "y", "(bytes)"),
+};
+
 int main(void)
 {
 	tap_plan(0);
@@ -121,6 +149,9 @@ int main(void)
 	PLAY(closed, .name = "closed window", .wnd = 10);
 	PLAY(idle, .name = "keep-alive");
 	PLAY(silly, .name = "silly window", .wnd = 3000);
+	PLAY(not_wider, .name = "no wider window", .wnd = 100);
+	PLAY(half, .name = "half of the window", .wnd = 800);
+	PLAY(crumbs, .name = "crumbs", .wnd = 100);
 	script_free();
 	return done();
 }
