@@ -8,6 +8,9 @@
 #   flowos-x_LDFLAGS := -rdynamic     optional
 #   flowos-x_WHOLE := x               optional: of these, those linked whole (symbols for PMs)
 #   pms_NAME_LIBS := -lcrypto         optional: libraries of the module pms/NAME.c
+#   pms_NAME_PKG := libhs             optional: what it needs by pkg-config; where that is absent the
+#                                     module is not built, and make says so
+#   pms_NAME_SRCS := pms/lib/x.c      optional: more sources of it
 #   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
 #
 # Unit tests are linked with every library, with tests/tap.c, tests/sim/*.c and deploy/audit/*.c;
@@ -75,7 +78,11 @@ ARCHIVES := $(call archive,$(LIBDIRS))
 ALL_LIBS := $(call libs,$(LIBDIRS)) -lxdp -lbpf -luring -lnuma -lcyaml -lyaml -lpcap -ljansson \
 	-lcrypto -ldl -lseccomp
 BINS     := $(PROGS:%=$(B)/bin/%)
-PMS      := $(patsubst pms/%.c,$(B)/pms/%.so,$(wildcard pms/*.c))
+PM_NAMES := $(patsubst pms/%.c,%,$(wildcard pms/*.c))
+PM_PKGS  := $(sort $(foreach m,$(PM_NAMES),$(pms_$(m)_PKG)))
+PKG_LACK := $(foreach p,$(PM_PKGS),$(shell pkg-config --exists $(p) 2>/dev/null || echo $(p)))
+PM_LACK  := $(foreach m,$(PM_NAMES),$(if $(filter $(PKG_LACK),$(pms_$(m)_PKG)),$(m)))
+PMS      := $(patsubst %,$(B)/pms/%.so,$(filter-out $(PM_LACK),$(PM_NAMES)))
 TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -84,7 +91,9 @@ LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 .PHONY: all unit check-unit fuzzers
 all: $(BINS) $(PMS)
-unit: $(UNIT) $(TEST_PMS)
+	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
+ (pkg-config), as \`make deps\` does";)
+unit: $(UNIT) $(TEST_PMS) $(PMS)
 fuzzers: $(FUZZ)
 
 # ---- objects ---------------------------------------------------------------------------------
@@ -125,10 +134,19 @@ $(B)/bin/$(1): $$(call obj,$$($(1)_SRCS)) $$(call archive,$$($(1)_DEPS))
 endef
 $(foreach p,$(PROGS),$(eval $(call prog_rule,$(p))))
 
+# Headers of the libraries of modules are not held to our warnings.
+define pm_rule
+$(B)/pms/$(1).so: $(call obj,$(pms_$(1)_SRCS))
+$(call obj,pms/$(1).c $(pms_$(1)_SRCS)): FOS_CFLAGS += \
+	$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(pms_$(1)_PKG)))
+$(B)/pms/$(1).so: pm_libs := $(shell pkg-config --libs $(pms_$(1)_PKG))
+endef
+$(foreach m,$(filter-out $(PM_LACK),$(PM_NAMES)),$(if $(pms_$(m)_PKG),$(eval $(call pm_rule,$(m)))))
+
 $(B)/pms/%.so: $(B)/obj/pms/%.o
 	@mkdir -p $(@D)
 	@echo "  PM      $@"
-	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $< $(pms_$*_LIBS)
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(pms_$*_LIBS) $(pm_libs)
 
 # Modules written for the tests.
 $(B)/tests/pm/%.so: $(B)/obj/tests/pm/%.o

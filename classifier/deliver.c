@@ -276,11 +276,34 @@ static void deliver_datagram(struct fos_classifier *c, uint32_t flow, const stru
 	fos_deliver_hint_app(c, flow);
 }
 
+/* A PM has reset a TCP connection of which egress knows no numbers, because nothing of it went on or
+ * nobody reads its bytes: each end is told when it speaks. */
+static bool answers_reset(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
+{
+	const struct fos_cls_conn *k = fos_cls_conn(c, flow);
+	struct fos_shadow *s = fos_touch(c, flow);
+	struct fos_tcp_segment seg;
+
+	if (c->p->offline || !(k->flags & FOS_CONN_REFUSED) || pkt->damage || pkt->nr != 1 ||
+	    !(s->flags & FOS_FLOW_TCP) || pkt->meta.link != FOS_LINK_ETHERNET ||
+	    (k->flags & FOS_CONN_DELIVERED && !(k->flags & FOS_CONN_LIGHT)) ||
+	    !fos_tcp_parse(pkt->head, pkt->head_len, &seg) || seg.flags & FOS_TCP_RST)
+		return false;
+	return fos_gate_verdict(c, flow, s->gen) == FOS_VERDICT_RESET ||
+	       fos_gate_verdict(c, FOS_PEER(flow), s->gen) == FOS_VERDICT_RESET;
+}
+
 static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
 	struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_cls_conn *k = fos_cls_conn(c, flow);
 
+	if (answers_reset(c, flow, pkt)) {
+		fos_cls_count(c, FOS_C_drop_pm);
+		fos_emit(c, FOS_DESC_REPLY, pkt->part[0].frame, pkt->part[0].gen, FOS_NONE, 0,
+			 pkt->meta.port, 0);
+		return;
+	}
 	if (pkt->damage || k->flags & FOS_CONN_REFUSED) {
 		fos_packet_drop(c, pkt, pkt->damage ? pkt->damage : FOS_C_drop_pm);
 		return;
@@ -324,7 +347,9 @@ bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)
 		first = last = &c->pieces[s->pkt_first];
 		while (!(last->flags & FOS_PIECE_LAST) && last->next != FOS_NONE)
 			last = &c->pieces[last->next];
-		if (!passed(c, flow, s->gen, last->pos + last->len, last->pos_l4 + last->l4_len))
+		/* one that is refused goes nowhere: nobody needs to have seen it */
+		if (!(fos_cls_conn(c, flow)->flags & FOS_CONN_REFUSED) &&
+		    !passed(c, flow, s->gen, last->pos + last->len, last->pos_l4 + last->l4_len))
 			return true;
 		reason = edited_out(c, flow, s->gen, first, last);
 		dequeue(c, flow, &pkt);

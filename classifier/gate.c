@@ -10,6 +10,25 @@ uint64_t fos_gate_forced(const struct fos_classifier *c, uint32_t pm, uint32_t f
 	return fos_box_forced(c->box, pm, flow, gen, &f) ? f.pos : 0;
 }
 
+uint32_t fos_gate_verdict(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+{
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	uint32_t worst = FOS_VERDICT_PASS;
+
+	for (uint32_t i = 0; i < pl->nr_stages; i++) {
+		for (uint32_t j = 0; j < pl->stage[i].nr_pms; j++) {
+			struct fos_pm_pub pub;
+			uint32_t pm = pl->stage[i].pm[j];
+
+			if (fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
+			    fos_box_pub(c->box, pm, flow, gen, &pub) && pub.verdict > worst &&
+			    pub.verdict <= FOS_VERDICT_RESET)
+				worst = pub.verdict;
+		}
+	}
+	return worst;
+}
+
 static bool opened(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)
 {
 	struct fos_pm_pub pub;

@@ -15,6 +15,9 @@ bool fos_gate_check(struct fos_classifier *c, uint32_t conn);
 /* Files the reverse flow under the tuple that answers to the rewritten packets will carry. */
 void fos_gate_register_reverse(struct fos_classifier *c, uint32_t conn);
 
+/* What its PMs have decided about a flow's connection: the worst of enum fos_verdict. */
+uint32_t fos_gate_verdict(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
+
 /* Head that egress imposes on a PM for a flow; 0 = none. */
 uint64_t fos_gate_forced(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen);
 

@@ -28,23 +28,12 @@ static void refuse(struct fos_classifier *c, uint32_t conn, bool reset)
 
 static void check_verdicts(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
-	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
 	const struct fos_cls_conn *k = fos_cls_conn(c, flow);
-	uint32_t worst = FOS_VERDICT_PASS;
+	uint32_t worst;
 
 	if (k->flags & FOS_CONN_REFUSED || k->list == FOS_LIST_CLOSED)
 		return;
-	for (uint32_t i = 0; i < pl->nr_stages; i++) {
-		for (uint32_t j = 0; j < pl->stage[i].nr_pms; j++) {
-			struct fos_pm_pub pub;
-			uint32_t pm = pl->stage[i].pm[j];
-
-			if (fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
-			    fos_box_pub(c->box, pm, flow, gen, &pub) && pub.verdict > worst &&
-			    pub.verdict <= FOS_VERDICT_RESET)
-				worst = pub.verdict;
-		}
-	}
+	worst = fos_gate_verdict(c, flow, gen);
 	if (worst >= FOS_VERDICT_DROP)
 		refuse(c, flow >> 1, worst == FOS_VERDICT_RESET);
 }

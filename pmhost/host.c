@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "pmhost/commit.h"
 #include "pmhost/fault.h"
@@ -128,6 +129,16 @@ static void rebuild(struct fos_instance *pm)
 	pm->walk = true;
 }
 
+/* A capture's time is the wall's already. */
+static uint64_t epoch(const struct fos_proc *p)
+{
+	struct timespec now;
+
+	if (p->offline || !p->loop || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - fos_clock_ns();
+}
+
 static int start_module(struct fos_instance *pm)
 {
 	int rc;
@@ -175,6 +186,7 @@ static int init(struct fos_proc *p)
 	bind_proc(pm, p);
 	pm->hold_bytes = pm->d->hold_bytes ? pm->d->hold_bytes : DEFAULT_HOLD_BYTES;
 	pm->hold_ns = pm->d->hold_ns ? pm->d->hold_ns : UINT64_MAX;
+	pm->epoch_ns = epoch(p);
 	bind_region(pm);
 	if (pm->d->ctx_size < FOS_PM_HOST_CTX || pm->d->state_size < FOS_PM_HOST_STATE) {
 		fos_log(FOS_LOG_ERROR, "%s: its region has no room for contexts", pm->d->name);

@@ -137,6 +137,7 @@ struct fos_instance {
 	struct fos_timers timers;
 	uint32_t *retry; /* flows whose release found no room */
 	uint32_t nr_retry;
+	uint64_t epoch_ns; /* the clock on the wall at 0 of our time */
 	bool walk; /* visit every live flow in the next batch */
 	bool message_retry;
 	uint64_t hold_bytes; /* the configuration's limits */

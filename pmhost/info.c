@@ -121,6 +121,11 @@ uint32_t fos_lane(struct fos_instance *pm)
 	return pm->box->lane;
 }
 
+uint64_t fos_wall_ns(struct fos_instance *pm, uint64_t ns)
+{
+	return pm->epoch_ns + ns;
+}
+
 void fos_say(struct fos_instance *pm, const char *fmt, ...)
 {
 	char line[1024];

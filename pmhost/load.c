@@ -16,7 +16,8 @@
 /* Modules find the calls of pm.h in the program; one of each file that nothing else refers to
  * brings them into a program that links this library as an archive. */
 static void (*const volatile calls[])(void) = {
-	(void (*)(void))fos_find, (void (*)(void))fos_flow, (void (*)(void))fos_attribute};
+	(void (*)(void))fos_find, (void (*)(void))fos_flow, (void (*)(void))fos_attribute,
+	(void (*)(void))fos_entries};
 
 static int differs(const struct fos_instance *pm, const char *path, const char *what)
 {

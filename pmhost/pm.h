@@ -434,6 +434,10 @@ uint32_t fos_lane(struct fos_instance *pm);
 /* Nanoseconds: monotonic on live traffic, the capture's offline.  Never call clock_gettime(). */
 uint64_t fos_now_ns(struct fos_instance *pm);
 
+/* A time of fos_packet() or fos_now_ns() as nanoseconds since 1970, as far as the clock was right when
+ * the process began. */
+uint64_t fos_wall_ns(struct fos_instance *pm, uint64_t ns);
+
 /* Calls on_timer for this flow in `ns` from now (0 = cancel).  One timer per flow; staged. */
 void fos_timer(struct fos_window *w, uint64_t ns);
 
@@ -471,5 +475,6 @@ struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const c
 bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
 #include "pmhost/pm_link.h"
+#include "pmhost/pm_text.h"
 
 #endif

@@ -155,7 +155,7 @@ enum fos_desc_kind {
 	 * FOS_PIECE_FIN: and a FIN after it */
 	FOS_DESC_OOO,
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
-	FOS_DESC_REPLY,      /* a question (ARP, ND) that egress is to answer out of port `len` */
+	FOS_DESC_REPLY,      /* ARP, ND, a refused TCP segment: egress is to answer out of port `len` */
 	FOS_DESC_CLOSE,      /* no frame: flow ended, `flags` = enum fos_close; drop what is retained */
 	FOS_DESC_CHALLENGE,  /* the packet is refused (RFC 5961): acknowledge to its sender; frame free */
 	FOS_DESC_BEFORE,     /* the first `len` payload bytes lie before the stream's start: they pass */

@@ -180,6 +180,40 @@ static void test_refused_asks_again(void)
 	finish(&t, "asks again");
 }
 
+static void test_refused_is_told(void)
+{
+	struct cls_world t;
+
+	plan_app(&t);
+	t.w.dir->pm[0].gates = 1;
+	cw_make(&t);
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_run(&t);
+	cw_pm_says(&t, 0, 0, 0, FOS_PM_OPENED, FOS_VERDICT_RESET);
+	is_u64(cw_nr_desc(&t, FOS_DESC_REPLY), 1, "a SYN that a gate resets is answered");
+	is_u64(cw_desc(&t, FOS_DESC_REPLY)->len, 0, "out of the port it came in by");
+	is_u64(cw_counter(&t, FOS_C_drop_pm), 1, "and is a drop all the same");
+	is_u64(t.nr_away, 0, "its frame is home");
+	finish(&t, "reset at the gate");
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "meter", 0, FOS_STREAM_IP, false);
+	cw_make(&t);
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_run(&t);
+	cw_pm_says(&t, 0, 0, t.w.box.flows[0].pkt.tail, 0, 0);
+	cw_pm_says(&t, 0, 0, t.w.box.flows[0].pkt.tail, 0, FOS_VERDICT_RESET);
+	cw_tcp(&t, false, CW_SYN | CW_ACK, -1, 0, NULL, 0);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_REPLY), 1,
+	       "where nobody reads the bytes each end is told when it speaks");
+	cw_tcp(&t, false, CW_RST, 0, -1, NULL, 0);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_REPLY), 1, "a reset is not answered");
+	finish(&t, "reset of what nobody reads");
+}
+
 /* ------------------------------------------------------------------ ARP and ND */
 
 static const uint8_t ask[60] = {
@@ -263,6 +297,7 @@ int main(void)
 	test_gate();
 	test_verdicts();
 	test_refused_asks_again();
+	test_refused_is_told();
 	test_neighbour();
 	test_neighbour_killed();
 	return done();

@@ -1,4 +1,5 @@
-/* Answers to ARP and neighbour solicitations: what they say, and that a kill at any point gives one */
+/* Answers to ARP, neighbour solicitations and refused segments: what they say, and that a
+ * kill at any point gives one. */
 #include "tests/unit/egress_play.h"
 #include "tests/unit/mortal.h"
 
@@ -106,6 +107,28 @@ static void test_nd(void)
 	world_stop();
 }
 
+/* The reset for a segment of direction 0 with these flags, of which `len` bytes are payload. */
+static void reset_is(bool v6, uint8_t flags, uint32_t len, uint32_t seq, uint32_t ack, const char *what)
+{
+	static const char payload[100];
+	const struct out_packet *o;
+	uint32_t frame;
+
+	world_start(false, false, v6);
+	W.vlan = true;
+	frame = make_packet(0, flags, 1000, flags & ACK ? 2000 : 0, 100, payload, len);
+	send_desc(FOS_DESC_REPLY, FOS_NONE, frame, 0, 0);
+	run();
+	o = next_out();
+	ok(o && o->port == 0 && o->len == (v6 ? 78u : 58u) && o->bytes[5] == 1 && o->bytes[11] == 2 &&
+		   o->seq == seq && o->ack == ack && o->tcp[13] == (flags & ACK ? 4 : 20) &&
+		   memcmp(o->tcp, "\0\x50\x03\xe8", 4) == 0 && o->m.csum == FOS_CSUM_VALID,
+	   "%s", what);
+	is_u64(W.p.counter[FOS_C_rsts_made], 1, "and is counted");
+	is_u64(frames_home(), 1, "the segment's frame goes home");
+	world_stop();
+}
+
 static void work(void *ctx)
 {
 	(void)ctx;
@@ -167,6 +190,9 @@ int main(void)
 	tap_plan(0);
 	test_arp();
 	test_nd();
+	reset_is(false, SYN, 0, 0, 1001, "a refused SYN is answered as by a closed port");
+	reset_is(true, SYN, 0, 0, 1001, "over IPv6, in a VLAN, too");
+	reset_is(false, ACK, 100, 2000, 0, "a later segment by the number that it acknowledges");
 	test_killed();
 	test_nonsense();
 	return done();
