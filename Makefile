@@ -165,11 +165,12 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libtests.a $(ARCHIVES)
 
 # Benchmarks; one looks into a box as flowosctl does.
 $(B)/bench/recovery: $(B)/obj/deploy/ctl/view.o
+$(B)/bench/engine: $(B)/obj/shm/keeper_pms.o $(B)/libtests.a
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
-		-Wl,--end-group $(ALL_LIBS)
+	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %/libtests.a,$^) $(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
 
 # ---- the XDP program -------------------------------------------------------------------------
 

@@ -459,7 +459,8 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	}
 	if (fos_retain_ack(e, flow, &sent_ns))
 		fos_egress_run_later(e, flow);
-	if (f->flags & FOS_FLOW_TCP && !(r.t->flags & FOS_TCB_ISN))
+	/* what no PM reads as a stream leaves packet by packet, its FIN too */
+	if (f->flags & FOS_FLOW_TCP && (!(f->flags & FOS_FLOW_APP) || !(r.t->flags & FOS_TCB_ISN)))
 		return;
 	if (!(f->flags & (FOS_FLOW_TCP | FOS_FLOW_UDP)) || fos_out_port(e, flow) == FOS_NONE)
 		return;

@@ -178,6 +178,26 @@ static void test_nonsense(void)
 	world_stop();
 }
 
+/* Offline there is no end to it where a FIN is waited for that never comes: each flush spins. */
+static void test_not_a_stream(void)
+{
+	uint32_t waiting;
+
+	world_start(true, false, false);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fos_flow *f = world_flow(&W.w, i);
+
+		f->flags &= ~(uint32_t)FOS_FLOW_APP;
+		f->state = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED | FOS_FLOW_ST_FIN;
+		hint(i);
+	}
+	run();
+	expect_nothing("where packets leave as they came, egress makes no FIN of its own");
+	waiting = W.e->nr_run;
+	is_u64(waiting, 0, "and looks for no place for one");
+	world_stop();
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -187,6 +207,7 @@ int main(void)
 	test_killed_before_send();
 	test_full();
 	test_nonsense();
+	test_not_a_stream();
 	free(W.out);
 	return done();
 }
