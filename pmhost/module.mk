@@ -8,3 +8,6 @@ flowos-pmhost_SRCS := pmhost/main.c
 flowos-pmhost_DEPS := pmhost shm
 flowos-pmhost_WHOLE := pmhost
 flowos-pmhost_LDFLAGS := -rdynamic
+
+# HTTP: the framer and the layer under modules that read FOS_HTTP_BODY
+pmhost_SRCS += $(addprefix pmhost/,http_frame.c http_head.c)
