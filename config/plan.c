@@ -217,6 +217,8 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->quarantine = (uint16_t)from->quarantine;
 	to->ctx_size = file->ctx_size;
 	to->state_size = file->state_size;
+	to->keys = file->keys;
+	to->key_value = file->key_value;
 	to->hold_bytes = from->hold_bytes;
 	to->hold_ns = (uint64_t)from->hold_time_ms * NS_PER_MS;
 	if (file->edits && file->stream == FOS_STREAM_APP) {
@@ -275,6 +277,29 @@ static int add_pipeline(struct compiler *c, uint32_t i)
 	return ret;
 }
 
+/* Two names of one number could not be told apart in a message. */
+static int add_links(struct compiler *c)
+{
+	struct fos_dir *dir = c->dir;
+
+	for (uint32_t i = 0; i < c->cfg->links_nr; i++) {
+		const struct fos_config_link *from = &c->cfg->links[i];
+		struct fos_dir_link *to = &dir->link[dir->nr_links++];
+
+		copy_name(to->topic, from->topic);
+		to->id = fos_word_id(from->topic);
+		to->version = from->version;
+		to->bytes = from->bytes;
+		to->from = from->from;
+		to->to = from->to;
+		for (uint32_t k = 0; k < i; k++)
+			if (dir->link[k].id == to->id && strcmp(dir->link[k].topic, to->topic) != 0)
+				return too_much(c, "two topics have the same number: give one of "
+						   "them another name");
+	}
+	return 0;
+}
+
 int fos_plan_compile(const struct fos_config *cfg, const struct fos_plan *plan,
 		     struct fos_dir *dir, char *err, size_t err_size)
 {
@@ -288,5 +313,5 @@ int fos_plan_compile(const struct fos_config *cfg, const struct fos_plan *plan,
 	dir->nr_pms = cfg->pms_nr;
 	for (uint32_t i = 0; i < cfg->pipelines_nr && ret == 0; i++)
 		ret = add_pipeline(&c, i);
-	return ret;
+	return ret < 0 ? ret : add_links(&c);
 }

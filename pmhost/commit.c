@@ -28,6 +28,7 @@ void fos_commit_discard(struct fos_instance *pm)
 	if (pm->state_touched)
 		fos_state_load(pm);
 	pm->outbox.nr = 0;
+	fos_keys_clear(pm);
 	fos_files_clear(pm);
 }
 
@@ -57,6 +58,7 @@ static void publish_state(struct fos_instance *pm)
 static void publish_common(struct fos_instance *pm)
 {
 	fos_outbox_publish(pm);
+	fos_keys_publish(pm);
 	fos_files_write(pm);
 	if (pm->state_touched)
 		publish_state(pm);
@@ -160,6 +162,7 @@ static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
 	if (w->pub.head >= FOS_POS_MAX)
 		fos_edits_clear(&w->edits);
 	fos_outbox_sent(w->pm);
+	fos_keys_clear(w->pm);
 }
 
 int fos_commit_window(struct fos_window *w, uint64_t head, uint16_t set_flags)
@@ -199,6 +202,7 @@ int fos_commit_pm(struct fos_instance *pm)
 	publish_common(pm);
 	fos_txn_commit(&pm->txn);
 	fos_outbox_sent(pm);
+	fos_keys_clear(pm);
 	return FOS_OK;
 }
 

@@ -206,6 +206,12 @@ static int init(struct fos_proc *p)
 	fos_state_load(pm);
 	fos_window_init(pm);
 	rebuild(pm);
+	fos_keys_bind(pm);
+	if (!fos_topics_bind(pm)) {
+		fos_log(FOS_LOG_ERROR, "%s: the module exports more than %u topics", pm->d->name,
+			FOS_TOPICS_MAX);
+		return -EINVAL;
+	}
 	return start_module(pm);
 }
 
@@ -331,6 +337,7 @@ void fos_pmhost_free(void *state)
 		fos_files_close(pm);
 	}
 	fos_hosts_free(pm);
+	fos_keys_free(pm);
 	fos_timers_free(&pm->timers);
 	free(pm->local);
 	free(pm->retry);

@@ -12,9 +12,11 @@
 #define FOS_PMHOST_HOST_H
 
 #include "pmhost/edit.h"
+#include "pmhost/keyed.h"
 #include "pmhost/message.h"
 #include "pmhost/pm.h"
 #include "pmhost/timer.h"
+#include "pmhost/topic.h"
 #include "shm/pmfile.h"
 #include "shm/proc.h"
 #include "shm/view.h"
@@ -24,7 +26,8 @@
 
 struct fos_host_ctx {
 	uint64_t timer_ns; /* on_timer is due then; 0 = none */
-	uint64_t pad;
+	uint32_t key_place; /* of its own flow that this one belongs to, plus 1; 0 = none */
+	uint32_t key_born;
 };
 
 struct fos_host_state {
@@ -128,6 +131,8 @@ struct fos_instance {
 	uint8_t *state; /* private copy of the PM-wide state: host's part, then the author's */
 	bool state_touched;
 	struct fos_outbox outbox;
+	struct fos_topics topics;
+	struct fos_keys keys; /* of its own flows */
 	struct fos_file file[FOS_HOST_OUTPUTS];
 	uint32_t nr_files;
 	struct fos_hosts *hosts; /* lists that the module has read */

@@ -16,40 +16,44 @@
 
 /* ---------------------------------------------------------------- sending */
 
-static struct fos_ring_prod *target(struct fos_instance *pm, const char *to)
+static struct fos_ring_prod *ring_to(struct fos_instance *pm, uint32_t to)
 {
-	for (uint32_t i = 0; i < pm->dir->nr_pms; i++) {
-		uint32_t proc;
-
-		if (strncmp(pm->dir->pm[i].name, to, FOS_NAME_MAX) != 0)
-			continue;
-		proc = fos_proc_find(pm->dir, FOS_ROLE_PM, pm->box->lane, i);
-		return fos_proc_prod(pm->p, FOS_RING_MESSAGE, proc);
-	}
-	return NULL;
+	return fos_proc_prod(pm->p, FOS_RING_MESSAGE,
+			     fos_proc_find(pm->dir, FOS_ROLE_PM, pm->box->lane, to));
 }
 
-int fos_send(struct fos_instance *pm, const char *to, uint32_t topic, const void *data, size_t len)
+void fos_outbox_add(struct fos_instance *pm, uint32_t to, uint32_t msg_len, uint32_t topic,
+		    const void *data, size_t len)
 {
 	struct fos_outbox *box = &pm->outbox;
-	struct fos_ring_prod *r = target(pm, to);
-	struct fos_msg *m;
+	struct fos_ring_prod *r = ring_to(pm, to);
+	struct fos_msg *m = &box->msg[box->nr];
 
 	if (!r)
-		return FOS_ENOENT;
-	if (len > sizeof(m->data))
-		return FOS_EINVAL;
-	if (box->nr == FOS_OUTBOX_MAX)
-		return FOS_EFULL;
-	m = &box->msg[box->nr];
+		return;
 	memset(m, 0, sizeof(*m));
-	m->len = (uint32_t)len;
+	m->len = msg_len;
 	m->topic = topic;
 	m->flow = pm->in == FOS_IN_MESSAGE || pm->in == FOS_IN_INIT ? FOS_NONE : pm->w.flow;
 	m->flow_gen = pm->w.gen;
 	if (len)
 		memcpy(m->data, data, len);
 	box->to[box->nr++] = r;
+}
+
+int fos_send(struct fos_instance *pm, const char *to, uint32_t topic, const void *data, size_t len)
+{
+	uint32_t i = 0;
+
+	while (i < pm->dir->nr_pms && strncmp(pm->dir->pm[i].name, to, FOS_NAME_MAX) != 0)
+		i++;
+	if (i == pm->dir->nr_pms || !ring_to(pm, i))
+		return FOS_ENOENT;
+	if (len > FOS_MESSAGE_MAX)
+		return FOS_EINVAL;
+	if (pm->outbox.nr == FOS_OUTBOX_MAX)
+		return FOS_EFULL;
+	fos_outbox_add(pm, i, (uint32_t)len, topic, data, len);
 	return FOS_OK;
 }
 
@@ -92,17 +96,19 @@ static bool receive(struct fos_instance *pm, struct fos_ring_cons *c)
 	const struct fos_dir_proc *from = &pm->dir->proc[c->producer];
 	struct fos_msg m;
 	struct fos_message msg;
+	bool wanted;
 
 	memcpy(&m, fos_ring_at(c, 0), sizeof(m));
-	if (m.len > sizeof(m.data))
-		m.len = sizeof(m.data);
-	msg.topic = m.topic;
-	msg.len = m.len;
-	msg.data = m.data;
-	msg.from = from->index < pm->dir->nr_pms ? pm->dir->pm[from->index].name : "";
+	msg = (struct fos_message){
+		.topic = m.topic,
+		.len = FOS_MSG_LEN(m.len) < sizeof(m.data) ? FOS_MSG_LEN(m.len) : sizeof(m.data),
+		.data = m.data,
+		.from = from->index < pm->dir->nr_pms ? pm->dir->pm[from->index].name : "",
+	};
+	wanted = !(m.len & FOS_MSG_TYPED) || fos_topics_take(pm, from->index, &m, &msg);
 	pm->in = FOS_IN_MESSAGE;
-	fos_count(pm->p->counter, FOS_C_pm_calls, 1);
-	if (pm->module->on_message)
+	fos_count(pm->p->counter, wanted ? FOS_C_pm_calls : FOS_C_pm_topic_refused, 1);
+	if (pm->module->on_message && wanted)
 		pm->module->on_message(pm, &msg);
 	/* the message is used up by the same commit that keeps what it caused */
 	fos_ring_take(c, 1);

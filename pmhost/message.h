@@ -3,6 +3,7 @@
 #define FOS_PMHOST_MESSAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/ring.h"
@@ -16,6 +17,11 @@ struct fos_outbox {
 	struct fos_ring_prod *to[FOS_OUTBOX_MAX];
 	struct fos_msg msg[FOS_OUTBOX_MAX];
 };
+
+/* Adds a message for PM `to` (index), of which there is a ring; there must be room in the box.  `len`
+ * of the message is given as it goes into the slot: FOS_MSG_TYPED. */
+void fos_outbox_add(struct fos_instance *pm, uint32_t to, uint32_t msg_len, uint32_t topic,
+		    const void *data, size_t len);
 
 /* Is there room in every target ring for what is staged? */
 bool fos_outbox_room(struct fos_instance *pm);

@@ -11,3 +11,6 @@ flowos-pmhost_LDFLAGS := -rdynamic
 
 # HTTP: the framer and the layer under modules that read FOS_HTTP_BODY
 pmhost_SRCS += $(addprefix pmhost/,http_frame.c http_head.c)
+
+# Modules among each other: topics, and flows of their own
+pmhost_SRCS += $(addprefix pmhost/,topic.c keyed.c)

@@ -107,6 +107,8 @@ struct fos_message {
 	uint32_t len;
 	const void *data;
 	const char *from; /* instance name of the sender */
+	const char *name; /* pm_link.h: the topic's name when it was published, NULL when sent */
+	uint32_t version; /* of what was published; 0 = not said */
 };
 
 /* struct fos_pm - a module.  Written with FOS_PM(); only fields used need be given.
@@ -136,6 +138,8 @@ struct fos_pm {
 	char exports[FOS_PM_LINKS_MAX]; /* those that it publishes, */
 	char after[FOS_PM_LINKS_MAX];   /* and its place among others in `modules:` */
 	char before[FOS_PM_LINKS_MAX];
+	uint32_t keys;      /* pm_link.h: flows of its own, at most that many (<= 1M), */
+	uint32_t key_value; /* and bytes of state of each, <= 4096 */
 	int (*init)(struct fos_instance *pm);
 	void (*on_open)(struct fos_window *w);
 	void (*on_data)(struct fos_window *w);
@@ -162,6 +166,8 @@ struct fos_pm_section {
 	char exports[FOS_PM_LINKS_MAX];
 	char after[FOS_PM_LINKS_MAX];
 	char before[FOS_PM_LINKS_MAX];
+	uint32_t keys;
+	uint32_t key_value;
 	_Bool init;
 	_Bool on_open;
 	_Bool on_data;

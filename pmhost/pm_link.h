@@ -26,4 +26,57 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fos_instance;
+struct fos_window;
+
+/* ---------------------------------------------------------------- topics
+ * Publishes on a topic of .exports to every module that takes it; staged: the release (or the end of
+ * the handler) that commits it commits it to all of them, once, also when either side is killed.  They
+ * get it in on_message with `name` set.  Neither side says where the other runs.
+ * FOS_OK (also when nobody takes it); FOS_EPERM: not in .exports; FOS_EINVAL: longer than
+ * FOS_MESSAGE_MAX, or not as long as .exports says; FOS_EFULL: more than 64 messages staged, one for
+ * each taker (nothing of this one is). */
+int fos_publish(struct fos_instance *pm, const char *topic, const void *data, size_t len);
+
+/* The same to the one instance of that name, if it takes the topic.  FOS_ENOENT: it does not. */
+int fos_publish_to(struct fos_instance *pm, const char *to, const char *topic, const void *data,
+		   size_t len);
+
+/* ---------------------------------------------------------------- flows of its own
+ * A module may define flows that are no packets' 5-tuple: an HTTP session by cookie, a subscriber by
+ * name.  Each has a key of at most FOS_KEY_MAX bytes and .key_value bytes of state; .keys of them fit
+ * in the table, and where a key finds no place the one untouched for the longest among its neighbours
+ * makes room (pm_keys_evicted).  State is the module's PM-wide memory of this lane: changes are staged
+ * and survive a kill as the context does.  Other modules read what was committed.
+ *
+ *	struct session *s = fos_key_open(pm, cookie, cookie_len);
+ *
+ *	if (s)
+ *		s->requests++;
+ *	fos_key_join(w, cookie, cookie_len);   // whoever sees this flow finds the session by fos_key_of()
+ */
+#define FOS_KEY_MAX 64u
+#define FOS_KEYS_STAGED_MAX 64u /* keys opened or dropped between two releases */
+
+/* The state of a key, zeros when it is new; kept by the next release.  NULL: no key (empty, too long,
+ * the module has no .keys) or too many staged. */
+void *fos_key_open(struct fos_instance *pm, const void *key, size_t len);
+
+/* Forgets a key; staged.  FOS_ENOENT: there is none. */
+int fos_key_drop(struct fos_instance *pm, const void *key, size_t len);
+
+/* This flow belongs to that key from the next release on (len 0: to none).  FOS_ENOENT: open it first.
+ * FOS_EINVAL. */
+int fos_key_join(struct fos_window *w, const void *key, size_t len);
+
+/* Copies the committed state of a key of instance `owner` (may be the module itself) to buf, at most
+ * `size` bytes, and returns how many it has; FOS_ENOENT: no such instance or key. */
+int fos_key_read(struct fos_instance *pm, const char *owner, const void *key, size_t len, void *buf,
+		 size_t size);
+
+/* The same for the key that instance `owner` has joined this flow to; *key_len gets the key's length and
+ * `key` (FOS_KEY_MAX bytes, or NULL) the key. */
+int fos_key_of(struct fos_window *w, const char *owner, void *key, size_t *key_len, void *buf,
+	       size_t size);
+
 #endif

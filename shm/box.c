@@ -43,6 +43,8 @@ static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
 	box->pm_flows[pm] = (const void *)(base + t.flows_off);
 	box->pm_edits[pm] = (const void *)(base + t.edits_off);
 	box->pm_inserts[pm] = base + t.inserts_off;
+	box->pm_contexts[pm] = base + t.contexts_off;
+	box->pm_keyed[pm] = t.keyed_off ? base + t.keyed_off : NULL;
 	box->pm_rewrites[pm] = t.rewrites_off ? (const void *)(base + t.rewrites_off) : NULL;
 }
 

@@ -109,6 +109,10 @@ static uint64_t lay_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_reg
 		r->rewrites_off = take(&at, (uint64_t)r->nr_flows * sizeof(struct fos_rewrite));
 	r->contexts_off = take(&at, 2ull * r->nr_flows * d->ctx_size);
 	r->state_off = take(&at, 2ull * align_up(d->state_size, FOS_CACHE_LINE));
+	r->keys = d->keys;
+	r->key_value = d->key_value;
+	if (d->keys)
+		r->keyed_off = take(&at, d->keys * FOS_KEYED_STRIDE(d->key_value));
 	r->cursors_off = cursors(&at);
 	r->txn_off = take(&at, sizeof(struct fos_txn_log));
 	return at;
@@ -187,6 +191,8 @@ void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *
 	t->inserts_off = r.inserts_off;
 	t->rewrites_off = r.rewrites_off;
 	t->txn_off = r.txn_off;
+	t->contexts_off = r.contexts_off;
+	t->keyed_off = r.keyed_off;
 }
 
 /* ------------------------------------------------------------------ plan */

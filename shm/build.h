@@ -25,6 +25,8 @@ struct fos_pm_tables {
 	uint64_t flows_off, edits_off, inserts_off;
 	uint64_t rewrites_off; /* 0 = this PM may not rewrite */
 	uint64_t txn_off;
+	uint64_t contexts_off;
+	uint64_t keyed_off; /* 0 = it has no flows of its own */
 };
 void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *t);
 uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc);

@@ -19,7 +19,7 @@
 #include "shm/frame.h"
 
 #define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
-#define FOS_LAYOUT_VERSION 2u
+#define FOS_LAYOUT_VERSION 3u
 
 #define FOS_NONE UINT32_MAX /* no index */
 #define FOS_CACHE_LINE 64u
@@ -41,6 +41,9 @@
 #define FOS_MAX_RINGS_PER_PROC 128u /* cursors of one consumer */
 #define FOS_INSERT_MAX 256u /* bytes of one edit record's insert block */
 #define FOS_MSG_SIZE 256u   /* one slot of a message ring */
+#define FOS_MAX_LINKS 128u  /* topics times PMs that take them */
+#define FOS_KEYED_MAX 64u   /* bytes of a key of a PM's own flows */
+#define FOS_KEYED_PROBES 16u /* places of a key in the table, from its hash on */
 
 enum fos_role {
 	FOS_ROLE_KEEPER = 0,
@@ -243,7 +246,12 @@ struct fos_flow_events {
 	uint64_t challenge_ns;
 };
 
-/* struct fos_msg - a PM's message to another PM */
+/* struct fos_msg - a PM's message to another PM.  What is published on a topic says FOS_MSG_TYPED |
+ * version << 16 | length in `len`, and its name's number (fos_word_id()) in `topic`: nothing that
+ * only this box could read. */
+#define FOS_MSG_TYPED (1u << 31)
+#define FOS_MSG_LEN(len) ((len)&0xffffu)
+#define FOS_MSG_VERSION(len) ((len) >> 16 & 0x7fffu)
 struct fos_msg {
 	uint32_t len;
 	uint32_t topic;
@@ -534,6 +542,24 @@ struct fos_rewrite {
 	uint32_t pad[2];
 };
 
+/* struct fos_keyed - one place of the table of a PM's own flows (pm_link.h, fos_key_*): two slots, as in
+ * struct fos_pm_flow, each a struct fos_keyed_slot and the value's bytes.
+ *  offset size field  writer  readers  order
+ *       0    4 ver    own     PMs      release; low bit = valid slot; 0 = never used: the search ends */
+struct fos_keyed {
+	uint32_t ver;
+	uint32_t pad[3];
+};
+struct fos_keyed_slot {
+	uint32_t born; /* counts the keys that this place has had: a join that names another is void */
+	uint16_t live;
+	uint16_t key_len;
+	uint64_t touched_ns;
+	uint8_t key[FOS_KEYED_MAX];
+};
+#define FOS_KEYED_SLOT(value) ((uint64_t)sizeof(struct fos_keyed_slot) + (value))
+#define FOS_KEYED_STRIDE(value) (sizeof(struct fos_keyed) + 2 * FOS_KEYED_SLOT(value))
+
 /* struct fos_pm_region - head of a PM region */
 struct fos_pm_region {
 	struct fos_region_head head;
@@ -558,6 +584,9 @@ struct fos_pm_region {
 	uint8_t owned[64][16];
 	uint64_t at;    /* own, relaxed: flow whose handler runs, its generation << 32; 0 = none */
 	uint64_t fault; /* own, in its last moment: signal, lease generation << 32 */
+	uint64_t keyed_off; /* places of the PM's own flows, keys of them; 0 = it has none */
+	uint32_t keys;
+	uint32_t key_value; /* bytes */
 };
 
 /* ---------------------------------------------------------------- egress region */
@@ -725,7 +754,19 @@ struct fos_dir_pm {
 	uint64_t hold_bytes;
 	uint64_t hold_ns;
 	uint32_t spare; /* 1: a warm process waits for the lease */
+	uint32_t keys;  /* places for flows of its own, a power of two, 0 = none */
+	uint32_t key_value; /* bytes of the value of each, multiple of 16 */
 	uint32_t pad;
+};
+
+/* PM `from` publishes the topic and PM `to` takes it. */
+struct fos_dir_link {
+	char topic[FOS_NAME_MAX];
+	uint32_t id; /* fos_word_id() of the name */
+	uint16_t version; /* of what is published; 0 = not said */
+	uint16_t bytes;   /* of each message; 0 = any */
+	uint8_t from, to; /* index in pm[] */
+	uint16_t pad;
 };
 enum fos_pm_direction { FOS_DIR_BOTH = 0, FOS_DIR_FORWARD = 1, FOS_DIR_REVERSE = 2 };
 enum fos_on_failure { FOS_FAIL_RESTART = 0, FOS_FAIL_BYPASS = 1, FOS_FAIL_BLOCK = 2 };
@@ -786,6 +827,9 @@ struct fos_dir {
 	struct fos_dir_port port[FOS_MAX_PORTS];
 	struct fos_dir_pipeline pipeline[FOS_MAX_PIPELINES];
 	struct fos_dir_pm pm[FOS_MAX_PMS];
+	uint32_t nr_links; /* release */
+	uint32_t pad_links;
+	struct fos_dir_link link[FOS_MAX_LINKS];
 	uint64_t failures; /* release: deaths of PMs so far */
 	struct fos_death death[FOS_MAX_LANES][FOS_MAX_PMS][FOS_DEATHS];
 	char strings[FOS_DIR_STRINGS];
@@ -799,6 +843,7 @@ _Static_assert(sizeof(struct fos_region_head) <= FOS_REGION_HEAD_SIZE, "head fit
 _Static_assert(offsetof(struct fos_ring, tail) == 64 && sizeof(struct fos_ring) == 128, "ring");
 _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
+_Static_assert(sizeof(struct fos_keyed) == 16 && sizeof(struct fos_keyed_slot) == 80, "own flows");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
 _Static_assert(sizeof(struct fos_event) == 64, "event: one line");
 _Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");

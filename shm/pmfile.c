@@ -123,6 +123,12 @@ static int check(const struct fos_pmfile_section *s, const char *name, char *err
 			 FOS_PMFILE_STATE_MAX);
 		return -EINVAL;
 	}
+	if (s->keys > FOS_PMFILE_KEYS_MAX || s->key_value > FOS_PMFILE_KEY_VALUE_MAX) {
+		snprintf(err, err_size, "%s: keys %u or key_value %u is too large: at most %u keys, %u "
+			 "bytes each", name, s->keys, s->key_value, FOS_PMFILE_KEYS_MAX,
+			 FOS_PMFILE_KEY_VALUE_MAX);
+		return -EINVAL;
+	}
 	return check_links(s, name, err, err_size);
 }
 
@@ -136,6 +142,9 @@ static void fill(struct fos_pmfile *out, const struct fos_pmfile_section *s)
 	out->gates = s->has_open != 0;
 	out->ctx_size = (s->ctx_size + FOS_PM_HOST_CTX + 15u) & ~15u;
 	out->state_size = (s->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
+	while (out->keys < s->keys)
+		out->keys = out->keys ? 2 * out->keys : FOS_KEYED_PROBES;
+	out->key_value = s->keys ? (s->key_value + 15u) & ~15u : 0;
 	memcpy(out->links.imports, s->imports, sizeof(s->imports));
 	memcpy(out->links.exports, s->exports, sizeof(s->exports));
 	memcpy(out->links.after, s->after, sizeof(s->after));
@@ -216,6 +225,8 @@ const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_p
 		return "ctx_size";
 	if (f->state_size > d->state_size)
 		return "state_size";
+	if (f->keys > d->keys || f->key_value > d->key_value)
+		return "number or size of keys";
 	if (f->edits != (d->edits != 0) || f->rewrites != (d->rewrites != 0))
 		return "set of flags";
 	return f->gates != (d->gates != 0) ? "set of hooks (on_open)" : NULL;

@@ -21,6 +21,8 @@
 /* Bounds on what a module may ask for, bytes. */
 #define FOS_PMFILE_CTX_MAX 1984u
 #define FOS_PMFILE_STATE_MAX (16u << 20)
+#define FOS_PMFILE_KEYS_MAX (1u << 20)
+#define FOS_PMFILE_KEY_VALUE_MAX 4096u
 #define FOS_PMFILE_LINKS_MAX 128u /* bytes of a list of links, its NUL included */
 
 /* The host keeps its own committed words before the author's bytes in each context slot and each
@@ -43,6 +45,8 @@ struct fos_pmfile_section {
 	char exports[FOS_PMFILE_LINKS_MAX];
 	char after[FOS_PMFILE_LINKS_MAX];
 	char before[FOS_PMFILE_LINKS_MAX];
+	uint32_t keys;
+	uint32_t key_value;
 	uint8_t has_init;
 	uint8_t has_open;
 	uint8_t has_data;
@@ -69,6 +73,8 @@ struct fos_pmfile {
 	bool gates;          /* has on_open: a connection's first packet waits for it */
 	uint32_t ctx_size;   /* of a context slot: with the host's part, multiple of 16 */
 	uint32_t state_size; /* of a state slot: likewise, multiple of 64 */
+	uint32_t keys;      /* places for flows of its own: a power of two, or 0 */
+	uint32_t key_value; /* bytes of each value, multiple of 16 */
 	struct fos_pmfile_links links;
 };
 
@@ -85,6 +91,6 @@ int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct 
 /* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs. */
 const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d);
 
-_Static_assert(sizeof(struct fos_pmfile_section) == 600, "section: as pmhost/pm.h has it");
+_Static_assert(sizeof(struct fos_pmfile_section) == 608, "section: as pmhost/pm.h has it");
 
 #endif

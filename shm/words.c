@@ -45,7 +45,7 @@ int fos_word_next(const char **list, struct fos_word *out)
 		return 0;
 	p = take_name(p, out);
 	if (p)
-		p = take_number(p, '/', UINT16_MAX, &out->version);
+		p = take_number(p, '/', INT16_MAX, &out->version);
 	if (p)
 		p = take_number(p, ':', sizeof(((struct fos_msg *)0)->data), &out->bytes);
 	if (!p)
@@ -56,4 +56,19 @@ int fos_word_next(const char **list, struct fos_word *out)
 	}
 	*list = p;
 	return *p && !strchr(", ", *p) ? -EINVAL : 1;
+}
+
+uint32_t fos_word_hash(const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 16777619u;
+	return h;
+}
+
+uint32_t fos_word_id(const char *name)
+{
+	return fos_word_hash(name, strlen(name));
 }

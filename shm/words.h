@@ -6,6 +6,7 @@
 #define FOS_SHM_WORDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/layout.h"
@@ -22,5 +23,9 @@ struct fos_word {
 /* Takes the next word from *list.  1; 0 at the end; -EINVAL: it is no such word (names are of a-z, 0-9,
  * '.', '_', '-', beginning with a letter, at most 31 letters, or '*' alone). */
 int fos_word_next(const char **list, struct fos_word *out);
+
+/* Number that stands for a topic's name in messages, and the start of a key's place (FNV-1a). */
+uint32_t fos_word_hash(const void *bytes, size_t len);
+uint32_t fos_word_id(const char *name);
 
 #endif

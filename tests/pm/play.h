@@ -44,12 +44,28 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 	snprintf(d->name, FOS_NAME_MAX, "%.20s%u", m->name, i & 31u);
 	d->ctx_size = (m->ctx_size + FOS_PM_HOST_CTX + 15u) & ~15u;
 	d->state_size = (m->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
+	d->keys = m->keys; /* a power of two, in tests */
+	d->key_value = (m->key_value + 15u) & ~15u;
 	d->gates = m->on_open != NULL;
 	d->rewrites = (m->flags & FOS_PM_REWRITES) != 0;
 	if (options_len)
 		d->options_off = play_options(p, options, options_len);
 	p->module[i] = m;
 	return i;
+}
+
+/* PM `from` publishes the topic and PM `to` takes it. */
+static inline void play_link_topic(struct play *p, uint32_t from, uint32_t to, const char *topic,
+				   uint16_t version, uint16_t bytes)
+{
+	struct fos_dir_link *l = &p->w.dir->link[p->w.dir->nr_links++];
+
+	snprintf(l->topic, FOS_NAME_MAX, "%s", topic);
+	l->id = fos_word_id(topic);
+	l->version = version;
+	l->bytes = bytes;
+	l->from = (uint8_t)from;
+	l->to = (uint8_t)to;
 }
 
 /* Adds a PM from its shared object. */

@@ -25,6 +25,8 @@ SAME(imports, imports);
 SAME(exports, exports);
 SAME(after, after);
 SAME(before, before);
+SAME(keys, keys);
+SAME(key_value, key_value);
 SAME(init, has_init);
 SAME(on_open, has_open);
 SAME(on_data, has_data);
