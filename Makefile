@@ -13,7 +13,8 @@
 #   pms_NAME_SRCS := pms/lib/x.c      optional: more sources of it
 #   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
 #
-# Unit tests are linked with every library, with tests/tap.c, tests/sim/*.c and deploy/audit/*.c;
+# Unit tests are linked with every library, with tests/tap.c, tests/sim/*.c,
+# deploy/audit/*.c and deploy/stages/*.c;
 # modules written for them, tests/pm/NAME.c, become $(B)/tests/pm/NAME.so.
 #
 # Everything built lies under $(B).  `make help` lists the targets.
@@ -86,7 +87,7 @@ PMS      := $(patsubst %,$(B)/pms/%.so,$(filter-out $(PM_LACK),$(PM_NAMES)))
 TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c)
+HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c deploy/stages/*.c)
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 .PHONY: all unit check-unit fuzzers

@@ -72,6 +72,8 @@ static const struct {
 	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
 	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
 	 "under traffic: another file for a PM, the same instance"},
+	{"pm", fos_ctl_pm, "pm test PM -r CAPTURE [--expect FILE] ...",
+	 "for authors of modules: test one in one command"},
 	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},
 	{"enable", fos_ctl_enable, "enable [FILE] [--root DIR]",
 	 "make them, and no others, part of flowos.target"},

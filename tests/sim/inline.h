@@ -15,7 +15,7 @@
 
 #include "shm/proc.h"
 #include "tests/sim/host.h"
-#include "tests/sim/stage.h"
+#include "deploy/stages/stage.h"
 #include "tests/world.h"
 
 #define INLINE_TEXT 8192u

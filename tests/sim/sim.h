@@ -13,7 +13,7 @@
 #include "shm/proc.h"
 #include "tests/sim/conn.h"
 #include "tests/sim/net.h"
-#include "tests/sim/stage.h"
+#include "deploy/stages/stage.h"
 #include "tests/world.h"
 
 #define SIM_MAX_PROCS 12u

@@ -1,6 +1,6 @@
-/* tests/sim/stage_classifier.c - see stage.h */
+/* deploy/stages/classifier.c - see stage.h */
 #include "classifier/classifier.h"
-#include "tests/sim/stage.h"
+#include "deploy/stages/stage.h"
 
 static void *make(void *arg)
 {

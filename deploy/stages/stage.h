@@ -1,10 +1,10 @@
-/* tests/sim/stage.h - the stages as the simulation sees them
+/* deploy/stages/stage.h - the stages in one process: for the simulation, and for flowosctl pm test
  *
  * The stages' own headers are private to their directories and may use the same names, so each is
  * included by one small file of its own here.
  */
-#ifndef TESTS_SIM_STAGE_H
-#define TESTS_SIM_STAGE_H
+#ifndef FOS_DEPLOY_STAGES_STAGE_H
+#define FOS_DEPLOY_STAGES_STAGE_H
 
 #include "shm/proc.h"
 
@@ -33,6 +33,10 @@ void sim_egress_report(const void *state);
 /* As if `by` bytes had passed on a flow that rests and has none under way. */
 void sim_egress_far(const void *state, uint32_t flow, uint64_t by);
 
-extern const struct sim_stage sim_classifier, sim_pmhost, sim_egress;
+/* The module of a PM host made by sim_pmhost, instead of the file that the directory names. */
+struct fos_pm;
+void sim_pmhost_module(void *state, const struct fos_pm *module);
+
+extern const struct sim_stage sim_ingress, sim_classifier, sim_pmhost, sim_egress;
 
 #endif

@@ -1,10 +1,10 @@
-/* tests/sim/stage_egress.c - egress with a NIC of the simulation, see stage.h */
+/* deploy/stages/egress.c - egress with a NIC of the simulation, see stage.h */
 #include <stdio.h>
 #include <string.h>
 
 #include "egress/egress.h"
 #include "egress/sink.h"
-#include "tests/sim/stage.h"
+#include "deploy/stages/stage.h"
 
 #define NIC_QUEUE 8192u
 
@@ -34,7 +34,7 @@ static void nic_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t
 			  tx[i].len);
 		nic->done[nic->nr_done++] = tx[i].frame;
 	}
-	nic->sent[port] += n;
+	nic->sent[port % FOS_MAX_PORTS] += n;
 }
 
 static bool nic_kick(void *ctx)
@@ -65,7 +65,7 @@ static void nic_reap_done(void *ctx)
 
 static uint64_t nic_mark(void *ctx, uint32_t port)
 {
-	return ((struct sim_nic *)ctx)->sent[port];
+	return ((struct sim_nic *)ctx)->sent[port % FOS_MAX_PORTS];
 }
 
 static void nic_nothing(void *ctx)

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# flowosctl pm test: a sound module passes; faults of three kinds are found, shrunk, and found again by
+# the command that is printed; what must leave is written, compared, and kept.  Every module that is
+# shipped survives any bytes, any end, any order.  No root needed.
+. "$(dirname "$0")/../net/lib.sh"
+D=$NET_TMP
+CTL=$B/bin/flowosctl
+FUZZ=$([ "$FULL" = 1 ] && echo 2000 || echo 60)
+export TMPDIR=$D
+
+# A run of pm test; its exit status, its lines in $D/out.
+pm_test() {
+	"$CTL" pm test "$@" >"$D/out" 2>&1
+}
+
+# The module fails for the reason given, with this disturbance left over, and fails again.
+finds() { # module, reason (extended regex), what is left (extended regex), how many, sentence
+	local status again
+	pm_test "tests/kit/$1.c" -r "$D/in.pcap"
+	status=$?
+	is $status 1 "$1: $5 is found"
+	is "$(grep -cE "$2" "$D/out")" 1 "$1: it says how" || sed 's/^/# /' "$D/out"
+	is "$(grep -cE "^ +[0-9]+: .*($3)" "$D/out") of $(grep -cE '^ +[0-9]+:' "$D/out")" \
+		"$4 of $4" \
+		"$1: what is left over is what matters" || sed 's/^/# /' "$D/out"
+	again=$(sed -n 's/^again: flowosctl //p' "$D/out")
+	cp "$D/out" "$D/first"
+	eval "\"$CTL\" $again" >"$D/out" 2>&1
+	is "$?:$(grep -cE "$2" "$D/out")" 1:1 "$1: the printed command fails in the same way"
+}
+
+"$PYTHON" tests/offline/mkcap.py "$D/in.pcap" mixed 5 >/dev/null
+
+check "color passes, from its source" pm_test tests/pm/color.c -r "$D/in.pcap" --runs 60
+is "$(grep -c 'the same bytes left each time' "$D/out")" 1 "and says what was tried"
+check "replace, with options, writes down what leaves" pm_test replace -o find=needle -o with=pin \
+	-r "$D/in.pcap" --runs 10 --write-expect "$D/expect"
+at_least "$(grep -c 'pin' "$D/expect")" 1 "in words that one can read"
+is "$(grep -c 'needle' "$D/expect")" 0 "as it is after the module"
+check "and again, compared with that" pm_test replace -o find=needle -o with=pin -r "$D/in.pcap" \
+	--runs 0 --expect "$D/expect"
+pm_test replace -o find=needle -o with=pins -r "$D/in.pcap" --expect "$D/expect"
+is "$?:$(grep -c '^FAILED: not as expected' "$D/out")" 1:1 "another output than expected is a failure"
+pm_test replace -r "$D/in.pcap"
+is "$?:$(grep -c '^init() refused' "$D/out")" 1:1 "a module that refuses to start is one"
+pm_test tests/kit/naive.c -r "$D/in.pcap" --segments 7 --no-kill --no-reorder --runs 1
+is "$?:$(grep -c '^again:.*--segments 7' "$D/out")" 1:1 "segments of a length asked for"
+
+finds naive 'bytes fin instead of' 'a segment ends before' 0 'a match across segments'
+finds forgetful 'bytes fin instead of' 'module 0 is killed' 1 'memory that does not survive a kill'
+finds crashes 'died of signal 6' \
+	'a segment ends before byte 3$|packets one by one|segments of 3 bytes' 2 \
+	'a crash that one cut causes'
+
+pm_test tests/kit/overflow.c -r "$D/in.pcap" --asan --runs 0
+is "$?:$(grep -c 'heap-buffer-overflow' "$D/out")" 1:1 "--asan sees a read beyond a buffer" ||
+	sed 's/^/# /' "$D/out" | head -20
+if command -v valgrind >/dev/null; then
+	pm_test tests/kit/overflow.c -r "$D/in.pcap" --valgrind --runs 0
+	is "$?:$(grep -c 'Invalid read of size 1' "$D/out")" 1:1 "--valgrind sees it, too" ||
+		sed 's/^/# /' "$D/out" | head -20
+else
+	skip 'valgrind is not installed'
+fi
+
+# Each shipped module, with the options of its example.
+for so in "$B"/pms/*.so; do
+	pm=$(basename "$so" .so)
+	conf=()
+	[ ! -e "config/examples/$pm.yaml" ] || conf=(-c "config/examples/$pm.yaml")
+	check "$pm survives $FUZZ random recordings" \
+		pm_test "$pm" "${conf[@]}" --fuzz "$FUZZ" -r "$D/in.pcap"
+done
+is "$(ls -d "$D"/flowos-pmtest-* 2>/dev/null)" "" "no directory is left behind"
+finish
