@@ -29,8 +29,14 @@ static void on_fault(int number)
 
 static void on_exit_inside(void)
 {
-	if (*in != FOS_IN_NONE)
+	if (in && *in != FOS_IN_NONE)
 		say(EXITED);
+}
+
+void fos_fault_end(const struct fos_instance *pm)
+{
+	if (in == &pm->in)
+		in = NULL;
 }
 
 void fos_fault_watch(struct fos_instance *pm)

@@ -8,4 +8,7 @@ struct fos_instance;
  * inside a handler, is noted in the region before the process ends.  Real processes only. */
 void fos_fault_watch(struct fos_instance *pm);
 
+/* Before the instance is freed: an exit() after that is no handler's. */
+void fos_fault_end(const struct fos_instance *pm);
+
 #endif

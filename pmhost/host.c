@@ -331,6 +331,7 @@ void fos_pmhost_free(void *state)
 {
 	struct fos_instance *pm = state;
 
+	fos_fault_end(pm);
 	if (pm->local) {
 		fos_window_fini(pm);
 		fos_edit_pool_detach(pm);
