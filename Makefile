@@ -90,8 +90,11 @@ FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c deploy/stages/*.c)
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
+# For modules built outside of the tree, before anything is installed: PKG_CONFIG_PATH.
+PKG := $(B)/pkgconfig/flowos-pm.pc
+
 .PHONY: all unit check-unit fuzzers
-all: $(BINS) $(PMS)
+all: $(BINS) $(PMS) $(PKG)
 	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
  (pkg-config), as \`make deps\` does";)
 unit: $(UNIT) $(TEST_PMS) $(PMS)
@@ -172,6 +175,11 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	@echo "  LD      $@"
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %/libtests.a,$^) $(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
+
+$(PKG): deploy/systemd/flowos-pm.pc.in deploy/ctl/ctl.h
+	@mkdir -p $(@D)
+	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' -e 's,@PREFIX@,/usr,' \
+		-e 's,@VERSION@,$(VERSION),' $< >$@
 
 # ---- the XDP program -------------------------------------------------------------------------
 
@@ -280,13 +288,14 @@ AT_PREFIX   = sed -e 's,/usr/,$(PREFIX)/,g' -e 's,@PREFIX@,$(PREFIX),' -e 's,@VE
 install: all
 	install -d $(D)/bin $(D)/sbin $(D)/lib/flowos/pm $(D)/lib/systemd/system $(D)/lib/sysusers.d \
 		$(D)/lib/pkgconfig $(D)/include/flowos/pmhost $(DOC)/examples \
-		$(DESTDIR)/etc/flowos
+		$(D)/share/flowos/template $(DESTDIR)/etc/flowos
 	install -m 755 $(BINS) $(D)/sbin
 	ln -sf ../sbin/flowosctl $(D)/bin/flowosctl
 	install -m 644 $(PMS) $(D)/lib/flowos/pm
-	install -m 644 pmhost/pm.h $(D)/include/flowos
-	ln -sf ../pm.h $(D)/include/flowos/pmhost/pm.h
-	install -m 644 $(wildcard pmhost/pm_*.h) $(D)/include/flowos/pmhost
+	install -m 644 pmhost/pm.h $(wildcard pmhost/pm_*.h) $(D)/include/flowos/pmhost
+	ln -sf pmhost/pm.h $(D)/include/flowos/pm.h
+	install -m 644 $(wildcard deploy/template/*) $(D)/share/flowos/template
+	install -m 644 deploy/pm_run.sh deploy/net.sh $(D)/share/flowos
 	install -m 644 $(wildcard README.md LICENSE) $(DOC)
 	install -m 644 deploy/systemd/README.md $(DOC)/systemd.md
 	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples

@@ -10,6 +10,10 @@
  *	flowosctl stop [FILE] [--run-dir DIR]
  *	flowosctl restart STAGE [FILE] [--run-dir DIR]
  *	flowosctl upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]
+ *	flowosctl pm new NAME [DIRECTORY]
+ *	flowosctl pm build NAME.c [NAME.so]
+ *	flowosctl pm test PM -r CAPTURE [--expect FILE] [OPTION...]
+ *	flowosctl pm run PM [-c CONFIG] [-o KEY=VALUE]... [--serve DIR] [--watch] [-- COMMAND...]
  *	flowosctl units [FILE]
  *	flowosctl enable [FILE] [--root DIR]
  *	flowosctl traffic wait|off [FILE] [--run-dir DIR]
@@ -21,7 +25,10 @@
  *	a running box; audit says whether its memory is in order (exit status 1: it is not); they only
  *	read.  digest prints one line per finished TCP direction of each
  *	capture: path, source, ports, connection, bytes, SHA-256.  restart and upgrade replace a process,
- *	or a PM's module, while traffic flows.  units and enable are for a box
+ *	or a PM's module, while traffic flows.  pm new writes a small project, pm build compiles a
+ *	module, pm test shows that its output depends on the stream alone (flowos-pmtest(8)), pm run puts
+ *	it between a client and a server in network namespaces; with --watch it is built again and takes
+ *	over whenever its source is saved.  units and enable are for a box
  *	under systemd, whose FILE is /etc/flowos/flowos.yaml.
  * READS
  *	the configuration; all regions, read-only
@@ -72,8 +79,8 @@ static const struct {
 	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
 	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
 	 "under traffic: another file for a PM, the same instance"},
-	{"pm", fos_ctl_pm, "pm test PM -r CAPTURE [--expect FILE] ...",
-	 "for authors of modules: test one in one command"},
+	{"pm", fos_ctl_pm, "pm new NAME | build NAME.c | test PM ... | run PM ...",
+	 "for authors of modules: begin, compile, prove, try one live"},
 	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},
 	{"enable", fos_ctl_enable, "enable [FILE] [--root DIR]",
 	 "make them, and no others, part of flowos.target"},
