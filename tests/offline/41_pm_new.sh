@@ -22,7 +22,8 @@ refused() { # command's words after `pm new`, line expected (extended regex), se
 	# shellcheck disable=SC2086 # words
 	out=$(cd "$D" && flowosctl pm new $1 2>&1)
 	status=$?
-	is "$((status > 0)):$(printf '%s\n' "$out" | wc -l):$(printf '%s' "$out" | grep -cE "$2")" 1:1:1 "$3"
+	is "$((status > 0)):$(printf '%s\n' "$out" | wc -l):$(printf '%s' "$out" | grep -cE "$2")" \
+		1:1:1 "$3"
 }
 
 # ---- from the source tree ----------------------------------------------------------------------
