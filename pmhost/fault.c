@@ -13,6 +13,7 @@
 /* A signal handler has no argument to find these by. */
 static struct fos_pm_region *region;
 static const enum fos_handler *in;
+static void *alternate; /* stack for the handler */
 
 static void say(uint32_t what)
 {
@@ -35,8 +36,13 @@ static void on_exit_inside(void)
 
 void fos_fault_end(const struct fos_instance *pm)
 {
-	if (in == &pm->in)
-		in = NULL;
+	const stack_t none = {.ss_flags = SS_DISABLE};
+
+	if (in != &pm->in)
+		return;
+	in = NULL;
+	if (sigaltstack(&none, NULL) == 0)
+		free(alternate);
 }
 
 void fos_fault_watch(struct fos_instance *pm)
@@ -46,7 +52,7 @@ void fos_fault_watch(struct fos_instance *pm)
 	struct sigaction a = {.sa_handler = on_fault,
 			      .sa_flags = (int)(SA_ONSTACK | SA_RESETHAND)};
 	/* of its own: a module that ran out of stack has none left for a handler */
-	stack_t stack = {.ss_sp = malloc(STACK_BYTES), .ss_size = STACK_BYTES};
+	stack_t stack = {.ss_sp = alternate = malloc(STACK_BYTES), .ss_size = STACK_BYTES};
 
 	region = pm->region;
 	in = &pm->in;
