@@ -21,6 +21,7 @@ struct fos_pm_info {
 	bool edits;				/* deletes, inserts or overwrites bytes */
 	bool gates;				/* decides on a connection's first packet */
 	bool rewrites;				/* changes addresses, ports or MACs of flows */
+	bool http;				/* reads http.body; `stream` is the app stream below it */
 	/* what it calls itself, and its lists of links (shm/pmfile.h); belong to the catalogue, NULL =
 	 * none */
 	const char *module, *imports, *exports, *after, *before;

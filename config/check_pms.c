@@ -79,7 +79,8 @@ static void check_pm(struct fos_config *cfg, const struct fos_config_pm *pm,
 	const char *key = fos_config_key_name(p->key);
 
 	if (p->key != FOS_CONFIG_KEY_5TUPLE) {
-		const char *does = info->stream == FOS_PM_STREAM_APP ? "reads the 'app' stream" :
+		const char *does = info->http ? "reads the 'http.body' stream" :
+				   info->stream == FOS_PM_STREAM_APP ? "reads the 'app' stream" :
 				   info->gates ? "decides on first packets" :
 				   info->rewrites ? "rewrites headers" : NULL;
 

@@ -8,6 +8,8 @@ const char *fos_link_stream(const struct fos_pm_info *info)
 {
 	static const char *const name[] = { "ip", "tcp", "app" };
 
+	if (info->http)
+		return "http.body";
 	return info->stream < sizeof(name) / sizeof(name[0]) ? name[info->stream] : "?";
 }
 

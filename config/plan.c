@@ -212,6 +212,11 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->gates = file->gates;
 	to->rewrites = file->rewrites;
 	to->direction = direction[from->direction];
+	to->http = file->http;
+	if (file->http) { /* responses cannot be read without their requests */
+		to->http_direction = to->direction;
+		to->direction = FOS_DIR_BOTH;
+	}
 	to->on_failure = failure[from->on_failure];
 	to->spare = from->spare;
 	to->quarantine = (uint16_t)from->quarantine;

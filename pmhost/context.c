@@ -20,7 +20,7 @@ bool fos_host_pub(const struct fos_instance *pm, uint32_t flow, uint32_t gen,
 void *fos_ctx(struct fos_window *w)
 {
 	w->ctx_touched = true;
-	return w->ctx + FOS_PM_HOST_CTX;
+	return w->ctx + fos_host_ctx_off(w->pm);
 }
 
 const void *fos_peer_ctx(struct fos_window *w)
@@ -29,7 +29,7 @@ const void *fos_peer_ctx(struct fos_window *w)
 
 	if (!fos_host_pub(w->pm, FOS_PEER(w->flow), w->gen, &pub))
 		return NULL;
-	return fos_host_ctx_slot(w->pm, FOS_PEER(w->flow), pub.ctx & 1u) + FOS_PM_HOST_CTX;
+	return fos_host_ctx_slot(w->pm, FOS_PEER(w->flow), pub.ctx & 1u) + fos_host_ctx_off(w->pm);
 }
 
 void *fos_state(struct fos_instance *pm)

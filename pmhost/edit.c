@@ -6,10 +6,12 @@
 
 #include "pmhost/host.h"
 
-void fos_edits_init(struct fos_staged_edits *s)
+void fos_edits_init(struct fos_staged_edits *s, uint32_t cap, uint32_t cap_bytes)
 {
-	s->e = calloc(FOS_STAGED_MAX, sizeof(*s->e));
-	s->bytes = malloc(FOS_STAGED_BYTES);
+	s->cap = cap;
+	s->cap_bytes = cap_bytes;
+	s->e = calloc(cap, sizeof(*s->e));
+	s->bytes = malloc(cap_bytes);
 	if (!s->e || !s->bytes)
 		abort();
 	fos_edits_clear(s);
@@ -54,7 +56,7 @@ static bool joined(struct fos_staged_edits *s, uint32_t i, const struct fos_stag
 }
 
 int fos_edits_stage(struct fos_staged_edits *s, const struct fos_staged_edit *e, const void *data,
-		    int fill)
+		    size_t n, int fill)
 {
 	uint32_t i = place(s, e);
 
@@ -62,23 +64,21 @@ int fos_edits_stage(struct fos_staged_edits *s, const struct fos_staged_edit *e,
 		return FOS_EINVAL;
 	if (joined(s, i, e))
 		return FOS_OK;
-	if (s->nr == FOS_STAGED_MAX || e->ins > FOS_STAGED_BYTES - s->nr_bytes)
+	if (s->nr == s->cap || e->ins > s->cap_bytes - s->nr_bytes)
 		return FOS_EFULL;
 	memmove(&s->e[i + 1], &s->e[i], (s->nr - i) * sizeof(*s->e));
 	s->e[i] = *e;
 	s->e[i].off = s->nr_bytes;
-	if (data)
-		memcpy(s->bytes + s->nr_bytes, data, e->ins);
-	else
-		memset(s->bytes + s->nr_bytes, fill, e->ins);
+	if (n > 0)
+		memcpy(s->bytes + s->nr_bytes, data, n);
+	if (n < e->ins)
+		memset(s->bytes + s->nr_bytes + n, fill, e->ins - n);
 	s->nr_bytes += e->ins;
 	s->nr++;
 	return FOS_OK;
 }
 
-/* The part of an edit that a release at `head` commits; false: none of it. */
-static bool committed_part(const struct fos_staged_edit *e, uint64_t head,
-			   struct fos_staged_edit *part)
+bool fos_edits_part(const struct fos_staged_edit *e, uint64_t head, struct fos_staged_edit *part)
 {
 	*part = *e;
 	if (e->pos + e->del <= head)
@@ -98,7 +98,7 @@ uint32_t fos_edits_records(const struct fos_staged_edits *s, uint64_t head)
 	for (uint32_t i = 0; i < s->nr; i++) {
 		struct fos_staged_edit part;
 
-		if (!committed_part(&s->e[i], head, &part))
+		if (!fos_edits_part(&s->e[i], head, &part))
 			break;
 		n += part.ins ? (part.ins + FOS_INSERT_MAX - 1) / FOS_INSERT_MAX : 1;
 	}
@@ -157,7 +157,7 @@ void fos_edits_write(struct fos_instance *pm, struct fos_window *w, uint64_t hea
 	for (uint32_t i = 0; i < w->edits.nr; i++) {
 		struct fos_staged_edit part;
 
-		if (!committed_part(&w->edits.e[i], head, &part))
+		if (!fos_edits_part(&w->edits.e[i], head, &part))
 			break;
 		write_part(pm, w, pub, &part, delta);
 	}

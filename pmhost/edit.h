@@ -9,6 +9,7 @@
 #define FOS_PMHOST_EDIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/box.h"
@@ -30,6 +31,7 @@ struct fos_staged_edits {
 	uint32_t nr;
 	uint8_t *bytes;
 	uint32_t nr_bytes;
+	uint32_t cap, cap_bytes;
 };
 
 /* Free records, first in first out: a record is reused as late as possible, because a reader may
@@ -42,7 +44,8 @@ struct fos_edit_pool {
 	uint64_t head, tail; /* free ones: tail - head */
 };
 
-void fos_edits_init(struct fos_staged_edits *s);
+/* Room for `cap` edits that insert cap_bytes in all; aborts when memory is out. */
+void fos_edits_init(struct fos_staged_edits *s, uint32_t cap, uint32_t cap_bytes);
 void fos_edits_fini(struct fos_staged_edits *s);
 static inline void fos_edits_clear(struct fos_staged_edits *s)
 {
@@ -50,10 +53,13 @@ static inline void fos_edits_clear(struct fos_staged_edits *s)
 	s->nr_bytes = 0;
 }
 
-/* Stages; 0, FOS_EINVAL (overlap) or FOS_EFULL.  The caller has checked the window's bounds.
- * data NULL with ins > 0: `ins` bytes of value `fill`. */
+/* Stages; 0, FOS_EINVAL (overlap) or FOS_EFULL.  The caller has checked the window's bounds.  Of the
+ * e->ins inserted bytes the first n are those at data, the others have the value `fill`. */
 int fos_edits_stage(struct fos_staged_edits *s, const struct fos_staged_edit *e, const void *data,
-		    int fill);
+		    size_t n, int fill);
+
+/* The part of a staged edit that a release at `head` commits; false: none of it. */
+bool fos_edits_part(const struct fos_staged_edit *e, uint64_t head, struct fos_staged_edit *part);
 
 /* Records that committing up to `head` takes. */
 uint32_t fos_edits_records(const struct fos_staged_edits *s, uint64_t head);

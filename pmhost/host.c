@@ -8,6 +8,7 @@
 
 #include "pmhost/commit.h"
 #include "pmhost/fault.h"
+#include "pmhost/http.h"
 #include "pmhost/load.h"
 #include "pmhost/preopen.h"
 #include "pmhost/visit.h"
@@ -206,6 +207,8 @@ static int init(struct fos_proc *p)
 	fos_state_load(pm);
 	fos_window_init(pm);
 	rebuild(pm);
+	if (pm->d->http && fos_http_init(pm) != 0)
+		return -EINVAL;
 	fos_keys_bind(pm);
 	if (!fos_topics_bind(pm)) {
 		fos_log(FOS_LOG_ERROR, "%s: the module exports more than %u topics", pm->d->name,
@@ -333,6 +336,7 @@ void fos_pmhost_free(void *state)
 
 	fos_fault_end(pm);
 	if (pm->local) {
+		fos_http_fini(pm);
 		fos_window_fini(pm);
 		fos_edit_pool_detach(pm);
 		fos_files_close(pm);

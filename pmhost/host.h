@@ -5,8 +5,9 @@
  * each visit.  Everything that must survive a kill lies in the PM's region and changes by one
  * transaction per release (commit.c); all else here is rebuilt at attach.
  *
- * Words in a context slot before the author's bytes: struct fos_host_ctx; in a slot of the
- * PM-wide state: struct fos_host_state (sizes: shm/pmfile.h).
+ * Words in a context slot before the author's bytes: struct fos_host_ctx, and struct fos_http_state
+ * (http.h) when the module reads http.body; in a slot of the PM-wide state: struct fos_host_state
+ * (sizes: shm/pmfile.h).
  */
 #ifndef FOS_PMHOST_HOST_H
 #define FOS_PMHOST_HOST_H
@@ -48,7 +49,8 @@ struct fos_local {
 	uint8_t retry; /* a release found no room: call again whether or not there is news */
 	uint8_t queued; /* in the retry list */
 	uint8_t overruled; /* counted as such */
-	uint8_t pad[3];
+	uint8_t waits; /* http.h: a response that came before its request */
+	uint8_t pad[2];
 };
 
 /* Bytes of the window that lie together. */
@@ -62,7 +64,7 @@ struct fos_seg {
 };
 
 enum fos_handler { FOS_IN_NONE, FOS_IN_INIT, FOS_IN_OPEN, FOS_IN_DATA, FOS_IN_CLOSE, FOS_IN_TIMER,
-		   FOS_IN_MESSAGE };
+		   FOS_IN_MESSAGE, FOS_IN_HEAD };
 
 struct fos_window {
 	struct fos_instance *pm;
@@ -93,6 +95,7 @@ struct fos_window {
 	struct fos_flow_info info;
 	bool info_valid;
 	uint8_t *scratch; /* FOS_PEEK_MAX bytes for fos_peek() */
+	struct fos_http_view *http; /* http.h; NULL: the module reads another stream */
 };
 
 struct fos_file {
@@ -167,6 +170,12 @@ static inline struct fos_host_state *fos_host_state(struct fos_instance *pm)
 static inline struct fos_host_ctx *fos_host_ctx(struct fos_window *w)
 {
 	return (struct fos_host_ctx *)(void *)w->ctx;
+}
+
+/* Where the author's bytes begin in a context slot. */
+static inline uint32_t fos_host_ctx_off(const struct fos_instance *pm)
+{
+	return FOS_PM_HOST_CTX + (pm->d->http ? FOS_PM_HTTP_CTX : 0u);
 }
 
 static inline uint8_t *fos_host_ctx_slot(const struct fos_instance *pm, uint32_t flow, uint32_t i)

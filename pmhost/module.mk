@@ -10,7 +10,8 @@ flowos-pmhost_WHOLE := pmhost
 flowos-pmhost_LDFLAGS := -rdynamic
 
 # HTTP: the framer and the layer under modules that read FOS_HTTP_BODY
-pmhost_SRCS += $(addprefix pmhost/,http_frame.c http_head.c)
+pmhost_SRCS += $(addprefix pmhost/,http_frame.c http_head.c http_flow.c http_body.c \
+	http_block.c http_asked.c)
 
 # Modules among each other: topics, and flows of their own
 pmhost_SRCS += $(addprefix pmhost/,topic.c keyed.c)

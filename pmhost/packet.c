@@ -166,7 +166,7 @@ int fos_drop_packet(struct fos_window *w, uint64_t pos)
 	if (p.pos != pos)
 		return FOS_EINVAL;
 	e.del = p.end - p.pos;
-	return fos_edits_stage(&w->edits, &e, NULL, 0);
+	return fos_edits_stage(&w->edits, &e, NULL, 0, 0);
 }
 
 _Static_assert((int)FOS_IS_IPV4 == (int)FOS_PKT_IPV4 && (int)FOS_IS_IPV6 == (int)FOS_PKT_IPV6 &&
@@ -182,3 +182,5 @@ _Static_assert((int)FOS_SUM_PARTIAL == (int)FOS_CSUM_PARTIAL &&
 _Static_assert((int)FOS_IP == (int)FOS_STREAM_IP && (int)FOS_TCP == (int)FOS_STREAM_TCP &&
 		       (int)FOS_APP == (int)FOS_STREAM_APP,
 	       "streams are those of shm/layout.h");
+_Static_assert((int)FOS_HTTP_BODY == (int)FOS_PMFILE_HTTP_BODY &&
+		       (int)FOS_PM_PLAIN == (int)FOS_PMFILE_PLAIN, "as shm/pmfile.h says");

@@ -76,12 +76,14 @@ enum fos_pm_error {
 enum fos_pm_stream {
 	FOS_IP = 0,  /* whole IP packets in arrival order, bad and repeated ones included */
 	FOS_TCP = 1, /* what the IP packets carry: transport headers and payload */
-	FOS_APP = 2  /* accepted TCP payload in sequence order; UDP payload, datagram by datagram */
+	FOS_APP = 2, /* accepted TCP payload in sequence order; UDP payload, datagram by datagram */
+	FOS_HTTP_BODY = 3 /* bodies of HTTP/1 messages; see pm_http.h */
 };
 
 enum fos_pm_flags {
 	FOS_PM_EDITS = 1u << 0,    /* deletes, inserts, overwrites (FOS_APP), or drops packets */
-	FOS_PM_REWRITES = 1u << 1  /* rewrites header fields of whole flows */
+	FOS_PM_REWRITES = 1u << 1, /* rewrites header fields of whole flows */
+	FOS_PM_PLAIN = 1u << 2     /* pm_http.h: servers are asked not to encode bodies */
 };
 
 /* Why a flow ended. */
@@ -124,6 +126,7 @@ struct fos_message {
  *              the window is empty.  The context is gone afterwards.
  *  on_timer    the time set by fos_timer() has come.
  *  on_message  a message from another PM.
+ *  on_head     FOS_HTTP_BODY: a message's header block is complete (pm_http.h).
  *  fini        orderly stop (not after a kill): print a summary, for instance.
  */
 struct fos_pm {
@@ -147,6 +150,7 @@ struct fos_pm {
 	void (*on_timer)(struct fos_window *w);
 	void (*on_message)(struct fos_instance *pm, const struct fos_message *msg);
 	void (*fini)(struct fos_instance *pm);
+	void (*on_head)(struct fos_window *w);
 };
 
 /* struct fos_pm_section - the module's constants in ELF section ".flowos.pm": the platform reads
@@ -175,7 +179,8 @@ struct fos_pm_section {
 	_Bool on_timer;
 	_Bool on_message;
 	_Bool fini;
-	uint8_t pad[17];
+	_Bool on_head;
+	uint8_t pad[16];
 };
 
 #ifdef __clang__
@@ -259,7 +264,7 @@ struct fos_text {
 bool fos_find_any(struct fos_window *w, uint64_t from, const struct fos_text *texts, int nr,
 		  unsigned flags, struct fos_hit *hit);
 
-/* ---------------------------------------------------------------- edits (FOS_APP, FOS_PM_EDITS)
+/* ---------------------------------------------------------------- edits (FOS_PM_EDITS)
  * Staged; each must lie in the window and not overlap another.  An edit is committed by the
  * release that passes its end; a deletion that a release cuts is committed up to there. */
 
@@ -480,6 +485,7 @@ struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const c
  * for NULL. */
 bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
+#include "pmhost/pm_http.h"
 #include "pmhost/pm_link.h"
 #include "pmhost/pm_text.h"
 

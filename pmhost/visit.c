@@ -10,6 +10,7 @@
 
 #include "pmhost/commit.h"
 #include "pmhost/host.h"
+#include "pmhost/http.h"
 #include "pmhost/window.h"
 
 /* ---------------------------------------------------------------- hints */
@@ -77,15 +78,19 @@ static void hint(struct fos_instance *pm)
 
 /* ---------------------------------------------------------------- bookkeeping */
 
-static void retry_later(struct fos_instance *pm)
+void fos_visit_later(struct fos_instance *pm, uint32_t flow)
 {
-	struct fos_local *l = &pm->local[pm->w.flow];
+	struct fos_local *l = &pm->local[flow];
 
 	l->retry = 1;
-	if (l->queued)
-		return;
+	if (!l->queued)
+		pm->retry[pm->nr_retry++] = flow; /* room for every flow */
 	l->queued = 1;
-	pm->retry[pm->nr_retry++] = pm->w.flow; /* room for every flow */
+}
+
+static void retry_later(struct fos_instance *pm)
+{
+	fos_visit_later(pm, pm->w.flow);
 }
 
 /* A slot was given to another connection (or to none): our edits of the old one are free. */
@@ -133,9 +138,9 @@ static void leave(struct fos_instance *pm)
 	pm->in = FOS_IN_NONE;
 }
 
-static void call(struct fos_instance *pm, enum fos_handler in, void (*hook)(struct fos_window *))
+void fos_visit_call(struct fos_instance *pm, int in, void (*hook)(struct fos_window *))
 {
-	enter(pm, in);
+	enter(pm, (enum fos_handler)in);
 	hook(&pm->w);
 	leave(pm);
 }
@@ -187,7 +192,8 @@ static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 	    !earlier_opened(pm, flow, gen))
 		return false;
 	fos_window_open(w);
-	call(pm, FOS_IN_OPEN, pm->module->on_open);
+	fos_visit_call(pm, FOS_IN_OPEN, pm->module->on_open);
+	fos_http_verdict(w);
 	if (fos_commit_window(w, w->pub.head, FOS_PM_OPENED) != FOS_OK) {
 		retry_later(pm);
 		return false;
@@ -248,7 +254,12 @@ static bool end_hold(struct fos_window *w, uint64_t old_head)
 		fos_count(pm->p->counter, FOS_C_pm_hold_expired, 1);
 	*since = 0;
 	w->tail = w->open_tail;
-	fos_commit_forced(w, w->open_tail);
+	if (w->http)
+		fos_http_work(w, true);
+	else
+		fos_commit_forced(w, w->open_tail);
+	if (w->again)
+		retry_later(pm);
 	return true;
 }
 
@@ -283,7 +294,10 @@ static bool data_once(struct fos_window *w)
 		return end_hold(w, head);
 	}
 	l->retry = 0;
-	call(pm, FOS_IN_DATA, pm->module->on_data);
+	if (w->http)
+		fos_http_work(w, false);
+	else
+		fos_visit_call(pm, FOS_IN_DATA, pm->module->on_data);
 	if (w->verdict != FOS_VERDICT_PASS && !w->again) /* a verdict needs no release */
 		fos_commit_window(w, w->pub.head, 0);
 	l->seen = w->open_tail;
@@ -318,8 +332,8 @@ static bool data(struct fos_window *w)
 		hint(pm);
 		return false;
 	}
-	if (!pm->module->on_data) {
-		/* never in the data's way */
+	if (!w->http ? !pm->module->on_data : !(w->flow_flags & FOS_FLOW_TCP)) {
+		/* never in the data's way; HTTP/1 is TCP's */
 		fos_window_open(w);
 		w->verdict = FOS_VERDICT_BYPASS;
 		fos_commit_window(w, w->pub.head, 0);
@@ -458,7 +472,7 @@ static bool timer_due(struct fos_instance *pm, const struct fos_deadline *due)
 		return false;
 	ctx->timer_ns = 0;
 	w->ctx_touched = true;
-	call(pm, FOS_IN_TIMER, pm->module->on_timer);
+	fos_http_timer(w, pm->module->on_timer);
 	if (w->again || fos_commit_window(w, w->pub.head, 0) != FOS_OK) {
 		/* no room, and the timer is still set: look again soon */
 		l->timer_ns = pm->p->now_ns + FOS_HOST_RETRY_NS;

@@ -7,6 +7,7 @@
 
 struct fos_instance;
 struct fos_deadline;
+struct fos_window;
 
 /* Does what there is to do on a flow, until nothing is left; hints whom it concerns.  Returns
  * whether anything was committed.  Any index is allowed: what is not ours is left alone. */
@@ -17,5 +18,11 @@ void fos_visit_all(struct fos_instance *pm);
 
 /* A deadline has come: on_timer, or the end of a hold. */
 bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due);
+
+/* Calls a handler of the module (in: enum fos_handler) on the flow that the window is turned to. */
+void fos_visit_call(struct fos_instance *pm, int in, void (*hook)(struct fos_window *));
+
+/* The flow is visited again soon, whether or not there is news. */
+void fos_visit_later(struct fos_instance *pm, uint32_t flow);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "pmhost/commit.h"
 #include "pmhost/host.h"
+#include "pmhost/http.h"
 
 /* A window shows at most the hold limit and this much more, so that what a PM may not hold any
  * longer can still be told from what it has not seen. */
@@ -23,7 +24,7 @@ void fos_window_init(struct fos_instance *pm)
 	w->scratch = malloc(FOS_PEEK_MAX);
 	if (!w->seg || !w->ctx || !w->scratch)
 		abort();
-	fos_edits_init(&w->edits);
+	fos_edits_init(&w->edits, FOS_STAGED_MAX, FOS_STAGED_BYTES);
 }
 
 void fos_window_fini(struct fos_instance *pm)
@@ -115,14 +116,19 @@ static void app_open(struct fos_window *w, uint64_t limit)
 	w->fin = app_ended(w, &v, state);
 }
 
+void fos_window_forget(struct fos_window *w)
+{
+	fos_commit_discard(w->pm);
+	fos_edits_clear(&w->edits);
+	load_ctx(w);
+	w->verdict = FOS_VERDICT_PASS;
+}
+
 void fos_window_open(struct fos_window *w)
 {
 	struct fos_instance *pm = w->pm;
 
-	fos_commit_discard(pm);
-	fos_edits_clear(&w->edits);
-	load_ctx(w);
-	w->verdict = FOS_VERDICT_PASS;
+	fos_window_forget(w);
 	w->rewrites = w->rewrites_peer = false;
 	w->again = w->fin = w->more = false;
 	w->hold_bytes = w->hold_ns = UINT64_MAX;
@@ -232,21 +238,25 @@ static int may_edit(const struct fos_window *w, uint64_t pos, uint64_t len)
 		return FOS_AGAIN;
 	if (w->pub.head >= FOS_POS_MAX || pos < w->head || pos > w->tail || len > w->tail - pos)
 		return FOS_EINVAL;
-	return FOS_OK;
+	return w->http ? fos_http_may_edit(w) : FOS_OK;
 }
 
-static int stage(struct fos_window *w, const struct fos_staged_edit *e, const void *data, int fill)
+/* Of what is inserted n bytes are at `data`, the others `fill`. */
+static int stage(struct fos_window *w, const struct fos_staged_edit *e, const void *data, size_t n,
+		 int fill)
 {
 	int rc = may_edit(w, e->pos, e->del);
 
-	return rc ? rc : fos_edits_stage(&w->edits, e, data, fill);
+	return rc ? rc : fos_edits_stage(&w->edits, e, data, n, fill);
 }
 
 int fos_delete(struct fos_window *w, uint64_t pos, uint64_t len)
 {
 	struct fos_staged_edit e = {.pos = pos, .del = len};
 
-	return len == 0 ? may_edit(w, pos, 0) : stage(w, &e, NULL, 0);
+	if (fos_http_fixed(w))
+		return fos_fill(w, pos, ' ', len);
+	return len == 0 ? may_edit(w, pos, 0) : stage(w, &e, NULL, 0, 0);
 }
 
 int fos_insert(struct fos_window *w, uint64_t pos, const void *data, size_t len)
@@ -257,10 +267,12 @@ int fos_insert(struct fos_window *w, uint64_t pos, const void *data, size_t len)
 		return may_edit(w, pos, 0);
 	if (len > FOS_STAGED_BYTES)
 		return FOS_EFULL;
-	/* the end of the stream has already gone on: nothing can come before it any more */
-	if (w->fin && w->head == w->tail)
+	if (w->http && fos_http_may_insert(w, pos) != FOS_OK)
 		return FOS_EINVAL;
-	return stage(w, &e, data, 0);
+	/* the end of the stream has already gone on: nothing can come before it any more */
+	if (!w->http && w->fin && w->head == w->tail)
+		return FOS_EINVAL;
+	return stage(w, &e, data, len, 0);
 }
 
 int fos_replace(struct fos_window *w, uint64_t pos, uint64_t len, const void *data, size_t n)
@@ -271,7 +283,13 @@ int fos_replace(struct fos_window *w, uint64_t pos, uint64_t len, const void *da
 		return fos_delete(w, pos, len);
 	if (len == 0)
 		return fos_insert(w, pos, data, n);
-	return n > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, data, 0);
+	if (fos_http_fixed(w)) { /* as long as it was: blanks make up for what is missing */
+		if (n > len || len > FOS_STAGED_BYTES)
+			return n > len ? FOS_EINVAL : FOS_EFULL;
+		e.ins = (uint32_t)len;
+		e.paired = true;
+	}
+	return n > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, data, n, ' ');
 }
 
 int fos_overwrite(struct fos_window *w, uint64_t pos, const void *data, size_t len)
@@ -280,7 +298,7 @@ int fos_overwrite(struct fos_window *w, uint64_t pos, const void *data, size_t l
 
 	if (len == 0)
 		return may_edit(w, pos, 0);
-	return len > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, data, 0);
+	return len > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, data, len, 0);
 }
 
 int fos_fill(struct fos_window *w, uint64_t pos, int byte, uint64_t len)
@@ -289,7 +307,7 @@ int fos_fill(struct fos_window *w, uint64_t pos, int byte, uint64_t len)
 
 	if (len == 0)
 		return may_edit(w, pos, 0);
-	return len > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, NULL, byte);
+	return len > FOS_STAGED_BYTES ? FOS_EFULL : stage(w, &e, NULL, 0, byte);
 }
 
 /* ---------------------------------------------------------------- releasing */
@@ -299,10 +317,12 @@ int fos_release(struct fos_window *w, uint64_t pos)
 	if (w->again)
 		return FOS_AGAIN;
 	/* these commit once, with the mark that they have run */
-	if (w->pm->in == FOS_IN_OPEN || w->pm->in == FOS_IN_CLOSE)
+	if (w->pm->in == FOS_IN_OPEN || w->pm->in == FOS_IN_CLOSE || w->pm->in == FOS_IN_HEAD)
 		return FOS_EPERM;
 	if (w->pub.head >= FOS_POS_MAX)
 		return fos_commit_window(w, w->pub.head, 0);
+	if (w->http)
+		return fos_http_release(w, pos);
 	if (pos < w->head || pos > w->tail)
 		return FOS_EINVAL;
 	return fos_commit_window(w, pos, 0);

@@ -20,6 +20,9 @@ bool fos_window_turn(struct fos_instance *pm, uint32_t flow, uint32_t gen);
  * each handler; private copies (context, staged edits) start over. */
 void fos_window_open(struct fos_window *w);
 
+/* Forgets what a handler staged and did not release: the context is that of the last release. */
+void fos_window_forget(struct fos_window *w);
+
 /* Index of the segment that holds pos, or nr_seg. */
 uint32_t fos_window_seg(const struct fos_window *w, uint64_t pos);
 

@@ -5,30 +5,37 @@
  * opening tag tells where a script comes from; from then on "inside a deletion" is one byte of
  * context, and the element is deleted as it arrives, megabytes of it, up to its closing tag.
  *
- * Lesson: the length that was promised.  Where a Content-Length (or a chunk's size) has announced
- * how many bytes come, a shorter body would leave the browser waiting; there the element is blanked
- * with spaces instead.  A response without either is the last of its connection, so once one has
- * announced a length, blanking stays right.
+ * Lesson: let the platform do HTTP.  on_head picks the pages that are HTML and not encoded;
+ * FOS_PM_PLAIN asks servers not to encode them.  Lengths and chunks are mended below this module:
+ * what it deletes is gone, and browsers wait for nothing.
  *
  *   options:
  *     hosts: [ads.example, doubleclick.net]     these hosts and all below them
  *     list: /etc/flowos/hosts.txt               the same from a file, one a line
+ *     accept_encoding: keep                     (pm_http.h) encoded pages pass as they are
  */
 #include "pmhost/pm.h"
 
 struct page {
 	uint8_t inside; /* in an element that goes */
-	uint8_t blank;  /* a length was announced */
 };
 
-static const struct fos_text marks[] = {FOS_TEXT("<script"), FOS_TEXT("content-length:"),
-					FOS_TEXT("transfer-encoding:")};
 static struct fos_hosts *hosts;
 
 static int init(struct fos_instance *pm)
 {
 	hosts = fos_hosts(pm, "hosts", "list");
 	return hosts ? 0 : -1;
+}
+
+static void on_head(struct fos_window *w)
+{
+	struct page *page = fos_ctx(w);
+
+	page->inside = 0;
+	if (!fos_http(w)->response || !fos_http_is(w, "Content-Type", "text/html") ||
+	    fos_http_get(w, "Content-Encoding"))
+		fos_http_skip(w);
 }
 
 static bool is_ad(struct fos_window *w, uint64_t pos, size_t len)
@@ -45,17 +52,13 @@ static bool step(struct fos_window *w, struct page *page, uint64_t head)
 
 	if (page->inside) {
 		page->inside = !fos_find(w, head, "</script>", FOS_ICASE, &hit);
-		if ((page->blank ? fos_fill(w, head, ' ', hit.end - head)
-				 : fos_delete(w, head, hit.end - head)) != FOS_OK)
-			return false;
-		return fos_release(w, hit.end) == FOS_OK && !page->inside;
+		return fos_delete(w, head, hit.end - head) == FOS_OK &&
+		       fos_release(w, hit.end) == FOS_OK && !page->inside;
 	}
-	if (!fos_find_any(w, head, marks, page->blank ? 1 : 3, FOS_ICASE, &hit) ||
-	    (hit.which == 0 && !fos_find(w, hit.end, ">", 0, &end)))
+	if (!fos_find(w, head, "<script", FOS_ICASE, &hit) || !fos_find(w, hit.end, ">", 0, &end))
 		return fos_release(w, hit.pos) == FOS_OK && false;
-	page->blank |= hit.which > 0;
-	page->inside = hit.which == 0 && is_ad(w, hit.pos, end.end - hit.pos);
-	return fos_release(w, page->inside ? hit.pos : hit.which ? hit.end : end.end) == FOS_OK;
+	page->inside = is_ad(w, hit.pos, end.end - hit.pos);
+	return fos_release(w, page->inside ? hit.pos : end.end) == FOS_OK;
 }
 
 static void on_data(struct fos_window *w)
@@ -64,5 +67,5 @@ static void on_data(struct fos_window *w)
 		;
 }
 
-FOS_PM(.name = "adblock", .stream = FOS_APP, .flags = FOS_PM_EDITS,
-	.ctx_size = sizeof(struct page), .init = init, .on_data = on_data);
+FOS_PM(.name = "adblock", .stream = FOS_HTTP_BODY, .flags = FOS_PM_EDITS | FOS_PM_PLAIN,
+	.ctx_size = sizeof(struct page), .init = init, .on_head = on_head, .on_data = on_data);

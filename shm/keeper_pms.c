@@ -123,6 +123,7 @@ static int lookup(void *arg, const struct fos_config_pm *pm, struct fos_pm_info 
 	info->edits = f->edits;
 	info->gates = f->gates;
 	info->rewrites = f->rewrites;
+	info->http = f->http;
 	info->module = f->name;
 	info->imports = f->links.imports;
 	info->exports = f->links.exports;

@@ -756,7 +756,9 @@ struct fos_dir_pm {
 	uint32_t spare; /* 1: a warm process waits for the lease */
 	uint32_t keys;  /* places for flows of its own, a power of two, 0 = none */
 	uint32_t key_value; /* bytes of the value of each, multiple of 16 */
-	uint32_t pad;
+	uint8_t http; /* reads http.body: watches both directions, `stream` is FOS_STREAM_APP */
+	uint8_t http_direction; /* enum fos_pm_direction: which of them its handlers see */
+	uint16_t pad;
 };
 
 /* PM `from` publishes the topic and PM `to` takes it. */

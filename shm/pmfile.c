@@ -110,8 +110,8 @@ static int check(const struct fos_pmfile_section *s, const char *name, char *err
 			 name, s->abi, FOS_PMFILE_ABI);
 		return -EPROTO;
 	}
-	if (s->stream > FOS_STREAM_APP || s->name[0] == '\0' ||
-	    (s->flags & ~(uint32_t)(FOS_PMFILE_EDITS | FOS_PMFILE_REWRITES)) != 0) {
+	if (s->stream > FOS_PMFILE_HTTP_BODY || s->name[0] == '\0' ||
+	    (s->flags & ~(uint32_t)(FOS_PMFILE_EDITS | FOS_PMFILE_REWRITES | FOS_PMFILE_PLAIN)) != 0) {
 		snprintf(err, err_size,
 			 "%s: FOS_PM() has no .name, or a .stream or .flags that do not exist", name);
 		return -EINVAL;
@@ -136,11 +136,13 @@ static void fill(struct fos_pmfile *out, const struct fos_pmfile_section *s)
 {
 	memset(out, 0, sizeof(*out));
 	memcpy(out->name, s->name, sizeof(out->name) - 1);
-	out->stream = s->stream;
+	out->http = s->stream == FOS_PMFILE_HTTP_BODY;
+	out->stream = out->http ? FOS_STREAM_APP : s->stream;
 	out->edits = (s->flags & FOS_PMFILE_EDITS) != 0;
 	out->rewrites = (s->flags & FOS_PMFILE_REWRITES) != 0;
 	out->gates = s->has_open != 0;
-	out->ctx_size = (s->ctx_size + FOS_PM_HOST_CTX + 15u) & ~15u;
+	out->ctx_size = (s->ctx_size + FOS_PM_HOST_CTX + (out->http ? FOS_PM_HTTP_CTX : 0) + 15u) &
+			~15u;
 	out->state_size = (s->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
 	while (out->keys < s->keys)
 		out->keys = out->keys ? 2 * out->keys : FOS_KEYED_PROBES;
@@ -219,7 +221,7 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 
 const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d)
 {
-	if (f->stream != d->stream)
+	if (f->stream != d->stream || f->http != (d->http != 0))
 		return "stream";
 	if (f->ctx_size > d->ctx_size)
 		return "ctx_size";

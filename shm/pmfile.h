@@ -29,8 +29,16 @@
  * state slot (pmhost/host.h). */
 #define FOS_PM_HOST_CTX 16u
 #define FOS_PM_HOST_STATE 64u
+/* A reader of http.body reads the app stream through a layer of the host, whose state of a flow lies
+ * in between (pmhost/http.h). */
+#define FOS_PM_HTTP_CTX 464u
+#define FOS_PMFILE_HTTP_BODY 3u /* as `stream` of the section */
 
-enum fos_pmfile_flag { FOS_PMFILE_EDITS = 1u << 0, FOS_PMFILE_REWRITES = 1u << 1 };
+enum fos_pmfile_flag {
+	FOS_PMFILE_EDITS = 1u << 0,
+	FOS_PMFILE_REWRITES = 1u << 1,
+	FOS_PMFILE_PLAIN = 1u << 2
+};
 
 struct fos_pmfile_section {
 	uint64_t magic;
@@ -54,7 +62,8 @@ struct fos_pmfile_section {
 	uint8_t has_timer;
 	uint8_t has_message;
 	uint8_t has_fini;
-	uint8_t pad[17];
+	uint8_t has_head;
+	uint8_t pad[16];
 };
 
 /* Lists of words (shm/words.h), as pmhost/pm_link.h describes them; always terminated. */
@@ -68,6 +77,7 @@ struct fos_pmfile_links {
 struct fos_pmfile {
 	char name[FOS_NAME_MAX]; /* as the module calls itself; always terminated */
 	uint32_t stream;
+	bool http;           /* reads http.body: `stream` is FOS_STREAM_APP */
 	bool edits;
 	bool rewrites;
 	bool gates;          /* has on_open: a connection's first packet waits for it */

@@ -5,7 +5,7 @@ need_topo
 WWW=$NET_TMP/www
 mkdir "$WWW" "$NET_TMP/want" "$NET_TMP/want-length" "$NET_TMP/got"
 
-# Three versions of every page: as served, without its advertisements, and blanked.
+# Three versions of every page: as served, without its advertisements, and with blanks for them.
 "$PYTHON" - "$WWW" "$NET_TMP/want" "$NET_TMP/want-length" <<'END'
 import sys
 ad = '<script async src="https://ads.example/a.js?x=1">var a = "<b>";</script>'
@@ -39,11 +39,15 @@ for page in one first last several none huge empty; do
 	fetch "http://$SERVER/open/$page" "$NET_TMP/got/$page"
 	same_file "$NET_TMP/got/$page" "$NET_TMP/want/$page" "page '$page', close-delimited: ads deleted"
 	fetch "http://$SERVER/$page" "$NET_TMP/got/$page"
+	same_file "$NET_TMP/got/$page" "$NET_TMP/want/$page" \
+		"page '$page', with a Content-Length: ads deleted"
+	in_client curl -s -S --max-time 60 --http1.0 -H 'Connection: keep-alive' \
+		-o "$NET_TMP/got/$page" "http://$SERVER/$page"
 	same_file "$NET_TMP/got/$page" "$NET_TMP/want-length/$page" \
-		"page '$page', with a Content-Length: ads blanked"
+		"page '$page', for an HTTP/1.0 client that keeps its connection: ads blanked"
 done
 in_client curl -s -S --max-time 20 "http://$SERVER/{one,none,several}" >"$NET_TMP/got/three"
-cat "$NET_TMP/want-length/"{one,none,several} >"$NET_TMP/want/three"
+cat "$NET_TMP/want/"{one,none,several} >"$NET_TMP/want/three"
 same_file "$NET_TMP/got/three" "$NET_TMP/want/three" "three pages over one connection"
 at_least "$(counter bytes_deleted)" 1000000 "the box counts the bytes it deleted"
 is "$(counter drop_csum_bad)" 0 "no checksum was bad"

@@ -38,11 +38,13 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 			       const char *options, size_t options_len)
 {
 	bool edits = (m->flags & FOS_PM_EDITS) != 0;
-	uint32_t i = world_pm(&p->w, m->name, stage, m->stream, edits);
+	bool http = m->stream == FOS_HTTP_BODY;
+	uint32_t i = world_pm(&p->w, m->name, stage, http ? FOS_STREAM_APP : m->stream, edits);
 	struct fos_dir_pm *d = &p->w.dir->pm[i];
 
 	snprintf(d->name, FOS_NAME_MAX, "%.20s%u", m->name, i & 31u);
-	d->ctx_size = (m->ctx_size + FOS_PM_HOST_CTX + 15u) & ~15u;
+	d->http = http;
+	d->ctx_size = (m->ctx_size + FOS_PM_HOST_CTX + (http ? FOS_PM_HTTP_CTX : 0) + 15u) & ~15u;
 	d->state_size = (m->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
 	d->keys = m->keys; /* a power of two, in tests */
 	d->key_value = (m->key_value + 15u) & ~15u;
@@ -86,6 +88,7 @@ static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *
 	like.flags = (f.edits ? FOS_PM_EDITS : 0) | (f.rewrites ? FOS_PM_REWRITES : 0);
 	i = play_pm(p, stage, &like, options, options_len);
 	p->module[i] = NULL;
+	p->w.dir->pm[i].http = f.http;
 	p->w.dir->pm[i].gates = f.gates;
 	p->w.dir->pm[i].ctx_size = f.ctx_size;
 	p->w.dir->pm[i].state_size = f.state_size;

@@ -34,6 +34,7 @@ SAME(on_close, has_close);
 SAME(on_timer, has_timer);
 SAME(on_message, has_message);
 SAME(fini, has_fini);
+SAME(on_head, has_head);
 _Static_assert(FOS_PM_ABI == FOS_PMFILE_ABI && FOS_PM_SECTION_MAGIC == FOS_PMFILE_MAGIC, "numbers");
 _Static_assert((int)FOS_PM_EDITS == (int)FOS_PMFILE_EDITS &&
 		       (int)FOS_PM_REWRITES == (int)FOS_PMFILE_REWRITES, "flags");
@@ -56,7 +57,7 @@ static void test_modules(void)
 
 	ok(fos_pmfile_read(path("../pms/adblock.so"), &f, err, sizeof(err)) == 0 &&
 		   strcmp(f.name, "adblock") == 0 && f.stream == FOS_STREAM_APP && f.edits &&
-		   !f.gates && !f.rewrites && f.ctx_size == 32 && f.state_size == 64,
+		   f.http && !f.gates && !f.rewrites && f.ctx_size == 496 && f.state_size == 64,
 	   "the constants of adblock");
 	ok(fos_pmfile_read(path("../pms/nat.so"), &f, err, sizeof(err)) == 0 && f.gates &&
 		   f.rewrites && !f.edits && f.stream == FOS_STREAM_IP && f.state_size > 16384,

@@ -1,0 +1,127 @@
+/* pmhost/pm_http.h - HTTP/1 for module authors: part of pmhost/pm.h, include that
+ *
+ * A module with `.stream = FOS_HTTP_BODY` reads the bodies of HTTP/1.0 and 1.1 messages:
+ *
+ *	static void on_head(struct fos_window *w)
+ *	{
+ *		if (!fos_http(w)->response || !fos_http_is(w, "Content-Type", "text/html"))
+ *			fos_http_skip(w);
+ *	}
+ *
+ *	FOS_PM(.name = "color", .stream = FOS_HTTP_BODY, .flags = FOS_PM_EDITS | FOS_PM_PLAIN,
+ *	       .on_head = on_head, .on_data = on_data);
+ *
+ * on_head is called when a message's header block is complete, before any of it goes on: look at
+ * fields, add, remove or set some, decide whether the body is to be seen.  It commits once, when it
+ * returns (no fos_release()).  Interim responses (1xx) and those that turn a connection into
+ * something else (101, CONNECT) pass unseen.
+ *
+ * on_data then sees the body and nothing else.  The window never spans two messages; positions
+ * count body bytes that were shown, those of all messages of a direction one after another, from 0;
+ * fos_http(w)->start is where this body begins.  Chunk sizes and trailers are not in it.  All calls
+ * on windows mean body positions; fos_fin() says that this message's body ends at the tail.  What
+ * on_data then leaves goes on unedited at once.  A body of no bytes that was announced
+ * (Content-Length: 0, one empty chunk) is shown as an empty window with fos_fin(); where there can
+ * be no body (GET, responses to HEAD, 204, 304) on_data is not called.
+ *
+ * Lengths are mended for modules with FOS_PM_EDITS, for the messages whose bodies they see:
+ *
+ *	the body was          the receiver     it leaves as
+ *	chunked               any              chunks of the box, one per release; trailers stay, chunk
+ *	                                       extensions go
+ *	with Content-Length   HTTP/1.1         chunked
+ *	with Content-Length   HTTP/1.0, and    until the close: the field goes, "Connection: close" is
+ *	                      it ends with     there
+ *	                      the connection
+ *	with Content-Length   HTTP/1.0 that    as long as it was: fixed
+ *	                      stays open
+ *	until the close       any              as it is
+ *	a range (206, or a Content-Range)      as long as it was: fixed, so that ranges still fit
+ *
+ * A response is HTTP/1.1 to its receiver when both the request and the response say so.  Requests
+ * of HTTP/1.1 become chunked too: their server must understand that (RFC 9112 section 7.1 says it
+ * must).  In a *fixed* body (fos_http(w)->fixed) fos_delete() leaves blanks, fos_replace() by fewer
+ * bytes is filled up with blanks, fos_insert() and fos_replace() by more return FOS_EINVAL.
+ *
+ * Other fields that speak of the bytes: Content-MD5, Digest, Content-Digest and Repr-Digest are
+ * taken off; where the length may change Accept-Ranges goes too, and a strong ETag becomes a weak
+ * one (W/"..."), so that nobody puts an edited and an unedited part together.  This happens to
+ * every message whose body an editing module sees, edited or not: the fields leave first.
+ *
+ * Encodings.  A body comes as it was sent, Content-Encoding included.  With FOS_PM_PLAIN (and
+ * FOS_PM_EDITS) requests that have an Accept-Encoding get "Accept-Encoding: identity"; the option
+ * `accept_encoding: keep` in the configuration turns that off, `identity` turns it on for any module
+ * that edits.  Servers may encode all the same: look at Content-Encoding in on_head.
+ *
+ * Directions.  Requests are read on the connection's forward direction, responses on the reverse
+ * one.  `direction:` in the configuration says which of them the handlers see.  fos_bypass() stops
+ * the handlers for the rest of a direction.
+ *
+ * What is not HTTP.  Bytes that cannot be read as HTTP/1 without guessing (pmhost/http_frame.h says
+ * which), a switch (101, CONNECT), more than 64 requests under way: from there on both directions
+ * pass untouched, counted (http_malformed, http_switched).  A body that is under way then ends for
+ * the module with fos_fin() and fos_http(w)->cut.
+ *
+ * Waiting.  A header block waits until it is complete, at most as `hold` says; then its message
+ * passes unseen (http_heads_missed), those behind it do not.  So does one of more than 512 fields.
+ * A response that comes before its request was seen waits, too.  In a flow that goes on without its
+ * module (on_failure: bypass, quarantine) a body whose length was being mended is broken.
+ */
+#ifndef FLOWOS_PM_HTTP_H
+#define FLOWOS_PM_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The message that is being read.  Strings end in NUL, are never NULL, and are valid until the
+ * handler returns. */
+struct fos_http {
+	bool response;
+	bool fixed;      /* edits must keep the body's length (see above) */
+	bool cut;        /* with fos_fin(): the connection ended before the body did */
+	uint8_t minor;   /* HTTP/1.minor */
+	uint16_t status; /* responses */
+	uint64_t number; /* of the request on its connection, from 0; a response has its request's */
+	uint64_t length; /* Content-Length; UINT64_MAX: not announced */
+	uint64_t start;  /* position of the body's first byte */
+	/* Of the request, also for its response (then the first 200 bytes of a target, the first 63 of
+	 * a host; "" when the request was not seen, or many others are under way). */
+	const char *method;
+	const char *target;
+	const char *host;
+};
+
+/* NULL outside a message (on_open, on_close, and on_timer between messages). */
+const struct fos_http *fos_http(struct fos_window *w);
+
+/* ---------------------------------------------------------------- fields: in on_head only
+ * Names are compared without regard to case.  Reading shows what came, not what was staged. */
+
+/* Value of the first field of that name, without white space around it; NULL when there is none. */
+const char *fos_http_get(struct fos_window *w, const char *name);
+
+/* The i-th field in order; false beyond the last. */
+struct fos_http_field {
+	const char *name;
+	const char *value;
+};
+bool fos_http_field(struct fos_window *w, unsigned i, struct fos_http_field *field);
+
+/* Is `word` the field's value, up to ';' (as in "text/html; charset=utf-8"), in any case? */
+bool fos_http_is(struct fos_window *w, const char *name, const char *word);
+
+/* Staged: at the end of the block; every field of that name; in the place of the first one of that
+ * name (the others go), or at the end.  FOS_EPERM: not in on_head, no FOS_PM_EDITS, or a field that
+ * the platform keeps true by itself (Content-Length, Transfer-Encoding).  FOS_EINVAL: no token as
+ * name, or a line break in a value.  FOS_EFULL: more than 16 KiB.  fos_http_remove() returns how
+ * many there were. */
+int fos_http_add(struct fos_window *w, const char *name, const char *value);
+int fos_http_remove(struct fos_window *w, const char *name);
+int fos_http_set(struct fos_window *w, const char *name, const char *value);
+
+/* on_data is not to be called for this message: its body passes as it came, its length fields
+ * too. */
+void fos_http_skip(struct fos_window *w);
+
+#endif
