@@ -124,6 +124,7 @@ static void describe(const struct fos_box *box, const struct fos_piece *p, struc
 	out->csum = m->csum;
 	out->tcp_flags = m->tcp_flags;
 	out->in_port = m->port;
+	out->link = m->link;
 }
 
 int fos_packet(struct fos_window *w, uint64_t pos, struct fos_packet *out)

@@ -354,6 +354,7 @@ struct fos_packet {
 	uint8_t csum; /* enum fos_packet_csum */
 	uint8_t tcp_flags;
 	uint8_t in_port;
+	uint16_t link; /* what its link header is, as in captures: 1 = Ethernet, 101 = none */
 };
 
 /* Fills *p; FOS_ENOENT when pos is not in the window (or in bytes that an earlier PM inserted).

@@ -58,9 +58,10 @@ static inline uint32_t conn_pm(struct play *p, const char *self, const char *nam
 static inline void conn_make(struct play *p, uint32_t c, uint8_t proto, struct conn_end src,
 			     struct conn_end dst, uint8_t port)
 {
+	static uint32_t gen = PLAY_GEN; /* a slot that is used again is another connection */
 	struct fos_flow *f, *r;
 
-	play_connection(p, c, PLAY_GEN + c);
+	play_connection(p, c, gen++);
 	f = world_flow(&p->w, 2 * c);
 	r = world_flow(&p->w, 2 * c + 1);
 	if (!fos_address_parse(src.addr, f->src) || !fos_address_parse(dst.addr, f->dst))
