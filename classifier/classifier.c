@@ -11,6 +11,7 @@
 #include "classifier/neighbour.h"
 #include "classifier/packet.h"
 #include "classifier/progress.h"
+#include "shm/killpoint.h"
 
 #define FRAMES_PER_RING 64u
 #define HINTS_PER_RING 64u
@@ -194,6 +195,7 @@ static bool take_frame(struct fos_classifier *c, struct fos_ring_cons *r, uint32
 		fos_txn_publish32(&c->txn, &c->claims[d.frame], d.gen + 1);
 	/* ours before the cursor moves: the frame always has an owner */
 	fos_relaxed_store32(&c->claims[d.frame], d.gen + 1);
+	fos_killpoint("frame.claimed");
 	c->part[i].frame = d.frame;
 	c->part[i].gen = d.gen + 1;
 	return true;

@@ -14,6 +14,7 @@
 #include "egress/offline.h"
 #include "egress/out.h"
 #include "egress/timer.h"
+#include "shm/killpoint.h"
 
 #define DESCS_PER_BATCH 256u
 #define HINTS_PER_RING 512u
@@ -132,8 +133,10 @@ static void send_packets(struct fos_egress *e)
 		if (n)
 			e->sink->send(e->sink_ctx, port, of_port, n);
 	}
+	fos_killpoint("tx.given");
 	fos_barrier_compiler();
 	e->st->nr_tx = 0;
+	fos_killpoint("tx.forgotten");
 }
 
 static void mark_sink(struct fos_egress *e)
@@ -155,6 +158,7 @@ void fos_egress_commit(struct fos_egress *e)
 {
 	if (e->st->nr_tx)
 		mark_sink(e);
+	fos_killpoint("tx.marked");
 	for (uint32_t i = 0; i < e->nr_home; i++)
 		if (e->home[i].ring && e->home[i].ring->next != *fos_ring_tail_word(e->home[i].ring))
 			fos_txn_publish64(&e->txn, fos_ring_tail_word(e->home[i].ring),
@@ -328,6 +332,7 @@ static uint32_t work(struct fos_proc *p)
 	n += e->nr_run < runs ? runs - e->nr_run : 0;
 	fos_egress_commit(e);
 	release_hints(e);
+	fos_killpoint("tx.kick");
 	if (sent || e->kick_again)
 		e->kick_again = e->sink->kick(e->sink_ctx);
 	return n + (uint32_t)sent;

@@ -2,6 +2,7 @@
 #include "egress/frames.h"
 
 #include "shm/build.h"
+#include "shm/killpoint.h"
 
 #define REAP_BATCH 1024u
 #define SHARE_BATCH 1024u
@@ -107,6 +108,7 @@ static bool give(struct fos_egress *e, struct fos_home *h, uint32_t frame)
 			       .kind = FOS_DESC_HOME};
 	fos_ring_advance(h->ring, 1);
 	fos_frames_seg(e, frame)->state = FOS_SEG_AWAY;
+	fos_killpoint("home.given");
 	set_claim(e, frame, 0);
 	h->have++;
 	return true;
@@ -265,12 +267,15 @@ uint32_t fos_frames_reap(struct fos_egress *e)
 	n = e->sink->reap(e->sink_ctx, frames, REAP_BATCH);
 	if (n == 0)
 		return 0;
+	fos_killpoint("tx.reaping");
 	fos_frames_touch(e);
 	for (uint32_t i = 0; i < n; i++)
 		take_back(e, frames[i]);
 	/* committed before the sink forgets them, and before any of them is sent again */
 	fos_egress_commit(e);
+	fos_killpoint("tx.reaped");
 	e->sink->reap_done(e->sink_ctx);
+	fos_killpoint("tx.released");
 	return n;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/killpoint.h"
+
 #define PRIVATE_MAGIC 0x53534552474e49ull /* "INGRESS" */
 #define COLLECT_BATCH 256u
 
@@ -130,6 +132,7 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 				continue;
 			}
 			fos_relaxed_store32(&g->claims[d->frame], d->gen << 2 | FOS_ING_HELD);
+			fos_killpoint("home.claimed");
 			g->stack[g->nr_stack++] = d->frame;
 			taken++;
 		}
@@ -138,7 +141,9 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 		/* before the ring's head moves: egress may count a frame twice, not overlook it */
 		have_free(g, taken);
 		fos_ring_take(r, n);
+		fos_killpoint("home.counted");
 		fos_ring_release(r);
+		fos_killpoint("home.released");
 		total += (uint32_t)n;
 	}
 	return total;
@@ -168,12 +173,14 @@ void fos_ingress_pass(struct fos_ingress *g, struct fos_ring_prod *ring, uint32_
 	d->flow = FOS_NONE;
 	d->kind = (uint16_t)kind;
 	d->len = follow;
+	fos_killpoint("frame.filled");
 	fos_ring_advance(ring, 1);
 }
 
 void fos_ingress_passed(struct fos_ingress *g, uint32_t frame)
 {
 	set_claim(g, frame, FOS_ING_AWAY);
+	fos_killpoint("frame.away");
 	have_free(g, -1);
 }
 

@@ -26,9 +26,12 @@ enum fos_ingress_claim {
 /* private area of the ingress region */
 struct fos_ingress_private {
 	uint64_t magic;      /* set once the initial frames are claimed */
-	uint64_t nr_read;    /* offline: frames of the capture taken so far (delivered or dropped) */
-	uint64_t batch_end;  /* offline: clock at the end of the batch in flight */
-	uint32_t phase;      /* offline: enum in replay.c */
+	/* offline, see replay.c */
+	uint64_t nr_refused; /* packets of the capture that were not passed on */
+	uint64_t batch_from; /* packets before the batch in flight */
+	uint64_t batch_end;  /* clock at its end */
+	uint64_t flush;      /* number of the flush that ends it */
+	uint32_t phase;      /* enum phase */
 	uint32_t lend_from;  /* the FILL ring's producer before the frames that are LENDING */
 };
 
@@ -51,6 +54,8 @@ struct fos_ingress {
 	struct fos_capture_packet pending;
 	bool has_pending;
 	bool at_end;
+	uint64_t nr_read;     /* packets passed on or refused so far */
+	uint64_t batch_start; /* clock of the batch's first packet */
 };
 
 extern const struct fos_proc_hooks fos_ingress_hooks;

@@ -4,6 +4,7 @@
 
 #include "ingress/chain.h"
 #include "ingress/ingress.h"
+#include "shm/killpoint.h"
 
 #define RX_BATCH 64u
 #define FILL_BATCH 64u
@@ -109,13 +110,16 @@ static uint32_t lend(struct fos_ingress *g, uint32_t n)
 	g->priv->lend_from = g->xsk.fill.cached_prod;
 	fos_barrier_compiler();
 	claim_top(g, 0, n, FOS_ING_LENDING);
+	fos_killpoint("fill.lending");
 	for (uint32_t i = 0; i < n; i++)
 		addr[i] = (uint64_t)g->stack[g->nr_stack - 1 - i] * g->frame_size;
 	given = fos_xsk_fill(&g->xsk, addr, n);
+	fos_killpoint("fill.given");
 	/* not before the producer: see settle_lent() */
 	fos_barrier_compiler();
 	claim_top(g, 0, given, FOS_ING_KERNEL);
 	claim_top(g, given, n, FOS_ING_HELD);
+	fos_killpoint("fill.claimed");
 	g->nr_stack -= given;
 	return given;
 }
@@ -317,12 +321,16 @@ uint32_t fos_ingress_live(struct fos_ingress *g)
 	if (n == 0)
 		return done;
 	used = take(g, idx, n, passed, &nr_passed);
+	fos_killpoint("rx.taken");
 	for (uint32_t lane = 0; lane < g->proc->dir->nr_lanes; lane++)
 		fos_ring_commit(g->lane[lane]);
+	fos_killpoint("rx.committed");
 	for (uint32_t i = 0; i < nr_passed; i++)
 		fos_ingress_passed(g, passed[i]);
 	/* the kernel may reuse the slots only now: what was in them is in the lanes' rings */
 	xsk_ring_cons__cancel(&g->xsk.rx, n - used);
+	fos_killpoint("rx.passed");
 	fos_xsk_rx_release(&g->xsk, used);
+	fos_killpoint("rx.released");
 	return done + used;
 }

@@ -8,17 +8,31 @@
  * "At rest": every ring is empty.  Consumers move a head only after what the entry caused is
  * visible, and tails only grow, so if all tails read in a second pass equal the heads read in a
  * first one, all rings were empty at the moment between and nobody had work in hand.
+ *
+ * Killed anywhere, ingress goes on with the packet after the last one that is in a ring: one ring
+ * entry is one packet, so the rings' tails count them.  What a phase begins with can be done twice.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "ingress/ingress.h"
 #include "shm/build.h"
+#include "shm/killpoint.h"
 
 #define BATCH_PACKETS 64u
 #define BATCH_NS 100000000ull
 
 enum phase { READ = 0, SENT, CLOCK, FLUSH, EOF_SENT, EOF_FLUSH, FINISHED, BEGIN, SEND };
+
+/* The i-th packet is the batch's, if the batch does not lie after it. */
+static void in_batch(struct fos_ingress *g, uint64_t i)
+{
+	if (i == g->priv->batch_from)
+		g->batch_start = g->pending.time_ns;
+	/* capture clocks step back now and then; ours does not */
+	if (i >= g->priv->batch_from && g->pending.time_ns > g->priv->batch_end)
+		g->priv->batch_end = g->pending.time_ns;
+}
 
 int fos_ingress_replay_init(struct fos_ingress *g)
 {
@@ -31,9 +45,15 @@ int fos_ingress_replay_init(struct fos_ingress *g)
 		return -EIO;
 	}
 	/* a successor reads on where its predecessor stood */
-	for (uint64_t i = 0; i < g->priv->nr_read; i++)
+	g->nr_read = g->priv->nr_refused;
+	for (uint32_t lane = 0; lane < dir->nr_lanes; lane++)
+		g->nr_read += g->lane[lane]->ring->tail;
+	for (uint64_t i = 0; i < g->nr_read; i++) {
 		if (fos_capture_next(g->capture, &g->pending) != 1)
 			break;
+		in_batch(g, i);
+	}
+	fos_relaxed_store64(&g->proc->counter[FOS_C_rx_packets], g->nr_read);
 	return 0;
 }
 
@@ -121,7 +141,7 @@ static void describe(struct fos_ingress *g, uint32_t frame)
 	m->link = (uint16_t)c->link;
 	m->port = (uint8_t)(c->interface < g->proc->dir->nr_ports ? c->interface : 0);
 	m->time_ns = c->time_ns;
-	m->number = g->priv->nr_read + 1;
+	m->number = g->nr_read + 1;
 	m->next_frame = FOS_NONE;
 	memcpy((uint8_t *)m + FOS_FRAME_DATA_OFF, c->data, c->caplen);
 	fos_parse((const uint8_t *)m, m, g->proc->dir->hash_key);
@@ -138,10 +158,12 @@ static bool send_pending(struct fos_ingress *g)
 	    !fos_parse_link_known(g->pending.link)) {
 		bool mtu = fos_parse_link_known(g->pending.link);
 
+		g->priv->nr_refused++;
+		fos_killpoint("replay.refused");
 		fos_count(c, FOS_C_rx_packets, 1);
 		fos_count(c, mtu ? FOS_C_drop_mtu : FOS_C_drop_link_type, 1);
 		g->has_pending = false;
-		g->priv->nr_read++;
+		g->nr_read++;
 		return true;
 	}
 	if (g->nr_stack == 0)
@@ -152,37 +174,29 @@ static bool send_pending(struct fos_ingress *g)
 	if (fos_ring_room(ring, 1) == 0)
 		return false;
 	g->nr_stack--;
-	fos_ingress_count(g, fos_box_meta(&g->proc->box, frame));
 	fos_ingress_pass(g, ring, frame, FOS_DESC_FRAME, 0);
+	fos_ingress_count(g, fos_box_meta(&g->proc->box, frame));
+	fos_killpoint("replay.filled");
 	fos_ring_commit(ring);
+	fos_killpoint("replay.committed");
 	fos_ingress_passed(g, frame);
 	g->has_pending = false;
-	g->priv->nr_read++;
+	g->nr_read++;
 	return true;
 }
 
-/* One batch; returns packets sent.  batch_end grows to the last packet's time. */
-static uint32_t send_batch(struct fos_ingress *g)
+/* One batch, or the rest of it; returns packets sent.  batch_end grows to the last packet's time. */
+static uint64_t send_batch(struct fos_ingress *g)
 {
-	uint64_t start = 0;
-	uint32_t n = 0;
-
-	while (n < BATCH_PACKETS && next_packet(g)) {
-		if (n == 0)
-			start = g->pending.time_ns;
-		else if (g->pending.time_ns > start + BATCH_NS)
+	while (g->nr_read - g->priv->batch_from < BATCH_PACKETS && next_packet(g)) {
+		if (g->nr_read > g->priv->batch_from &&
+		    g->pending.time_ns > g->batch_start + BATCH_NS)
 			break;
-		if (!send_pending(g)) {
-			if (n == 0)
-				return 0;
+		in_batch(g, g->nr_read);
+		if (!send_pending(g))
 			break;
-		}
-		/* capture clocks step back now and then; ours does not */
-		if (g->pending.time_ns > g->priv->batch_end)
-			g->priv->batch_end = g->pending.time_ns;
-		n++;
 	}
-	return n;
+	return g->nr_read - g->priv->batch_from;
 }
 
 static void set_clock(struct fos_ingress *g, uint64_t clock)
@@ -192,11 +206,12 @@ static void set_clock(struct fos_ingress *g, uint64_t clock)
 	fos_release64(&fos_box_head(&g->proc->box)->clock_ns, clock);
 }
 
-static void set_flush(struct fos_ingress *g)
+/* What the next phase begins with has been stored. */
+static void set_phase(struct fos_ingress *g, uint32_t next)
 {
-	struct fos_region_head *h = fos_box_head(&g->proc->box);
-
-	fos_release64(&h->flush, h->flush + 1);
+	fos_barrier_compiler();
+	g->priv->phase = next;
+	fos_killpoint("replay.phase");
 }
 
 /* Moves to `next` when the lane rests; returns whether it did. */
@@ -204,7 +219,7 @@ static bool rested(struct fos_ingress *g, uint32_t next)
 {
 	if (!at_rest(g->proc))
 		return false;
-	g->priv->phase = next;
+	set_phase(g, next);
 	return true;
 }
 
@@ -216,12 +231,14 @@ static uint32_t read_phase(struct fos_ingress *g)
 		/* what waits since then counts its time from this batch, not from the last one */
 		if (g->pending.time_ns > h->clock_ns)
 			set_clock(g, g->pending.time_ns);
-		g->priv->phase = BEGIN;
+		g->priv->batch_from = g->nr_read;
+		set_phase(g, BEGIN);
 		return 1;
 	}
 	fos_release32(&h->eof, 1);
+	fos_killpoint("replay.eof");
 	set_clock(g, g->priv->batch_end + 1);
-	g->priv->phase = EOF_SENT;
+	set_phase(g, EOF_SENT);
 	return 1;
 }
 
@@ -241,29 +258,34 @@ uint32_t fos_ingress_replay(struct fos_ingress *g)
 	case SEND:
 		/* 0: frames are on their way home */
 		if (send_batch(g) > 0) {
-			g->priv->phase = SENT;
+			set_phase(g, SENT);
 			return done + 1;
 		}
 		if (g->at_end && !g->has_pending)
-			g->priv->phase = READ;
+			set_phase(g, READ);
 		break;
 	case SENT:
-		if (rested(g, CLOCK)) {
-			if (g->priv->batch_end > clock)
-				set_clock(g, g->priv->batch_end);
+		if (rested(g, CLOCK))
 			return done + 1;
-		}
 		break;
 	case CLOCK:
-	case EOF_SENT:
-		if (clock_seen(p, clock) &&
-		    rested(g, g->priv->phase == CLOCK ? FLUSH : EOF_FLUSH)) {
-			set_flush(g);
+		if (g->priv->batch_end > clock) {
+			set_clock(g, g->priv->batch_end);
 			return done + 1;
 		}
+		/* fall through */
+	case EOF_SENT:
+		g->priv->flush = fos_box_head(&p->box)->flush + 1;
+		if (clock_seen(p, clock) &&
+		    rested(g, g->priv->phase == CLOCK ? FLUSH : EOF_FLUSH))
+			return done + 1;
 		break;
 	case FLUSH:
 	case EOF_FLUSH:
+		if (fos_box_head(&p->box)->flush != g->priv->flush) {
+			fos_release64(&fos_box_head(&p->box)->flush, g->priv->flush);
+			return done + 1;
+		}
 		if (flush_seen(p) && rested(g, g->priv->phase == FLUSH ? READ : FINISHED))
 			return done + 1;
 		break;

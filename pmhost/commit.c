@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "pmhost/host.h"
+#include "shm/killpoint.h"
 
 static uint8_t *state_slot(const struct fos_instance *pm, uint64_t ver)
 {
@@ -42,6 +43,7 @@ static void publish_pub(struct fos_instance *pm, uint32_t flow, const struct fos
 	 * has moved on before it sees this slot change */
 	fos_fence_release();
 	f->pub[ver & 1u] = *pub;
+	fos_killpoint("pm.slot");
 	fos_txn_publish32(&pm->txn, &f->ver, ver);
 }
 
@@ -50,6 +52,7 @@ static void publish_state(struct fos_instance *pm)
 	uint64_t ver = pm->region->state_ver + 1;
 
 	memcpy(state_slot(pm, ver), pm->state, pm->d->state_size);
+	fos_killpoint("pm.state");
 	fos_txn_publish64(&pm->txn, &pm->region->state_ver, ver);
 	pm->state_touched = false;
 }
@@ -59,7 +62,9 @@ static void publish_common(struct fos_instance *pm)
 {
 	fos_outbox_publish(pm);
 	fos_keys_publish(pm);
+	fos_killpoint("pm.messages");
 	fos_files_write(pm);
+	fos_killpoint("pm.files");
 	if (pm->state_touched)
 		publish_state(pm);
 	if (pm->consumed)
@@ -181,7 +186,9 @@ int fos_commit_window(struct fos_window *w, uint64_t head, uint16_t set_flags)
 	first = pub.edit_first;
 	freed = fos_edit_pool_past(pm, w->flow, w->gen, &pub);
 	make_pub(w, head, set_flags | (w->rewrites ? FOS_PM_REWRITE : 0), &pub);
+	fos_killpoint("pm.edits");
 	publish_ctx(w, &pub);
+	fos_killpoint("pm.context");
 	publish_pub(pm, w->flow, &pub);
 	if (w->rewrites_peer)
 		publish_peer(w);

@@ -32,8 +32,9 @@ struct fos_keeper_conn {
 	int fd;
 	uint32_t proc; /* FOS_NONE: not a stage */
 	uint32_t spare; /* process whose lease it waits for, else FOS_NONE */
-	uint32_t pid;   /* of a spare */
-	bool warm;      /* it can take over at once */
+	uint32_t pid;   /* who connected */
+	bool warm;      /* a spare can take over at once */
+	bool pm;        /* it has been a PM's */
 	size_t len;
 	char line[FOS_KEEPER_LINE];
 };
@@ -97,7 +98,8 @@ void fos_keeper_store(const struct fos_keeper *k);
 int fos_keeper_adopt(struct fos_keeper *k);
 
 /* keeper_lease.c.  grant: 0, -EBUSY = its holder lives, -errno.  resume: the holder came back after
- * the keeper was restarted.  dead: its pidfd said so. */
+ * the keeper was restarted; who holds the lease and was not ready yet may ask again.  dead: its pidfd
+ * said so. */
 int fos_keeper_lease(struct fos_keeper *k, uint32_t proc, uint32_t pid, bool resume);
 void fos_keeper_dead(struct fos_keeper *k, uint32_t proc);
 void fos_keeper_recheck_leases(struct fos_keeper *k);
@@ -110,7 +112,7 @@ int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text
 
 /* keeper_spare.c.  spare: a connection offers a process that waits; ready: it is warm; takeover: the
  * lease's holder is dead, a warm spare gets it; dismiss: spares of one PM (NULL: all) are to end. */
-int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc, uint32_t pid);
+int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc);
 void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c);
 void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc);
 void fos_keeper_dismiss(struct fos_keeper *k, const char *pm);

@@ -14,6 +14,7 @@
 
 #include "shm/grant.h"
 #include "shm/keeper.h"
+#include "shm/killpoint.h"
 
 /* Field 22 of /proc/PID/stat; 0 = no such process. */
 static uint64_t start_time(uint32_t pid)
@@ -61,10 +62,11 @@ int fos_keeper_lease(struct fos_keeper *k, uint32_t proc, uint32_t pid, bool res
 		return -EINVAL;
 	if (l->state == FOS_LEASE_GRANTED && over(k->pidfd[proc]))
 		fos_keeper_dead(k, proc);
-	if (resume)
-		return l->state == FOS_LEASE_GRANTED && l->pid == pid && l->start_time == started
-			       ? 0 : -EBUSY;
-	if (l->state == FOS_LEASE_GRANTED)
+	/* its own: we were restarted, or our predecessor died between the lease and the grant */
+	if (l->state == FOS_LEASE_GRANTED && l->pid == pid && l->start_time == started &&
+	    (resume || !k->ready[proc]))
+		return 0;
+	if (resume || l->state == FOS_LEASE_GRANTED)
 		return -EBUSY;
 	fd = pidfd_open((pid_t)pid, 0);
 	if (fd < 0 || started == 0) {
@@ -78,8 +80,10 @@ int fos_keeper_lease(struct fos_keeper *k, uint32_t proc, uint32_t pid, bool res
 	l->pid = pid;
 	l->start_time = started;
 	k->ready[proc] = false;
+	fos_killpoint("lease.filled");
 	/* pairs with the acquire of whoever shows or adopts leases: the fields above are set */
 	fos_release32(&l->state, FOS_LEASE_GRANTED);
+	fos_killpoint("lease.granted");
 	return 0;
 }
 
@@ -109,7 +113,9 @@ void fos_keeper_dead(struct fos_keeper *k, uint32_t proc)
 {
 	hold(k, proc, -1);
 	k->ready[proc] = false;
+	fos_killpoint("lease.over");
 	fos_release32(&k->dir->proc[proc].lease.state, FOS_LEASE_DEAD);
+	fos_killpoint("lease.dead");
 	if (fos_relaxed32(&k->dir->stopping))
 		return;
 	if (k->dir->proc[proc].role == FOS_ROLE_PM)

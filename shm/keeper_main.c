@@ -36,6 +36,7 @@
 #include "shm/build.h"
 #include "shm/grant.h"
 #include "shm/keeper.h"
+#include "shm/killpoint.h"
 #include "shm/notify.h"
 #include "shm/proc.h"
 
@@ -203,6 +204,8 @@ int main(int argc, char **argv)
 	if (rc == 0) {
 		take_own_lease(k);
 		fos_notify("READY=1\nSTATUS=waiting for the stages");
+		fos_killpoint_arm("keeper", k->dir->offline != 0, k->dir->proc[0].lease.generation);
+		fos_killpoint_ready();
 		rc = fos_keeper_serve(k);
 	}
 	if (k->listen_fd >= 0 && k->socket[0] && !k->again)

@@ -28,6 +28,7 @@
 #include "shm/confine.h"
 #include "shm/grant.h"
 #include "shm/keeper.h"
+#include "shm/killpoint.h"
 #include "shm/notify.h"
 #include "shm/proc.h"
 
@@ -114,13 +115,35 @@ static bool same_box(const struct fos_keeper *k, const char *box)
 	return box && strcmp(mine, box) == 0;
 }
 
+/* Whoever has been a PM's process runs somebody else's code: it may ask for what is its own, nothing
+ * else. */
+static bool is_pm(const struct fos_keeper *k, const struct fos_keeper_conn *c)
+{
+	for (uint32_t i = 0; i < k->nr_conns; i++)
+		if (k->conn[i]->pid == c->pid && k->conn[i]->spare != FOS_NONE)
+			return true;
+	for (uint32_t i = 0; i < k->dir->nr_procs; i++) {
+		const struct fos_dir_proc *p = &k->dir->proc[i];
+
+		if (p->role == FOS_ROLE_PM && p->lease.state == FOS_LEASE_GRANTED &&
+		    p->lease.pid == c->pid)
+			return true;
+	}
+	return c->pm;
+}
+
+static bool may_be(const struct fos_keeper *k, const struct fos_keeper_conn *c, uint32_t proc)
+{
+	const struct fos_lease *l = &k->dir->proc[proc].lease;
+
+	return l->state == FOS_LEASE_GRANTED && l->pid == c->pid;
+}
+
 static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "proc"));
 	bool resume = json_is_true(json_object_get(request, "resume"));
 	uint32_t proc = find_proc(k->dir, name);
-	struct ucred peer = {0};
-	socklen_t len = sizeof(peer);
 	int rc;
 
 	if (proc == FOS_NONE)
@@ -128,17 +151,19 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 			      name ? name : "", 0);
 	if (resume && !same_box(k, json_string_value(json_object_get(request, "box"))))
 		return refuse(c->fd, -EPERM, "%s belongs to an earlier box", name, 0);
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return -errno;
+	if (is_pm(k, c) && !may_be(k, c, proc))
+		return refuse(c->fd, -EPERM, "%s is not to be had by a module (pid %u)", name, c->pid);
 	if (json_is_true(json_object_get(request, "spare")))
-		return fos_keeper_spare(k, c, proc, (uint32_t)peer.pid);
-	rc = fos_keeper_lease(k, proc, (uint32_t)peer.pid, resume);
+		return fos_keeper_spare(k, c, proc);
+	rc = fos_keeper_lease(k, proc, c->pid, resume);
 	if (rc == -EBUSY && !resume)
 		return refuse(c->fd, rc, "%s is running already (pid %u)", name,
 			      k->dir->proc[proc].lease.pid);
 	if (rc < 0)
-		return refuse(c->fd, -EPERM, "%s: no lease for pid %u", name, (uint32_t)peer.pid);
+		return refuse(c->fd, -EPERM, "%s: no lease for pid %u", name, c->pid);
 	c->proc = proc;
+	c->pm = k->dir->proc[proc].role == FOS_ROLE_PM;
+	fos_killpoint("lease.before_grant");
 	if (!resume)
 		return fos_keeper_send_stage(k, c->fd, proc);
 	rc = fos_keeper_send_word(c->fd, FOS_GRANT_WELCOME, proc, "");
@@ -199,7 +224,11 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
 	int rc = 0;
 
-	if (!cmd) {
+	if (cmd && is_pm(k, c) && strcmp(cmd, "hello") != 0 && strcmp(cmd, "ready") != 0) {
+		fos_log(FOS_LOG_WARN, "a module's process (pid %u) asks for '%.16s': refused", c->pid,
+			cmd);
+		rc = -EPERM;
+	} else if (!cmd) {
 		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
 					     "a request is {\"cmd\":...} on one line"));
 	} else if (!strcmp(cmd, "hello")) {
@@ -297,6 +326,7 @@ static void welcome(struct fos_keeper *k)
 		return;
 	}
 	c->fd = fd;
+	c->pid = (uint32_t)peer.pid;
 	c->proc = c->spare = FOS_NONE;
 	k->conn[k->nr_conns++] = c;
 }

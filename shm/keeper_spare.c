@@ -10,12 +10,12 @@
 #include "shm/grant.h"
 #include "shm/keeper.h"
 
-int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc, uint32_t pid)
+int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc)
 {
 	if (k->dir->proc[proc].role != FOS_ROLE_PM)
 		return -EINVAL;
 	c->spare = proc;
-	c->pid = pid;
+	c->pm = true;
 	c->warm = false;
 	return fos_keeper_send_spare(k, c->fd, proc);
 }

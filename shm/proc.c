@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shm/build.h"
+#include "shm/killpoint.h"
 #include "shm/loop.h"
 
 static const uint32_t slot_size[] = {
@@ -210,7 +211,9 @@ static bool post(struct fos_ring_prod *r, uint32_t flow, uint32_t gen)
 	h->flow = flow;
 	h->flow_gen = gen;
 	fos_ring_advance(r, 1);
+	fos_killpoint("hint.filled");
 	fos_ring_commit(r);
+	fos_killpoint("hint.posted");
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shm/confine.h"
+#include "shm/killpoint.h"
 #include "shm/notify.h"
 #include "shm/proc_run.h"
 #include "shm/region.h"
@@ -233,6 +234,8 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 	}
 	catch_signals();
 	rc = attach(&r);
+	if (rc == 0)
+		fos_killpoint_arm(r.p->me->name, r.p->offline, r.grant->generation);
 	if (rc == 0 && confined(&r)) {
 		r.p->hooks->prepare(r.p);
 		rc = fos_confine(r.p->box.self, &r.keeper);

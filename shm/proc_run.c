@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/killpoint.h"
 #include "shm/notify.h"
 
 #define SLEEP_NS 10000000ull
@@ -57,7 +58,9 @@ static void ring_bells(struct fos_run *r)
 		if ((*word & bit) || !fos_relaxed32(&head_of(p, ring->consumer)->sleeping))
 			continue;
 		*word |= bit;
+		fos_killpoint("bell.before");
 		ring_bell(r, r->grant->bell[ring->id]);
+		fos_killpoint("bell.rung");
 	}
 }
 
@@ -231,6 +234,7 @@ static void sleep_once(struct fos_run *r)
 	/* `sleeping` before our last look; pairs with the fence in ring_bells() and
 	 * wake_sleepers() of the others */
 	fos_fence_seq();
+	fos_killpoint("sleep.announced");
 	if (pass(r) == 0) {
 		uint64_t ns = time_to_sleep(r);
 
@@ -243,6 +247,7 @@ static void sleep_once(struct fos_run *r)
 		r->real_ns = fos_clock_ns();
 		look_around(r);
 	}
+	fos_killpoint("sleep.over");
 	fos_relaxed_store32(&head->sleeping, 0);
 }
 
@@ -294,6 +299,7 @@ int fos_proc_run(struct fos_run *r)
 	r->watchdog_ns = fos_notify_watchdog_ns();
 	fos_notify("READY=1");
 	say_ready(r, r->control);
+	fos_killpoint_ready();
 	while (!p->stopping) {
 		if (pass(r) == 0)
 			rest(r);

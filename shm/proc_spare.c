@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/killpoint.h"
 #include "shm/notify.h"
 #include "shm/proc_run.h"
 
@@ -66,6 +67,7 @@ int fos_proc_spare(struct fos_run *r)
 	}
 	if (rc < 0)
 		return -ECANCELED; /* nothing was lost: another spare is started */
+	fos_killpoint("spare.granted");
 	/* the rings' indices are those of the moment of death, not of our start */
 	fos_proc_unbind(p);
 	rc = fos_proc_bind(p, p->hooks, err, sizeof(err));

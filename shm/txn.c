@@ -7,8 +7,6 @@
 
 #include "shm/killpoint.h"
 
-void (*fos_killpoint_hook)(const char *name);
-
 /* one saved run in the undo log: header, then `len` bytes, padded to 8, then the entry's total
  * size again so that the log can be walked backwards */
 struct undo_head {
@@ -52,6 +50,7 @@ static int roll_back(struct fos_txn *t)
 		if (h.off > t->size || h.len > t->size - h.off || entry_bytes(h.len) != total)
 			return -EINVAL;
 		memcpy(t->base + h.off, t->log->undo + end - total + sizeof(h), h.len);
+		fos_killpoint("txn.roll_back");
 		end -= (uint32_t)total;
 		fos_barrier_compiler();
 	}
@@ -99,6 +98,8 @@ int fos_txn_attach(struct fos_txn *t, struct fos_txn_log *log, void *base, uint6
 			return -EINVAL;
 		did = 2;
 	}
+	if (did)
+		fos_killpoint("txn.recovered");
 	finish(t);
 	return did;
 }

@@ -29,12 +29,16 @@ static void nic_send(void *ctx, uint32_t port, const struct fos_tx *tx, uint32_t
 {
 	struct sim_nic *nic = ctx;
 
+	nic->busy = true;
+	fos_barrier_compiler();
 	for (uint32_t i = 0; i < n; i++) {
 		nic->send(nic->arg, port, fos_box_frame(nic->box, tx[i].frame) + tx[i].off,
 			  tx[i].len);
 		nic->done[nic->nr_done++] = tx[i].frame;
 	}
 	nic->sent[port % FOS_MAX_PORTS] += n;
+	fos_barrier_compiler();
+	nic->busy = false;
 }
 
 static bool nic_kick(void *ctx)
@@ -58,9 +62,13 @@ static void nic_reap_done(void *ctx)
 {
 	struct sim_nic *nic = ctx;
 
+	nic->busy = true;
+	fos_barrier_compiler();
 	nic->nr_done -= nic->nr_shown;
 	memmove(nic->done, nic->done + nic->nr_shown, nic->nr_done * sizeof(nic->done[0]));
 	nic->nr_shown = 0;
+	fos_barrier_compiler();
+	nic->busy = false;
 }
 
 static uint64_t nic_mark(void *ctx, uint32_t port)

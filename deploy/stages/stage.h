@@ -22,6 +22,7 @@ struct sim_nic {
 	uint32_t done[8192]; /* frames given back by reap */
 	uint32_t nr_done, nr_shown;
 	uint64_t sent[FOS_MAX_PORTS];
+	bool busy; /* in the middle of what a device does at one blow */
 };
 
 /* Free frames that egress keeps for segments it builds. */

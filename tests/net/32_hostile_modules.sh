@@ -81,5 +81,7 @@ attacked inserted 0 "inserted bytes that change afterwards are survived"
 attacked doorbells 0 "doorbells drained and flooded are survived"
 attacked reopen 0 "reopening what others hold is refused"
 check "reopen: nothing was opened" grep -q 'reopened 0' "$D/box.log"
+attacked orders 0 "telling the keeper what to do is refused"
+check "orders: it says so" grep -q "a module's process .* asks for 'stop': refused" "$D/box.log"
 attacked garbage 0 "garbage over all it can write is survived"
 finish

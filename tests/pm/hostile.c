@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,6 +150,28 @@ static void doorbells(struct fos_window *w)
 				n = 1;
 }
 
+/* The keeper listens to us; it does not do what we say. */
+static void orders(struct fos_window *w)
+{
+	static const char *const order[] = {
+		"{\"cmd\":\"stop\"}\n", "{\"cmd\":\"stopping\"}\n", "{\"cmd\":\"attach\"}\n",
+		"{\"cmd\":\"hello\",\"proc\":\"pm.web.0\"}\n",
+		"{\"cmd\":\"hello\",\"proc\":\"pm.web.0\",\"spare\":true}\n",
+	};
+	char path[64], to[64];
+
+	(void)w;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (int fd = 3; fd < 512; fd++) {
+			snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+			memset(to, 0, sizeof(to));
+			if (readlink(path, to, sizeof(to) - 1) > 0 && strstr(to, "socket:"))
+				send(fd, order[i], strlen(order[i]), MSG_NOSIGNAL);
+		}
+		usleep(200000); /* until we are connected again */
+	}
+}
+
 static void memory(struct fos_window *w)
 {
 	(void)w;
@@ -176,6 +199,7 @@ static const struct {
 	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
 	{"reopen", reopen}, {"holes", holes}, {"hugepages", hugepages}, {"doorbells", doorbells},
 	{"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
+	{"orders", orders},
 };
 
 static void on_data(struct fos_window *w)

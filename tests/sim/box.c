@@ -174,11 +174,19 @@ static void maybe_kill(const char *name)
 	}
 }
 
+void sim_box_restart(struct sim *s, struct sim_proc *sp)
+{
+	proc_stop(sp);
+	proc_start(s, sp);
+}
+
 /* One batch of a stage, perhaps killed inside it or after it; what it said it did. */
 static uint32_t batch(struct sim *s, struct sim_proc *sp)
 {
 	volatile uint32_t did = 1;
 
+	if (s->before)
+		s->before(s, sp);
 	sp->proc.now_ns = s->now;
 	killing = s;
 	if (setjmp(killed) == 0) {
@@ -195,8 +203,7 @@ static uint32_t batch(struct sim *s, struct sim_proc *sp)
 	if (s->trace)
 		fprintf(stderr, "%10.6f %s is made anew\n", (double)s->now / 1e9,
 			s->world.dir->proc[sp->index].name);
-	proc_stop(sp);
-	proc_start(s, sp);
+	sim_box_restart(s, sp);
 	return 1;
 }
 

@@ -52,6 +52,8 @@ struct sim {
 	struct fos_ring_cons from_egress[2];
 	uint32_t *frames[2]; /* free frames, by port */
 	uint32_t nr_frames[2];
+	/* before each batch of a stage, when set; it may make the stage anew (sim_box_restart) */
+	void (*before)(struct sim *s, struct sim_proc *sp);
 	bool trace; /* SIM_TRACE=1: every packet and kill, to stderr */
 	char error[320];
 };
@@ -102,6 +104,8 @@ void sim_box_collect(struct sim *s);
 /* Runs stages in random order until none has anything to do. */
 void sim_box_run(struct sim *s);
 uint64_t sim_box_next(struct sim *s);
+/* Drops a stage's private state; a successor attaches to what is in its region. */
+void sim_box_restart(struct sim *s, struct sim_proc *sp);
 /* What egress sends (sim.c). */
 void sim_from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len);
 
