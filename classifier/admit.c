@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "classifier/deliver.h"
+#include "classifier/event.h"
 #include "classifier/expire.h"
 #include "classifier/gate.h"
 #include "classifier/packet.h"
@@ -99,6 +100,8 @@ static void open_flow(struct fos_classifier *c, uint32_t flow, uint32_t pipeline
 	c->flows[flow].start_ns = time_ns;
 	c->flows[flow].last_time_ns = time_ns;
 	c->flows[flow].number = number;
+	if (flags & FOS_FLOW_TCP && flow & 1)
+		c->flows[flow].tcp_state = FOS_TCP_ST_LISTEN;
 }
 
 /* A SYN may say that the connection's packets must not be changed. */
@@ -195,6 +198,7 @@ static uint32_t midstream(struct fos_classifier *c, struct fos_packet *pkt,
 	if (c->dir->pass_midstream == 0 || !fos_tcp_parse(pkt->head, pkt->head_len, &seg) ||
 	    seg.flags & (FOS_TCP_RST | FOS_TCP_SYN) || !(seg.flags & FOS_TCP_ACK)) {
 		fos_cls_count(c, FOS_C_packets_midstream);
+		fos_event_orphan(c, pipeline, pkt);
 		fos_packet_forward(c, pkt, FOS_NONE);
 		return FOS_NONE;
 	}
@@ -364,6 +368,7 @@ void fos_admit_restart(struct fos_classifier *c, uint32_t flow, struct fos_packe
 	struct fos_flow_key key =
 		fos_packet_key(pkt, fos_box_frame(c->box, pkt->part[0].frame));
 
+	fos_event_cancel(c);
 	flow = replace(c, flow, pkt, &key);
 	if (flow != FOS_NONE)
 		fos_deliver_packet(c, flow, pkt);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier/event.h"
+
 #define REDO_PER_FLOW 13u
 #define UNDO_SPARE (128u << 10) /* what one packet can need at most, with its queue work */
 #define OUT_SPARE (2u * FOS_MAX_SEGS + 64u)
@@ -19,12 +21,13 @@ void fos_batch_begin(struct fos_classifier *c)
 
 bool fos_batch_room(const struct fos_classifier *c, uint32_t spare)
 {
-	uint32_t redo = REDO_PER_FLOW * (c->nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8;
+	uint32_t redo = REDO_PER_FLOW * (c->nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8 +
+			fos_event_redo(c);
 	uint64_t out = OUT_SPARE;
 
 	if (out > c->out->mask / 2)
 		out = c->out->mask / 2;
-	return c->nr_shadows + spare + 8 <= FOS_SHADOWS &&
+	return c->nr_shadows + spare + 8 <= FOS_SHADOWS && fos_event_room(c) &&
 	       fos_txn_room(&c->txn, redo, UNDO_SPARE) && fos_ring_room(c->out, out) >= out;
 }
 
@@ -85,6 +88,7 @@ static void post_hints(struct fos_classifier *c)
 
 void fos_batch_commit(struct fos_classifier *c)
 {
+	fos_event_publish(c);
 	for (uint32_t i = 0; i < c->nr_shadows; i++)
 		publish_flow(c, &c->shadow[i]);
 	if (c->out->next != *fos_ring_tail_word(c->out))

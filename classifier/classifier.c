@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "classifier/batch.h"
+#include "classifier/event.h"
 #include "classifier/expire.h"
 #include "classifier/neighbour.h"
 #include "classifier/packet.h"
@@ -26,6 +27,7 @@ void fos_classifier_free(struct fos_classifier *c)
 	if (!c)
 		return;
 	fos_matcher_destroy(c->match);
+	fos_event_detach(c);
 	free(c->shadow_of);
 	free(c->shadow_batch);
 	free(c->ooo_last);
@@ -160,7 +162,7 @@ static int classifier_init(struct fos_proc *p)
 	c->shadow_of = calloc(c->cls->nr_flows, sizeof(*c->shadow_of));
 	c->shadow_batch = calloc(c->cls->nr_flows, sizeof(*c->shadow_batch));
 	c->ooo_last = malloc(c->cls->nr_flows * sizeof(*c->ooo_last));
-	if (!c->shadow_of || !c->shadow_batch || !c->ooo_last) {
+	if (!c->shadow_of || !c->shadow_batch || !c->ooo_last || fos_event_attach(c) < 0) {
 		fos_log(FOS_LOG_ERROR, "no memory for %u flows", c->cls->nr_flows);
 		return -ENOMEM;
 	}
@@ -242,6 +244,9 @@ static uint32_t take_hints(struct fos_classifier *c, struct fos_ring_cons *r)
 	for (; done < n && fos_batch_room(c, FOS_SHADOWS / 2); done++) {
 		struct fos_hint h = *(const struct fos_hint *)fos_ring_at(r, 0);
 
+		/* a PM may have asked for other events */
+		if (r->producer != c->out->consumer && h.flow < c->cls->nr_flows)
+			fos_event_forget(c, h.flow);
 		if (h.flow == FOS_NONE)
 			c->walk = 0;
 		else if (!fos_progress_flow(c, h.flow, h.flow_gen))

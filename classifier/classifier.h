@@ -11,7 +11,7 @@
  *	              tcp_side.c: what is known of one direction, timestamp.c: PAWS)
  *	pickup.c      connections seen from the middle on, or in one direction only
  *	challenge.c   RST and SYN that RFC 5961 refuses
- *	event.c       what has happened on a flow
+ *	event.c       what has happened on a flow, and who is told (tcp_track.c: states of both ends)
  *	reassembly.c  the OOSEQ queue
  *	progress.c    hints from PMs and egress: gate, packet stages, verdicts, reclaiming
  *	expire.c      time, closing, freeing
@@ -20,6 +20,7 @@
 #ifndef FOS_CLASSIFIER_CLASSIFIER_H
 #define FOS_CLASSIFIER_CLASSIFIER_H
 
+#include "classifier/event_state.h"
 #include "classifier/flow_table.h"
 #include "classifier/match.h"
 #include "classifier/state.h"
@@ -85,6 +86,7 @@ struct fos_classifier {
 	struct fos_flow *flows;
 	struct fos_piece *pieces;
 	struct fos_flow_events *events; /* by flow */
+	struct fos_event_state event;
 	uint32_t *buckets;
 	uint64_t *live;
 	uint32_t *claims;

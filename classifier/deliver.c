@@ -4,12 +4,15 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "classifier/event.h"
 #include "classifier/expire.h"
 #include "classifier/gate.h"
 #include "classifier/packet.h"
 #include "classifier/reassembly.h"
 #include "classifier/tcp_in.h"
+#include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
+#include "classifier/tcp_track.h"
 
 /* ------------------------------------------------------------------ who reads */
 
@@ -208,6 +211,24 @@ static void dequeue(struct fos_classifier *c, uint32_t flow, struct fos_packet *
 
 /* ------------------------------------------------------------------ delivery */
 
+/* last_ack, of no use otherwise here, is the number behind the FIN that the flow has carried. */
+static void track_states(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
+	struct fos_tcp_seen seen = {
+		.flags = seg->flags,
+		.acks_fin = seg->flags & FOS_TCP_ACK && p->pass_pos_flags & FOS_NOTE_ACKED &&
+			    (int32_t)(seg->ack - p->last_ack) >= 0,
+		.fin_taken = seg->flags & FOS_TCP_FIN,
+	};
+
+	if (seg->flags & FOS_TCP_FIN) {
+		f->last_ack = seg->seq + seg->len + 1;
+		f->pass_pos_flags |= FOS_NOTE_ACKED;
+	}
+	fos_tcp_track(&f->tcp_state, &p->tcp_state, &seen);
+}
+
 /* TCP that nobody reads as a stream: enough is noted to know when it is over. */
 static void track_light(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
 {
@@ -218,6 +239,8 @@ static void track_light(struct fos_classifier *c, uint32_t flow, const struct fo
 
 	if (!fos_tcp_parse(pkt->head, pkt->head_len, &seg) || k->list == FOS_LIST_CLOSED)
 		return;
+	seg.len = pkt->l4_len - seg.header_len;
+	track_states(c, flow, &seg);
 	if (seg.flags & FOS_TCP_SYN) {
 		s->state |= FOS_FLOW_ST_SYN;
 		c->flows[flow].isn = seg.seq;
@@ -225,6 +248,8 @@ static void track_light(struct fos_classifier *c, uint32_t flow, const struct fo
 		s->state |= FOS_FLOW_ST_ESTABLISHED;
 		peer->state |= FOS_FLOW_ST_ESTABLISHED;
 		list = FOS_LIST_IDLE;
+		fos_event_happened(c, flow, FOS_EVENT_ESTABLISHED, 0, 0, pkt->meta.time_ns);
+		fos_event_happened(c, FOS_PEER(flow), FOS_EVENT_ESTABLISHED, 0, 0, pkt->meta.time_ns);
 	}
 	if (seg.flags & FOS_TCP_FIN)
 		s->state |= FOS_FLOW_ST_FIN;
@@ -293,26 +318,11 @@ static bool answers_reset(struct fos_classifier *c, uint32_t flow, const struct 
 	       fos_gate_verdict(c, FOS_PEER(flow), s->gen) == FOS_VERDICT_RESET;
 }
 
-static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+/* The packet finds its way by what reads the flow. */
+static void sort_out(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
-	struct fos_shadow *s = fos_touch(c, flow);
-	struct fos_cls_conn *k = fos_cls_conn(c, flow);
+	const struct fos_shadow *s = fos_touch(c, flow);
 
-	if (answers_reset(c, flow, pkt)) {
-		fos_cls_count(c, FOS_C_drop_pm);
-		fos_emit(c, FOS_DESC_REPLY, pkt->part[0].frame, pkt->part[0].gen, FOS_NONE, 0,
-			 pkt->meta.port, 0);
-		return;
-	}
-	if (pkt->damage || k->flags & FOS_CONN_REFUSED) {
-		fos_packet_drop(c, pkt, pkt->damage ? pkt->damage : FOS_C_drop_pm);
-		return;
-	}
-	if (!(k->flags & FOS_CONN_DELIVERED)) {
-		fos_save_conn(c, flow >> 1);
-		k->flags |= FOS_CONN_DELIVERED;
-		fos_gate_register_reverse(c, flow >> 1);
-	}
 	if (s->flags & FOS_FLOW_TCP && s->flags & FOS_FLOW_APP) {
 		fos_tcp_input(c, flow, pkt);
 		return;
@@ -328,6 +338,33 @@ static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *
 	if (s->flags & FOS_FLOW_TCP)
 		track_light(c, flow, pkt);
 	fos_packet_forward(c, pkt, flow);
+}
+
+static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+{
+	struct fos_cls_conn *k = fos_cls_conn(c, flow);
+
+	if (answers_reset(c, flow, pkt)) {
+		fos_cls_count(c, FOS_C_drop_pm);
+		fos_emit(c, FOS_DESC_REPLY, pkt->part[0].frame, pkt->part[0].gen, FOS_NONE, 0,
+			 pkt->meta.port, 0);
+		return;
+	}
+	if (pkt->damage || k->flags & FOS_CONN_REFUSED) {
+		fos_packet_drop(c, pkt, pkt->damage ? pkt->damage : FOS_C_drop_pm);
+		return;
+	}
+	fos_event_begin(c, flow, pkt);
+	if (!(k->flags & FOS_CONN_DELIVERED)) {
+		fos_save_conn(c, flow >> 1);
+		k->flags |= FOS_CONN_DELIVERED;
+		fos_gate_register_reverse(c, flow >> 1);
+		fos_event_happened(c, flow, FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
+		if (!(c->flows[flow].flags & FOS_FLOW_AGGREGATE))
+			fos_event_happened(c, FOS_PEER(flow), FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
+	}
+	sort_out(c, flow, pkt);
+	fos_event_end(c);
 }
 
 bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)

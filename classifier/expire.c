@@ -1,6 +1,7 @@
 /* classifier/expire.c - time, closing and freeing of connections, see expire.h */
 #include "classifier/expire.h"
 
+#include "classifier/event.h"
 #include "classifier/frag.h"
 #include "classifier/reassembly.h"
 
@@ -93,6 +94,7 @@ static void close_flow(struct fos_classifier *c, uint32_t flow, enum fos_close r
 	fos_reasm_flush(c, flow, counter);
 	s->close = reason;
 	s->state |= FOS_FLOW_ST_CLOSED;
+	fos_event_closed(c, flow, reason);
 	hint_all(c, flow);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "classifier/batch.h"
+#include "classifier/event.h"
 #include "shm/hash.h"
 
 #define MAX_CHAIN (1u << 16) /* a longer one is a cycle: our own memory was damaged */
@@ -127,6 +128,7 @@ static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	fos_txn_save(&c->txn, &c->events[flow], sizeof(c->events[flow]));
 	memset(&c->events[flow], 0, sizeof(c->events[flow]));
 	c->ooo_last[flow] = FOS_NONE;
+	fos_event_reset(c, flow);
 }
 
 static uint32_t take_slot(struct fos_classifier *c)

@@ -2,6 +2,7 @@
 #include "classifier/progress.h"
 
 #include "classifier/deliver.h"
+#include "classifier/event.h"
 #include "classifier/expire.h"
 #include "classifier/gate.h"
 #include "classifier/reassembly.h"
@@ -72,6 +73,8 @@ uint32_t fos_progress_walk(struct fos_classifier *c)
 		uint32_t f = 2 * c->walk, gen = c->flows[f].gen;
 
 		done++;
+		fos_event_forget(c, f);
+		fos_event_forget(c, f + 1);
 		if (gen && !(fos_progress_flow(c, f, gen) && fos_progress_flow(c, f + 1, gen)))
 			break;
 		c->walk++;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "classifier/event.h"
 #include "classifier/packet.h"
 
 #define MAX_GAPS 64u /* pieces that one segment is cut into; the rest comes again */
@@ -57,6 +58,41 @@ bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos
 	}
 	/* frames that egress gave back meanwhile may have held another packet already */
 	return differ && fos_acquire64(&c->box->outs[flow].pos[0]) == low;
+}
+
+/* Adds what the list from `i` on holds of [*at, end) to what was copied; *at = next byte wanted. */
+static uint32_t copy_list(const struct fos_classifier *c, uint32_t i, uint64_t low, uint64_t *at,
+			  uint64_t end, uint8_t *to, uint32_t done)
+{
+	for (uint32_t n = 0; n < COMPARE_STEPS && i != FOS_NONE && *at < end; n++) {
+		const struct fos_piece *p = &c->pieces[i];
+		uint64_t from = p->pos > *at ? p->pos : *at;
+		uint64_t stop = piece_end(p) < end ? piece_end(p) : end;
+
+		i = p->next;
+		if (from >= stop || from < low)
+			continue;
+		if (done > 0 && from != *at)
+			break;
+		memcpy(to + done, fos_box_frame(c->box, p->frame) + p->off + (from - p->pos),
+		       stop - from);
+		done += (uint32_t)(stop - from);
+		*at = stop;
+	}
+	return done;
+}
+
+uint32_t fos_reasm_copy(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len,
+			uint8_t *to, uint32_t max, uint32_t *skip)
+{
+	uint64_t low = fos_acquire64(&c->box->outs[flow].pos[0]), at = pos > low ? pos : low;
+	uint64_t end = pos + (len < max ? len : max);
+	uint32_t done = copy_list(c, fos_touch(c, flow)->app_first, low, &at, end, to, 0);
+
+	done = copy_list(c, c->flows[flow].ooo_first, low, &at, end, to, done);
+	*skip = (uint32_t)(at - done - pos);
+	/* as in fos_reasm_differs() */
+	return fos_acquire64(&c->box->outs[flow].pos[0]) == low ? done : 0;
 }
 
 /* ------------------------------------------------------------------ stream and queue */
@@ -203,9 +239,9 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 /* May the run be queued?  Furthest first: others of the flow make way only if they lie beyond. */
 static bool queue_has_room(struct fos_classifier *c, uint32_t flow, const struct fos_reasm_in *in)
 {
-	uint64_t tail = fos_touch(c, flow)->app_tail;
+	uint64_t tail = fos_touch(c, flow)->app_tail, most = fos_event_bound(c, flow);
 
-	if (in->pos + in->len - tail > c->dir->ooo_per_flow)
+	if (in->pos + in->len - tail > (most < c->dir->ooo_per_flow ? most : c->dir->ooo_per_flow))
 		return false;
 	for (uint32_t n = 0; c->priv->ooo_total + in->len > c->dir->ooo_total; n++) {
 		uint32_t last = queue_last(c, flow);

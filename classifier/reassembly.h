@@ -38,6 +38,11 @@ enum fos_reasm_result fos_reasm_place(struct fos_classifier *c, uint32_t flow,
 bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt,
 		       uint64_t pos, uint32_t off, uint32_t len);
 
+/* Copies bytes [pos, pos+len) of the first copy, as far as they are held and lie together, at most max of
+ * them; returns how many.  *skip: the first lies that far behind pos. */
+uint32_t fos_reasm_copy(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len,
+			uint8_t *to, uint32_t max, uint32_t *skip);
+
 /* Appends a piece to the app stream.  `piece` is filled but for its links. */
 void fos_reasm_append(struct fos_classifier *c, uint32_t flow, uint32_t piece);
 

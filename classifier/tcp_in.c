@@ -26,6 +26,7 @@ struct input {
 	struct fos_shadow *s;
 	struct fos_shadow *peer;
 	struct fos_cls_conn *conn;
+	bool refused; /* the receiver would not take it either */
 };
 
 /* ------------------------------------------------------------------ judging */
@@ -64,6 +65,7 @@ static enum fos_tcp_action judge(struct input *in)
 
 static void refuse(struct input *in, uint32_t reason)
 {
+	in->refused |= reason == FOS_C_drop_tcp_invalid;
 	fos_packet_drop(in->c, in->pkt, reason);
 }
 
@@ -205,6 +207,9 @@ static void establish(struct input *in)
 		return;
 	in->s->state |= FOS_FLOW_ST_ESTABLISHED;
 	in->peer->state |= FOS_FLOW_ST_ESTABLISHED;
+	fos_event_happened(in->c, in->flow, FOS_EVENT_ESTABLISHED, 0, 0, in->pkt->meta.time_ns);
+	fos_event_happened(in->c, FOS_PEER(in->flow), FOS_EVENT_ESTABLISHED, 0, 0,
+			in->pkt->meta.time_ns);
 	fos_expire_touch(in->c, in->flow, in->pkt->meta.time_ns, FOS_LIST_IDLE);
 }
 
@@ -408,18 +413,60 @@ static void tell_reset(struct input *in)
 
 /* ------------------------------------------------------------------ the way in */
 
-/* Passes as it is, counted, unless it is (now) taken up. */
-static void pass_or_take(struct input *in, bool taken, uint32_t counter)
+/* Passes as it is, counted, unless it is (now) taken up: then both ends must have been established. */
+static bool pass_or_take(struct input *in, bool taken, uint32_t counter)
 {
 	if (taken) {
+		in->f->tcp_state = in->c->flows[FOS_PEER(in->flow)].tcp_state = FOS_TCP_ST_ESTABLISHED;
 		in->seg.md5 = false;
 		take_segment(in);
-		return;
+		return true;
 	}
 	fos_pickup_passed(in->c, in->flow, &in->seg);
 	fos_pickup_settle(in->c, in->flow, in->pkt->meta.time_ns);
 	fos_cls_count(in->c, counter);
 	fos_packet_forward(in->c, in->pkt, in->flow);
+	return false;
+}
+
+/* Does what was judged, but for what leads elsewhere; true: the segment counts for the ends. */
+static bool act(struct input *in, enum fos_tcp_action what)
+{
+	switch (what) {
+	case FOS_TCP_DO_START:
+	case FOS_TCP_DO_SYN:
+		take_syn(in);
+		return in->s->state & FOS_FLOW_ST_SYN;
+	case FOS_TCP_DO_CTL:
+		pass_control(in, 0);
+		return true;
+	case FOS_TCP_DO_JOIN:
+	case FOS_TCP_DO_DATA:
+		take_segment(in);
+		return true;
+	case FOS_TCP_DO_RESET:
+		take_reset(in);
+		return in->conn->close == FOS_CLOSE_RST;
+	case FOS_TCP_DO_MIDSTREAM:
+		return pass_or_take(in, fos_pickup_midstream(in->c, in->flow, &in->seg),
+				    FOS_C_packets_midstream);
+	case FOS_TCP_DO_ONE_WAY:
+		return pass_or_take(in, fos_pickup_one_way(in->c, in->flow, &in->seg),
+				    FOS_C_packets_one_way);
+	case FOS_TCP_DO_RAW:
+		fos_packet_forward(in->c, in->pkt, in->flow);
+		return false;
+	case FOS_TCP_DO_CHALLENGE:
+		fos_challenge(in->c, in->flow, in->pkt, in->seg.flags);
+		return false;
+	case FOS_TCP_DO_CLOSED:
+		tell_reset(in);
+		refuse(in, FOS_C_drop_tcp_closed);
+		return false;
+	default:
+		refuse(in, FOS_C_drop_tcp_invalid);
+		return false;
+	}
 }
 
 void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
@@ -433,6 +480,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 		.peer = fos_touch(c, FOS_PEER(flow)),
 		.conn = fos_cls_conn(c, flow),
 	};
+	enum fos_tcp_action what;
 
 	if (!fos_tcp_parse(pkt->head, pkt->head_len, &in.seg)) {
 		refuse(&in, FOS_C_drop_l4_bad);
@@ -442,42 +490,9 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	/* a signature is suspect unless the connection began with one: then its lack is */
 	if (in.f->pass_pos_flags & FOS_NOTE_MD5 && !(in.seg.flags & FOS_TCP_SYN))
 		in.seg.md5 = !in.seg.md5;
-	switch (judge(&in)) {
-	case FOS_TCP_DO_START:
-	case FOS_TCP_DO_SYN:
-		take_syn(&in);
-		break;
-	case FOS_TCP_DO_CTL:
-		pass_control(&in, 0);
-		break;
-	case FOS_TCP_DO_JOIN:
-	case FOS_TCP_DO_DATA:
-		take_segment(&in);
-		break;
-	case FOS_TCP_DO_RESET:
-		take_reset(&in);
-		break;
-	case FOS_TCP_DO_RESTART:
+	what = judge(&in);
+	if (what == FOS_TCP_DO_RESTART)
 		fos_admit_restart(c, flow, pkt);
-		break;
-	case FOS_TCP_DO_MIDSTREAM:
-		pass_or_take(&in, fos_pickup_midstream(c, flow, &in.seg),
-			     FOS_C_packets_midstream);
-		break;
-	case FOS_TCP_DO_ONE_WAY:
-		pass_or_take(&in, fos_pickup_one_way(c, flow, &in.seg), FOS_C_packets_one_way);
-		break;
-	case FOS_TCP_DO_RAW:
-		fos_packet_forward(c, pkt, flow);
-		break;
-	case FOS_TCP_DO_CHALLENGE:
-		fos_challenge(c, flow, pkt, in.seg.flags);
-		break;
-	case FOS_TCP_DO_CLOSED:
-		tell_reset(&in);
-		refuse(&in, FOS_C_drop_tcp_closed);
-		break;
-	default:
-		refuse(&in, FOS_C_drop_tcp_invalid);
-	}
+	else if (act(&in, what) && !in.refused)
+		fos_tcp_follow(c, flow, &in.seg);
 }

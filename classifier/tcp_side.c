@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "classifier/reassembly.h"
+#include "classifier/tcp_track.h"
 
 #define FLOW_SHARE 16u /* of the packet region, for one flow while half of it is in use */
 #define FLOW_LITTLE 16u /* frames for one flow while five eighths of it are in use */
@@ -93,4 +94,30 @@ uint32_t fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow)
 	if (fos_relaxed32(&c->box->outs[flow].retained) >= share)
 		return FOS_C_drop_retained_limit;
 	return 0;
+}
+
+/* FIN as it counts for the ends: where the stream ends or, ahead of a hole, will end. */
+static bool is_end(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	const struct fos_shadow *s = fos_touch(c, flow);
+	int64_t end = fos_tcp_position(c->flows[flow].isn, s->app_tail, seg->seq) + seg->len;
+
+	return end == (int64_t)(s->state & FOS_FLOW_ST_FIN ? s->fin_pos : fos_reasm_pinned_fin(c, flow));
+}
+
+void fos_tcp_follow(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	const struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
+	struct fos_flow *f = &c->flows[flow], *pf = &c->flows[FOS_PEER(flow)];
+	struct fos_tcp_seen seen = {
+		.flags = seg->flags & (uint8_t)~FOS_TCP_FIN,
+		.fin_taken = s->state & FOS_FLOW_ST_FIN,
+	};
+
+	if (seg->flags & FOS_TCP_FIN && is_end(c, flow, seg))
+		seen.flags |= FOS_TCP_FIN;
+	if (seg->flags & FOS_TCP_ACK && p->state & FOS_FLOW_ST_FIN)
+		seen.acks_fin = (int32_t)(seg->ack - (pf->isn + 2 + (uint32_t)p->fin_pos +
+						      fos_tcp_edited_by(c, FOS_PEER(flow), p->gen))) >= 0;
+	fos_tcp_track(&f->tcp_state, &pf->tcp_state, &seen);
 }

@@ -28,6 +28,9 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns);
  * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
+/* Moves the states of both ends on to what they are once the segment, which was accepted, has arrived. */
+void fos_tcp_follow(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
 /* Is memory so short that this flow's bytes have to wait?  The drop counter that says so, or 0.  Its peer
  * resends; its acknowledgements count all the same.  A flow has what it holds by waiting bytes
  * and what egress keeps of it until it is acknowledged: one whose receiver has gone silent must

@@ -210,6 +210,8 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->stream = (uint8_t)file->stream;
 	to->edits = file->edits;
 	to->gates = file->gates;
+	to->events = file->events;
+	to->event_wants = file->event_wants;
 	to->rewrites = file->rewrites;
 	to->direction = direction[from->direction];
 	to->http = file->http;

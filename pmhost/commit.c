@@ -67,6 +67,8 @@ static void publish_common(struct fos_instance *pm)
 	fos_killpoint("pm.files");
 	if (pm->state_touched)
 		publish_state(pm);
+	if (pm->events)
+		fos_events_publish(pm);
 	if (pm->consumed)
 		fos_txn_publish64(&pm->txn, &pm->consumed->cursor->head, pm->consumed->next);
 }
@@ -146,6 +148,8 @@ static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
 	fos_edits_write(w->pm, w, head, pub, &delta);
 	if (w->pm->d->stream != FOS_STREAM_APP)
 		delta = 0; /* packet streams keep their numbering */
+	if (w->pm->events && (w->asks || w->fresh))
+		pub->events = fos_events_mask(w);
 	if (w->verdict != FOS_VERDICT_PASS)
 		pub->verdict = w->verdict;
 	pub->head = w->verdict == FOS_VERDICT_BYPASS ? FOS_POS_MAX : head;
@@ -155,8 +159,9 @@ static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
 
 static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
 {
-	if (w->verdict != FOS_VERDICT_PASS || w->rewrites || w->rewrites_peer || set_flags)
+	if (w->verdict != FOS_VERDICT_PASS || w->rewrites || w->rewrites_peer || set_flags || w->asks)
 		w->wake_classifier = true;
+	w->asks = false;
 	w->verdict = FOS_VERDICT_PASS;
 	w->rewrites = w->rewrites_peer = false;
 	w->ctx_touched = false;
@@ -221,7 +226,7 @@ void fos_commit_forced(struct fos_window *w, uint64_t head)
 	fos_edits_clear(&w->edits);
 	w->verdict = FOS_VERDICT_PASS;
 	w->rewrites = w->rewrites_peer = false;
-	w->again = false;
+	w->again = w->asks = false;
 	if (w->ctx_touched || w->fresh) {
 		/* the context as of the last release */
 		if (w->fresh)

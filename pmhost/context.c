@@ -14,6 +14,7 @@ bool fos_host_pub(const struct fos_instance *pm, uint32_t flow, uint32_t gen,
 		return true;
 	memset(pub, 0, sizeof(*pub));
 	pub->gen = gen;
+	pub->events = pm->d->events;
 	return false;
 }
 
@@ -27,7 +28,7 @@ const void *fos_peer_ctx(struct fos_window *w)
 {
 	struct fos_pm_pub pub;
 
-	if (!fos_host_pub(w->pm, FOS_PEER(w->flow), w->gen, &pub))
+	if (w->flow == FOS_NONE || !fos_host_pub(w->pm, FOS_PEER(w->flow), w->gen, &pub))
 		return NULL;
 	return fos_host_ctx_slot(w->pm, FOS_PEER(w->flow), pub.ctx & 1u) + fos_host_ctx_off(w->pm);
 }

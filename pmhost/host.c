@@ -111,6 +111,11 @@ static void recall(struct fos_instance *pm, uint32_t flow, void *arg)
 	if (gen == 0 || !fos_host_pub(pm, flow, gen, &pub))
 		return;
 	l->gen = gen;
+	if (pm->events) {
+		/* what was lost or missed and not told is told at the next visit */
+		l->lost = 1;
+		fos_events_arm(pm, flow, gen, pub.ctx);
+	}
 	memcpy(&l->timer_ns, fos_host_ctx_slot(pm, flow, pub.ctx & 1u), sizeof(l->timer_ns));
 	if (l->timer_ns)
 		fos_timers_add(&pm->timers, l->timer_ns, flow, gen);
@@ -206,6 +211,7 @@ static int init(struct fos_proc *p)
 		abort();
 	fos_state_load(pm);
 	fos_window_init(pm);
+	pm->events = fos_events_attach(pm);
 	rebuild(pm);
 	if (pm->d->http && fos_http_init(pm) != 0)
 		return -EINVAL;
@@ -293,6 +299,8 @@ static uint32_t work(struct fos_proc *p)
 	n += deadlines(pm);
 	if (pm->nr_retry > 0)
 		n += try_again(pm);
+	if (pm->events)
+		n += fos_events_work(pm);
 	for (uint32_t i = 0; i < p->nr_cons; i++)
 		if (p->cons[i].kind == FOS_RING_READY)
 			n += take_hints(pm, &p->cons[i]);
@@ -311,7 +319,8 @@ static uint64_t idle(struct fos_proc *p)
 	struct fos_instance *pm = p->state;
 	uint64_t next = fos_timers_next(&pm->timers);
 
-	if ((pm->nr_retry > 0 || pm->message_retry) && next > p->now_ns + FOS_HOST_RETRY_NS)
+	if ((pm->nr_retry > 0 || pm->message_retry || (pm->events && pm->events->again)) &&
+	    next > p->now_ns + FOS_HOST_RETRY_NS)
 		next = p->now_ns + FOS_HOST_RETRY_NS;
 	return next;
 }
@@ -344,6 +353,7 @@ void fos_pmhost_free(void *state)
 	fos_hosts_free(pm);
 	fos_keys_free(pm);
 	fos_timers_free(&pm->timers);
+	fos_events_free(pm->events);
 	free(pm->local);
 	free(pm->retry);
 	free(pm->state);

@@ -13,6 +13,7 @@
 #define FOS_PMHOST_HOST_H
 
 #include "pmhost/edit.h"
+#include "pmhost/event_host.h"
 #include "pmhost/keyed.h"
 #include "pmhost/message.h"
 #include "pmhost/pm.h"
@@ -50,7 +51,11 @@ struct fos_local {
 	uint8_t queued; /* in the retry list */
 	uint8_t overruled; /* counted as such */
 	uint8_t waits; /* http.h: a response that came before its request */
-	uint8_t pad[2];
+	uint8_t cut; /* it was not shown all, for an event came first: look again after that */
+	uint8_t lost; /* events that found no room are to be told */
+	uint32_t missed; /* of the classifier's count of missed events, seen */
+	uint32_t pad;
+	uint64_t event_ns; /* event timer's deadline in the heap; 0 = none */
 };
 
 /* Bytes of the window that lie together. */
@@ -64,7 +69,7 @@ struct fos_seg {
 };
 
 enum fos_handler { FOS_IN_NONE, FOS_IN_INIT, FOS_IN_OPEN, FOS_IN_DATA, FOS_IN_CLOSE, FOS_IN_TIMER,
-		   FOS_IN_MESSAGE, FOS_IN_HEAD };
+		   FOS_IN_MESSAGE, FOS_IN_HEAD, FOS_IN_EVENT };
 
 struct fos_window {
 	struct fos_instance *pm;
@@ -87,6 +92,11 @@ struct fos_window {
 	uint8_t *ctx; /* private copy: host's part, then the author's */
 	bool ctx_touched;
 	struct fos_staged_edits edits;
+	bool cut;      /* shown only up to where an event stands, */
+	bool reached;  /* and up to there indeed */
+	bool released; /* fos_release() in on_event: */
+	uint64_t release;
+	bool asks;     /* for other events than before */
 	uint8_t verdict;
 	bool rewrites;      /* fos_rewrite() was called, */
 	bool rewrites_peer; /* fos_rewrite_peer() was called in this handler */
@@ -146,6 +156,7 @@ struct fos_instance {
 	uint32_t *retry; /* flows whose release found no room */
 	uint32_t nr_retry;
 	uint64_t epoch_ns; /* the clock on the wall at 0 of our time */
+	struct fos_event_host *events; /* NULL = the module has none */
 	bool walk; /* visit every live flow in the next batch */
 	bool message_retry;
 	uint64_t hold_bytes; /* the configuration's limits */
@@ -175,13 +186,24 @@ static inline struct fos_host_ctx *fos_host_ctx(struct fos_window *w)
 /* Where the author's bytes begin in a context slot. */
 static inline uint32_t fos_host_ctx_off(const struct fos_instance *pm)
 {
-	return FOS_PM_HOST_CTX + (pm->d->http ? FOS_PM_HTTP_CTX : 0u);
+	return FOS_PM_HOST_CTX + (pm->d->http ? FOS_PM_HTTP_CTX : 0u) +
+	       (pm->d->event_wants ? FOS_PM_EVENT_CTX : 0u);
 }
 
 static inline uint8_t *fos_host_ctx_slot(const struct fos_instance *pm, uint32_t flow, uint32_t i)
 {
 	return pm->contexts + ((uint64_t)flow * 2 + i) * pm->d->ctx_size;
 }
+
+/* The host's part for events of a context (modules with events only). */
+static inline struct fos_event_ctx *fos_host_event_ctx(const struct fos_window *w)
+{
+	return (struct fos_event_ctx *)(void *)(w->ctx + FOS_PM_HOST_CTX);
+}
+
+/* What a frame's metadata say of a packet that lies at `data`. */
+void fos_packet_describe(const struct fos_frame_meta *m, const uint8_t *data,
+			 struct fos_packet *out);
 
 /* Calls fn for both flows of every live connection.  Memory of others is not touched: a process that
  * takes over is in a hurry, and most of the tables is empty. */
@@ -200,6 +222,7 @@ bool fos_host_pub(const struct fos_instance *pm, uint32_t flow, uint32_t gen,
 		  struct fos_pm_pub *pub);
 
 _Static_assert(sizeof(struct fos_host_ctx) == FOS_PM_HOST_CTX, "as shm/pmfile.h says");
+_Static_assert(sizeof(struct fos_event_ctx) <= FOS_PM_EVENT_CTX, "as shm/pmfile.h says");
 _Static_assert(sizeof(struct fos_host_state) == FOS_PM_HOST_STATE, "as shm/pmfile.h says");
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmhost/host.h"
+#include "pmhost/window.h"
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -135,4 +136,48 @@ void fos_say(struct fos_instance *pm, const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	fos_log(FOS_LOG_INFO, "%s: %s", pm->d->name, line);
+}
+
+bool fos_window_orphan(struct fos_window *w)
+{
+	struct fos_flow_info *o = &w->info;
+	struct fos_packet p;
+	const uint8_t *ip, *l4;
+
+	if (fos_event_packet(w, &p) != FOS_OK || p.l3_off == 0 || p.l4_off == 0 ||
+	    p.l4_off + 4u > p.len)
+		return false;
+	ip = p.data + p.l3_off;
+	l4 = p.data + p.l4_off;
+	memset(o, 0, sizeof(*o));
+	memset(w->ctx, 0, w->pm->d->ctx_size);
+	memset(&w->pub, 0, sizeof(w->pub));
+	if (p.flags & FOS_IS_IPV4) {
+		memcpy(o->src, mapped, sizeof(mapped));
+		memcpy(o->dst, mapped, sizeof(mapped));
+		memcpy(o->src + 12, ip + 12, 4);
+		memcpy(o->dst + 12, ip + 16, 4);
+	} else {
+		memcpy(o->src, ip + 8, 16);
+		memcpy(o->dst, ip + 24, 16);
+	}
+	o->ip_version = p.flags & FOS_IS_IPV4 ? 4 : 6;
+	o->sport = (uint16_t)(l4[0] << 8 | l4[1]);
+	o->dport = (uint16_t)(l4[2] << 8 | l4[3]);
+	o->proto = p.proto;
+	o->midstream = true;
+	o->in_port = p.in_port;
+	ports(w->pm->dir, o);
+	o->vlan_outer = o->vlan_inner = 0xffff;
+	o->pipeline = w->pm->dir->pipeline[w->pm->d->pipeline].name;
+	o->id = FOS_NONE;
+	w->info_valid = true;
+	w->flow = FOS_NONE;
+	w->gen = 0;
+	w->flow_flags = 0;
+	w->nr_seg = 0;
+	w->fresh = w->cut = w->reached = w->released = w->asks = w->again = w->fin = w->more = false;
+	w->head = w->tail = w->open_tail = 0;
+	w->pub.head = FOS_POS_MAX;
+	return true;
 }

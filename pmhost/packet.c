@@ -104,14 +104,14 @@ void fos_packet_open(struct fos_window *w, uint64_t limit)
 
 /* ---------------------------------------------------------------- fos_packet() */
 
-static void describe(const struct fos_box *box, const struct fos_piece *p, struct fos_packet *out)
+void fos_packet_describe(const struct fos_frame_meta *m, const uint8_t *data,
+			 struct fos_packet *out)
 {
-	const struct fos_frame_meta *m = fos_box_meta(box, p->frame);
 	uint32_t base = m->data_off;
 
 	out->time_ns = m->time_ns;
-	out->number = m->number ? m->number : p->number;
-	out->data = fos_box_frame(box, p->frame) + base;
+	out->number = m->number;
+	out->data = data;
 	out->len = m->len;
 	out->flags = m->flags & (FOS_IS_IPV4 | FOS_IS_IPV6 | FOS_IS_TCP | FOS_IS_UDP | FOS_IS_ICMP |
 				 FOS_IS_FRAGMENT | FOS_IS_FIRST_FRAGMENT);
@@ -131,6 +131,7 @@ int fos_packet(struct fos_window *w, uint64_t pos, struct fos_packet *out)
 {
 	const struct fos_instance *pm = w->pm;
 	uint32_t i = fos_window_seg(w, pos), last;
+	const struct fos_frame_meta *m;
 	struct fos_piece p;
 
 	memset(out, 0, sizeof(*out));
@@ -142,7 +143,10 @@ int fos_packet(struct fos_window *w, uint64_t pos, struct fos_packet *out)
 	}
 	if (!fos_piece_get(pm->box, w->seg[i].piece, w->flow, w->gen, &p))
 		return FOS_ENOENT;
-	describe(pm->box, &p, out);
+	m = fos_box_meta(pm->box, p.frame);
+	fos_packet_describe(m, fos_box_frame(pm->box, p.frame) + m->data_off, out);
+	if (out->number == 0)
+		out->number = p.number;
 	last = i;
 	if (pm->d->stream != FOS_STREAM_APP) {
 		while (last + 1 < w->nr_seg && !(w->seg[last].flags & FOS_PIECE_LAST))

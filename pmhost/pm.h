@@ -54,13 +54,12 @@
 #ifdef __cplusplus
 #error "a PM is written in C: the FOS_PM() macro needs C's designated initialisers"
 #endif
-
 /* Changes whenever a module built against an older header would not work any more. */
 #define FOS_PM_ABI 2u
 
 struct fos_instance; /* this PM, running: one per lane */
 struct fos_window;   /* this PM on one flow */
-
+struct fos_event;    /* pm_event.h */
 /* What calls return: 0 or one of these. */
 enum fos_pm_error {
 	FOS_OK = 0,
@@ -83,7 +82,8 @@ enum fos_pm_stream {
 enum fos_pm_flags {
 	FOS_PM_EDITS = 1u << 0,    /* deletes, inserts, overwrites (FOS_APP), or drops packets */
 	FOS_PM_REWRITES = 1u << 1, /* rewrites header fields of whole flows */
-	FOS_PM_PLAIN = 1u << 2     /* pm_http.h: servers are asked not to encode bodies */
+	FOS_PM_PLAIN = 1u << 2,    /* pm_http.h: servers are asked not to encode bodies */
+	FOS_PM_PACKETS = 1u << 3   /* events come with their packets (pm_event.h) */
 };
 
 /* Why a flow ended. */
@@ -127,6 +127,7 @@ struct fos_message {
  *  on_timer    the time set by fos_timer() has come.
  *  on_message  a message from another PM.
  *  on_head     FOS_HTTP_BODY: a message's header block is complete (pm_http.h).
+ *  on_event    something has happened on the flow: pm_event.h.
  *  fini        orderly stop (not after a kill): print a summary, for instance.
  */
 struct fos_pm {
@@ -143,6 +144,7 @@ struct fos_pm {
 	char before[FOS_PM_LINKS_MAX];
 	uint32_t keys;      /* pm_link.h: flows of its own, at most that many (<= 1M), */
 	uint32_t key_value; /* and bytes of state of each, <= 4096 */
+	uint32_t events;     /* pm_event.h: what on_event is called for at first, FOS_BIT() each */
 	int (*init)(struct fos_instance *pm);
 	void (*on_open)(struct fos_window *w);
 	void (*on_data)(struct fos_window *w);
@@ -151,6 +153,7 @@ struct fos_pm {
 	void (*on_message)(struct fos_instance *pm, const struct fos_message *msg);
 	void (*fini)(struct fos_instance *pm);
 	void (*on_head)(struct fos_window *w);
+	void (*on_event)(struct fos_window *w, const struct fos_event *ev);
 };
 
 /* struct fos_pm_section - the module's constants in ELF section ".flowos.pm": the platform reads
@@ -172,6 +175,7 @@ struct fos_pm_section {
 	char before[FOS_PM_LINKS_MAX];
 	uint32_t keys;
 	uint32_t key_value;
+	uint32_t events;
 	_Bool init;
 	_Bool on_open;
 	_Bool on_data;
@@ -180,7 +184,8 @@ struct fos_pm_section {
 	_Bool on_message;
 	_Bool fini;
 	_Bool on_head;
-	uint8_t pad[16];
+	_Bool on_event;
+	uint8_t pad[11];
 };
 
 #ifdef __clang__
@@ -486,6 +491,7 @@ struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const c
  * for NULL. */
 bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
+#include "pmhost/pm_event.h"
 #include "pmhost/pm_http.h"
 #include "pmhost/pm_link.h"
 #include "pmhost/pm_text.h"

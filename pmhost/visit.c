@@ -9,72 +9,10 @@
 #include <string.h>
 
 #include "pmhost/commit.h"
+#include "pmhost/event_host.h"
 #include "pmhost/host.h"
 #include "pmhost/http.h"
 #include "pmhost/window.h"
-
-/* ---------------------------------------------------------------- hints */
-
-static void hint_pm(struct fos_instance *pm, uint32_t other)
-{
-	if (pm->to_pm[other])
-		fos_hint(pm->p, pm->to_pm[other], pm->w.flow, pm->w.gen);
-}
-
-static bool stage_edits(const struct fos_instance *pm)
-{
-	const struct fos_dir_stage *st = &pm->dir->pipeline[pm->d->pipeline].stage[pm->d->stage];
-
-	for (uint32_t i = 0; i < st->nr_pms; i++)
-		if (pm->dir->pm[st->pm[i]].edits)
-			return true;
-	return false;
-}
-
-/* The next stage that watches the flow; behind the last one, who takes the stream over. */
-static void hint_next(struct fos_instance *pm)
-{
-	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->d->pipeline];
-	bool app = pm->d->stream == FOS_STREAM_APP;
-	uint32_t end = app ? pl->nr_stages : pl->nr_pkt_stages;
-	bool found = false;
-
-	for (uint32_t st = pm->d->stage + 1u; st < end && !found; st++) {
-		for (uint32_t i = 0; i < pl->stage[st].nr_pms; i++) {
-			if (!fos_box_watches(pm->dir, pl->stage[st].pm[i], pm->w.flow_flags))
-				continue;
-			hint_pm(pm, pl->stage[st].pm[i]);
-			found = true;
-		}
-	}
-	/* a deletion brings the next stage nothing to release, but egress something to acknowledge,
-	 * once all of this stage have passed it */
-	if (app && pm->to_egress && (!found || stage_edits(pm)))
-		fos_hint(pm->p, pm->to_egress, pm->w.flow, pm->w.gen);
-	if (!found && !app)
-		pm->w.wake_classifier = true;
-}
-
-static void hint(struct fos_instance *pm)
-{
-	struct fos_window *w = &pm->w;
-
-	if (!w->moved)
-		return;
-	hint_next(pm);
-	if (w->wake_classifier) {
-		/* a gate that opened may be what a later gate waits for */
-		for (uint32_t i = 0; i < pm->dir->nr_pms; i++)
-			if (pm->dir->pm[i].gates && pm->dir->pm[i].stage > pm->d->stage &&
-			    pm->dir->pm[i].pipeline == pm->d->pipeline)
-				hint_pm(pm, i);
-		if (pm->to_egress)
-			fos_hint(pm->p, pm->to_egress, w->flow, w->gen);
-		if (pm->to_classifier)
-			fos_hint(pm->p, pm->to_classifier, w->flow, w->gen);
-	}
-	w->moved = w->wake_classifier = false;
-}
 
 /* ---------------------------------------------------------------- bookkeeping */
 
@@ -125,14 +63,14 @@ static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 }
 
 /* Around every handler: which flow it works on is known when it never returns. */
-static void enter(struct fos_instance *pm, enum fos_handler in)
+void fos_visit_enter(struct fos_instance *pm, enum fos_handler in)
 {
 	pm->in = in;
 	fos_count(pm->p->counter, FOS_C_pm_calls, 1);
 	fos_relaxed_store64(&pm->region->at, (uint64_t)pm->w.gen << 32 | pm->w.flow);
 }
 
-static void leave(struct fos_instance *pm)
+void fos_visit_leave(struct fos_instance *pm)
 {
 	fos_relaxed_store64(&pm->region->at, 0);
 	pm->in = FOS_IN_NONE;
@@ -140,9 +78,9 @@ static void leave(struct fos_instance *pm)
 
 void fos_visit_call(struct fos_instance *pm, int in, void (*hook)(struct fos_window *))
 {
-	enter(pm, (enum fos_handler)in);
+	fos_visit_enter(pm, (enum fos_handler)in);
 	hook(&pm->w);
-	leave(pm);
+	fos_visit_leave(pm);
 }
 
 /* Committed deadlines go to the heap. */
@@ -151,6 +89,8 @@ static void arm_timer(struct fos_window *w)
 	struct fos_local *l = &w->pm->local[w->flow];
 	uint64_t ns;
 
+	if (w->pm->events && !w->fresh)
+		fos_events_arm(w->pm, w->flow, w->gen, w->pub.ctx);
 	if (!w->pm->module->on_timer || w->fresh)
 		return;
 	memcpy(&ns, fos_host_ctx_slot(w->pm, w->flow, w->pub.ctx), sizeof(ns));
@@ -199,7 +139,7 @@ static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 		return false;
 	}
 	arm_timer(w);
-	hint(pm);
+	fos_visit_hint(pm);
 	return true;
 }
 
@@ -229,7 +169,7 @@ static uint64_t window_opened(const struct fos_window *w)
 
 /* After on_data, or when time has passed: does what is left exceed a limit?  Then it goes on
  * unedited.  Returns true when it did. */
-static bool end_hold(struct fos_window *w, uint64_t old_head)
+bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head)
 {
 	struct fos_instance *pm = w->pm;
 	struct fos_local *l = &pm->local[w->flow];
@@ -288,10 +228,12 @@ static bool data_once(struct fos_window *w)
 
 	fos_window_open(w);
 	head = w->head;
+	if (w->cut && !pm->events->slot)
+		l->cut = 1;
 	if (!news(w, l)) {
 		if (l->hold_ns == 0)
 			set_limits(w);
-		return end_hold(w, head);
+		return fos_visit_end_hold(w, head);
 	}
 	l->retry = 0;
 	if (w->http)
@@ -307,44 +249,50 @@ static bool data_once(struct fos_window *w)
 	if (w->again)
 		retry_later(pm);
 	moved = w->moved;
-	if (end_hold(w, head))
+	if (fos_visit_end_hold(w, head))
 		moved = true;
-	hint(pm);
+	fos_visit_hint(pm);
 	/* what comes later brings its own hint */
 	return moved && w->more && !w->again;
 }
 
-static bool stopped(const struct fos_window *w)
+bool fos_visit_stopped(const struct fos_window *w)
 {
 	return w->pub.head >= FOS_POS_MAX || w->pub.verdict == FOS_VERDICT_DROP ||
 	       w->pub.verdict == FOS_VERDICT_RESET;
 }
 
-static bool data(struct fos_window *w)
+bool fos_visit_data(struct fos_window *w)
 {
 	struct fos_instance *pm = w->pm;
 	uint32_t ver = pm->flows[w->flow].ver;
 
-	if (stopped(w)) {
+	if (fos_visit_stopped(w)) {
 		/* whoever appended knows only us: the next stage hears of it from here.  (Looking at
 		 * our head would not do: we may have stopped while the hint was on its way.) */
 		w->moved = w->pub.head >= FOS_POS_MAX;
-		hint(pm);
+		fos_visit_hint(pm);
 		return false;
+	}
+	if (fos_events_read(pm)) {
+		bool moved = fos_events_let_go(w);
+
+		fos_visit_hint(pm);
+		return moved;
 	}
 	if (!w->http ? !pm->module->on_data : !(w->flow_flags & FOS_FLOW_TCP)) {
 		/* never in the data's way; HTTP/1 is TCP's */
 		fos_window_open(w);
 		w->verdict = FOS_VERDICT_BYPASS;
 		fos_commit_window(w, w->pub.head, 0);
-		hint(pm);
+		fos_visit_hint(pm);
 		return true;
 	}
 	if (pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
 		return false;
-	while (data_once(w) && !stopped(w))
+	while (data_once(w) && !fos_visit_stopped(w))
 		;
-	hint(pm);
+	fos_visit_hint(pm);
 	return pm->flows[w->flow].ver != ver;
 }
 
@@ -352,7 +300,7 @@ static bool data(struct fos_window *w)
 
 static bool may_close(struct fos_window *w, uint32_t why)
 {
-	if (stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED)
+	if (fos_visit_stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED)
 		return true;
 	if (w->pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
 		return true;
@@ -370,12 +318,17 @@ static bool close_flow(struct fos_window *w)
 		return false;
 	why = f->close;
 	fos_window_open(w);
+	/* its events first, the last of which tells of this; they were there before `state` */
+	if (pm->events && fos_events_cut(pm, w->flow, w->gen) != UINT64_MAX) {
+		pm->local[w->flow].cut = 1;
+		return false;
+	}
 	if (!may_close(w, why))
 		return false;
 	if (pm->module->on_close) {
-		enter(pm, FOS_IN_CLOSE);
+		fos_visit_enter(pm, FOS_IN_CLOSE);
 		pm->module->on_close(w, why);
-		leave(pm);
+		fos_visit_leave(pm);
 	}
 	fos_host_ctx(w)->timer_ns = 0;
 	w->ctx_touched = true;
@@ -384,7 +337,7 @@ static bool close_flow(struct fos_window *w)
 		retry_later(pm);
 		return false;
 	}
-	hint(pm);
+	fos_visit_hint(pm);
 	return true;
 }
 
@@ -419,9 +372,34 @@ static bool overruled(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 		fos_count(pm->p->counter, FOS_C_pm_overruled, 1);
 	l->overruled = 1;
 	w->moved = true;
-	hint(pm);
+	fos_visit_hint(pm);
 	collect(w);
 	return true;
+}
+
+bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	uint32_t now;
+
+	return meet(pm, flow, &now) && now == gen && !overruled(pm, flow, gen) &&
+	       fos_window_turn(pm, flow, gen) &&
+	       fos_box_watches(pm->dir, pm->index, pm->w.flow_flags);
+}
+
+void fos_visit_after(struct fos_window *w)
+{
+	if (w->hold_bytes != UINT64_MAX || w->hold_ns != UINT64_MAX)
+		set_limits(w);
+	arm_timer(w);
+	fos_visit_hint(w->pm);
+}
+
+void fos_visit_cut(struct fos_instance *pm, uint32_t flow)
+{
+	if (flow >= pm->region->nr_flows || !pm->local[flow].cut)
+		return;
+	pm->local[flow].cut = 0;
+	fos_visit(pm, flow);
 }
 
 bool fos_visit(struct fos_instance *pm, uint32_t flow)
@@ -433,9 +411,11 @@ bool fos_visit(struct fos_instance *pm, uint32_t flow)
 	if (flow >= pm->region->nr_flows || !meet(pm, flow, &gen) || overruled(pm, flow, gen))
 		return false;
 	did = gate(pm, flow, gen);
+	if (pm->events)
+		did |= fos_events_visit(pm, flow, gen);
 	if (!fos_window_turn(pm, flow, gen) || !fos_box_watches(pm->dir, pm->index, w->flow_flags))
 		return did;
-	did |= data(w);
+	did |= fos_visit_data(w);
 	did |= close_flow(w);
 	collect(w);
 	return did;
@@ -480,7 +460,7 @@ static bool timer_due(struct fos_instance *pm, const struct fos_deadline *due)
 		return false;
 	}
 	arm_timer(w);
-	hint(pm);
+	fos_visit_hint(pm);
 	return true;
 }
 
@@ -492,6 +472,8 @@ bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due)
 	    overruled(pm, due->flow, gen))
 		return false;
 	timer_due(pm, due);
+	if (pm->events)
+		fos_events_due(pm, due);
 	pm->local[due->flow].armed = 0;
 	return fos_visit(pm, due->flow);
 }

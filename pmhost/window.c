@@ -89,31 +89,49 @@ static bool app_ended(const struct fos_window *w, const struct fos_view *v, uint
 	return (state & FOS_FLOW_ST_CLOSED) && base == v->base_tail;
 }
 
+/* Bytes of the stream up to `cut`, a position in it as it came in.  True: it is reached. */
+static bool add_span(struct fos_window *w, const struct fos_span *s, uint64_t cut)
+{
+	uint32_t len = s->len;
+	struct fos_seg *seg;
+
+	if (s->base_pos >= cut)
+		return true;
+	if (s->kind == FOS_SPAN_PIECE && len > cut - s->base_pos)
+		len = (uint32_t)(cut - s->base_pos);
+	seg = fos_window_add(w);
+	seg->data = s->data;
+	seg->pos = w->tail;
+	seg->len = len;
+	seg->piece = s->kind == FOS_SPAN_PIECE ? s->piece : FOS_NONE;
+	seg->piece_off = s->piece_off;
+	w->tail += len;
+	return len < s->len;
+}
+
 static void app_open(struct fos_window *w, uint64_t limit)
 {
 	struct fos_instance *pm = w->pm;
 	/* pairs with the classifier's release of `state` */
 	uint32_t state = fos_acquire32(&pm->box->flows[w->flow].state);
+	uint64_t cut = UINT64_MAX;
 	struct fos_view v;
 	struct fos_span s;
 
 	if (!fos_view_open(&v, pm->box, w->flow, w->gen, pm->d->stage, w->head))
 		return;
-	while (w->tail - w->head < limit && fos_view_next(&v, BEYOND_HOLD, &s)) {
-		struct fos_seg *seg = fos_window_add(w);
-
-		seg->data = s.data;
-		seg->pos = w->tail;
-		seg->len = s.len;
-		seg->piece = s.kind == FOS_SPAN_PIECE ? s.piece : FOS_NONE;
-		seg->piece_off = s.piece_off;
-		w->tail += s.len;
-	}
+	/* after the tail: an event is published before the bytes behind it */
+	if (pm->events)
+		cut = fos_events_cut(pm, w->flow, w->gen);
+	w->cut = cut != UINT64_MAX;
+	while (!w->reached && w->tail - w->head < limit && fos_view_next(&v, BEYOND_HOLD, &s))
+		w->reached = add_span(w, &s, cut);
 	w->more = w->tail - w->head >= limit;
-	if (w->more || v.broken != FOS_NONE)
+	if (w->reached || w->more || v.broken != FOS_NONE)
 		return;
 	fos_view_settle(&v);
-	w->fin = app_ended(w, &v, state);
+	w->reached = fos_view_base(&v) >= cut;
+	w->fin = !w->cut && app_ended(w, &v, state);
 }
 
 void fos_window_forget(struct fos_window *w)
@@ -131,6 +149,7 @@ void fos_window_open(struct fos_window *w)
 	fos_window_forget(w);
 	w->rewrites = w->rewrites_peer = false;
 	w->again = w->fin = w->more = false;
+	w->cut = w->reached = w->released = w->asks = false;
 	w->hold_bytes = w->hold_ns = UINT64_MAX;
 	w->nr_seg = 0;
 	w->head = w->tail = w->open_tail = w->pub.head;
@@ -320,11 +339,16 @@ int fos_release(struct fos_window *w, uint64_t pos)
 	if (w->pm->in == FOS_IN_OPEN || w->pm->in == FOS_IN_CLOSE || w->pm->in == FOS_IN_HEAD)
 		return FOS_EPERM;
 	if (w->pub.head >= FOS_POS_MAX)
-		return fos_commit_window(w, w->pub.head, 0);
+		return w->pm->in == FOS_IN_EVENT ? FOS_OK : fos_commit_window(w, w->pub.head, 0);
 	if (w->http)
 		return fos_http_release(w, pos);
 	if (pos < w->head || pos > w->tail)
 		return FOS_EINVAL;
+	if (w->pm->in == FOS_IN_EVENT) {
+		w->release = pos;
+		w->released = true;
+		return FOS_OK;
+	}
 	return fos_commit_window(w, pos, 0);
 }
 

@@ -23,6 +23,10 @@ void fos_window_open(struct fos_window *w);
 /* Forgets what a handler staged and did not release: the context is that of the last release. */
 void fos_window_forget(struct fos_window *w);
 
+/* A window on no flow, with nothing in it, for the packet of the event in hand.  False: its addresses
+ * cannot be told. */
+bool fos_window_orphan(struct fos_window *w);
+
 /* Index of the segment that holds pos, or nr_seg. */
 uint32_t fos_window_seg(const struct fos_window *w, uint64_t pos);
 

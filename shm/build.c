@@ -12,13 +12,14 @@
 #define READY_LOG2 12u
 #define INPUT_LOG2 11u
 #define MESSAGE_LOG2 6u
-#define INGRESS_FRAMES 2304u /* a full FILL ring (FOS_XSK_SIZES) and four batches in hand */
+#define EVENT_LOG2 10u
 
 static const uint32_t slot_size[] = {
 	[FOS_RING_FRAME] = sizeof(struct fos_desc),
 	[FOS_RING_READY] = sizeof(struct fos_hint),
 	[FOS_RING_FREE] = sizeof(struct fos_desc),
 	[FOS_RING_MESSAGE] = sizeof(struct fos_msg),
+	[FOS_RING_EVENT] = sizeof(struct fos_event_slot),
 };
 
 static uint64_t align_up(uint64_t n, uint64_t to)
@@ -62,6 +63,7 @@ static uint64_t lay_classifier(const struct fos_dir *dir, struct fos_cls *c)
 	c->flows_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow));
 	c->pieces_off = take(&at, (uint64_t)c->nr_pieces * sizeof(struct fos_piece));
 	c->events_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow_events));
+	c->missed_off = take(&at, (uint64_t)c->nr_flows * fos_build_event_index(dir, dir->nr_pms) * 4);
 	c->buckets_off = take(&at, (uint64_t)c->nr_buckets * 4);
 	c->live_off = take(&at, align_up(c->nr_flows / 2u, 64) / 8);
 	c->claims_off = take(&at, (uint64_t)c->nr_frames * 4);
@@ -113,6 +115,10 @@ static uint64_t lay_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_reg
 	r->key_value = d->key_value;
 	if (d->keys)
 		r->keyed_off = take(&at, d->keys * FOS_KEYED_STRIDE(d->key_value));
+	if (d->event_wants)
+		r->inbox_off = take(&at, FOS_EVENT_INBOX * (8 + sizeof(struct fos_event_slot) +
+							    (d->event_wants & FOS_PM_WANTS_PACKETS ?
+								     FOS_EVENT_ROOM : 0)));
 	r->cursors_off = cursors(&at);
 	r->txn_off = take(&at, sizeof(struct fos_txn_log));
 	return at;
@@ -285,6 +291,9 @@ static void add_ring(struct planner *pl, uint32_t kind, uint32_t from, uint32_t 
 	r->consumer = to;
 	r->cursor = pl->cursors[to]++;
 	r->off = take(&pl->at[dir->proc[from].region], fos_ring_bytes(log2_nr, slot_size[kind]));
+	if (kind == FOS_RING_EVENT &&
+	    dir->pm[dir->proc[to].index].event_wants & FOS_PM_WANTS_PACKETS)
+		take(&pl->at[dir->proc[from].region], (uint64_t)FOS_EVENT_ROOM << log2_nr);
 }
 
 /* Rings that a PM produces into: next watching stage, classifier, egress, messages. */
@@ -323,6 +332,8 @@ static void add_lane_rings(struct planner *pl, uint32_t lane, uint32_t cls, uint
 		} else if (p->role == FOS_ROLE_PM && p->lane == lane) {
 			add_ring(pl, FOS_RING_READY, cls, i, READY_LOG2);
 			add_ring(pl, FOS_RING_READY, egr, i, READY_LOG2);
+			if (dir->pm[p->index].event_wants & FOS_PM_WANTS_EVENTS)
+				add_ring(pl, FOS_RING_EVENT, cls, i, EVENT_LOG2);
 			add_pm_rings(pl, i, lane, cls, egr);
 		}
 	}
@@ -407,9 +418,28 @@ uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_rin
 		return READY_LOG2;
 	if (r->kind == FOS_RING_MESSAGE)
 		return MESSAGE_LOG2;
+	if (r->kind == FOS_RING_EVENT)
+		return EVENT_LOG2;
 	if (dir->proc[r->producer].role == FOS_ROLE_INGRESS)
 		return INPUT_LOG2;
 	return log2_up(dir->nr_frames) + 1;
+}
+
+uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pm; i++)
+		n += (dir->pm[i].event_wants & FOS_PM_WANTS_EVENTS) != 0;
+	return n;
+}
+
+uint64_t fos_build_event_room(const struct fos_dir *dir, const struct fos_dir_ring *r)
+{
+	if (!(dir->pm[dir->proc[r->consumer].index].event_wants & FOS_PM_WANTS_PACKETS))
+		return 0;
+	return align_up(r->off + fos_ring_bytes(EVENT_LOG2, slot_size[FOS_RING_EVENT]),
+			FOS_CACHE_LINE);
 }
 
 uint32_t fos_build_slot_size(uint32_t kind)
@@ -450,37 +480,6 @@ void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_
 	h->proc = dir->region[i].proc;
 	/* pairs with the acquire (or the fd's arrival) at attachers: all of the above is there */
 	fos_release64(&h->magic, FOS_LAYOUT_MAGIC);
-}
-
-static uint32_t nr_ingress(const struct fos_dir *dir)
-{
-	uint32_t nr = 0;
-
-	for (uint32_t i = 0; i < dir->nr_procs; i++)
-		nr += dir->proc[i].role == FOS_ROLE_INGRESS;
-	return nr ? nr : 1;
-}
-
-void fos_build_ingress_frames(const struct fos_dir *dir, uint32_t n, uint32_t *first,
-			      uint32_t *count)
-{
-	uint32_t share = (dir->nr_frames - dir->egress_frames) / nr_ingress(dir);
-
-	*count = share;
-	if (!dir->offline)
-		*count = share / 2 < INGRESS_FRAMES ? share / 2 : INGRESS_FRAMES;
-	*first = n * *count;
-}
-
-void fos_build_egress_frames(const struct fos_dir *dir, uint32_t lane, uint32_t *first,
-			     uint32_t *count)
-{
-	uint32_t lanes = dir->nr_lanes ? dir->nr_lanes : 1, from, all;
-
-	fos_build_ingress_frames(dir, nr_ingress(dir), &from, count);
-	all = dir->nr_frames - from;
-	*first = from + lane * (all / lanes);
-	*count = lane + 1 == lanes ? dir->nr_frames - *first : all / lanes;
 }
 
 uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nul, uint32_t *used)

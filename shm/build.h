@@ -33,6 +33,12 @@ uint64_t fos_build_cursors(const struct fos_dir *dir, uint32_t proc);
 uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_ring *r);
 uint32_t fos_build_slot_size(uint32_t kind); /* enum fos_ring_kind */
 
+/* Row of PM `pm` in struct fos_cls's table of missed events: how many before it have an event ring. */
+uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm);
+
+/* Where an event ring's room for packets begins in its producer's region; 0 = it has none. */
+uint64_t fos_build_event_room(const struct fos_dir *dir, const struct fos_dir_ring *r);
+
 /* Frames that ingress process number n owns at the start: [first, first + count).  The count is the
  * same for all: what each is to have while frames are free (its FILL ring full, and some in hand, or
  * half its share where that is less).  A capture's ingress has all but the egress's reserve. */

@@ -141,7 +141,7 @@ enum fos_ring_kind {
 	FOS_RING_READY = 2,  /* struct fos_hint; full: hint dropped, `missed` counted, see below */
 	FOS_RING_FREE = 3,   /* struct fos_desc; frames go home; sized to hold every frame */
 	FOS_RING_MESSAGE = 4, /* struct fos_msg; full: the release that sends it returns "again" */
-	FOS_RING_EVENT = 5 /* struct fos_event; classifier -> PM; full: merged into FOS_EVENT_MISSED */
+	FOS_RING_EVENT = 5 /* struct fos_event_slot; classifier -> PM; full: counted in missed[] */
 };
 
 enum fos_desc_kind {
@@ -190,11 +190,11 @@ struct fos_hint {
 	uint32_t flow_gen;
 };
 
-/* Conditions of a flow that a PM may ask to be told of (pub.events).  The place of the subscription
- * and the form of the record are part of the contract; rings of this kind are made for PMs that
- * subscribe, of which this version has none. */
+/* Conditions of a flow that a PM may ask to be told of (pub.events, fos_dir_pm.events).  Those from
+ * FOS_EVENT_MISSED on are the PM host's own: they never lie in a ring. */
 enum fos_event_kind {
-	FOS_EVENT_OPEN = 0,
+	FOS_EVENT_PACKET = 0,     /* one has come in and belongs to the flow */
+	FOS_EVENT_OPEN,           /* the connection's first one */
 	FOS_EVENT_ESTABLISHED,
 	FOS_EVENT_RETRANSMISSION,
 	FOS_EVENT_DIFFERING_COPY,
@@ -205,32 +205,69 @@ enum fos_event_kind {
 	FOS_EVENT_ZERO_WINDOW,
 	FOS_EVENT_INVALID_RST,
 	FOS_EVENT_INVALID_SYN,
+	FOS_EVENT_NEW_DATA,       /* the stream has grown; those before stand where it ended before */
+	FOS_EVENT_STATE,          /* TCP state of the end that sends this flow */
 	FOS_EVENT_CLOSE,
+	FOS_EVENT_ORPHAN, /* a TCP packet of no known connection, and not a first one */
 	FOS_EVENT_MISSED, /* the ring was full: some events since then are not told singly */
+	FOS_EVENT_TIMER,
+	FOS_EVENT_REPLAY, /* the PM was started again */
 	FOS_NR_EVENTS
 };
+#define FOS_EVENT_BIT(kind) (1u << (kind))
+#define FOS_EVENTS_KINDS ((1u << 24) - 1u) /* of pub.events; above: FOS_EVENTS_BOUND_SHIFT */
+/* pub.events: how many bytes the OOSEQ queue of the flow may hold, n > 0: 2^(n + 9); 0 = as configured */
+#define FOS_EVENTS_BOUND_SHIFT 24u
 
-/* struct fos_event - one condition, in stream order with the bytes of the flow */
-struct fos_event {
-	uint64_t pos;     /* app position that it happened at */
+/* States of a TCP end (RFC 9293 section 3.3.2), as the box follows them. */
+enum fos_tcp_st {
+	FOS_TCP_ST_CLOSED = 0,
+	FOS_TCP_ST_LISTEN,
+	FOS_TCP_ST_SYN_SENT,
+	FOS_TCP_ST_SYN_RECEIVED,
+	FOS_TCP_ST_ESTABLISHED,
+	FOS_TCP_ST_FIN_WAIT_1,
+	FOS_TCP_ST_FIN_WAIT_2,
+	FOS_TCP_ST_CLOSE_WAIT,
+	FOS_TCP_ST_CLOSING,
+	FOS_TCP_ST_LAST_ACK,
+	FOS_TCP_ST_TIME_WAIT
+};
+
+/* struct fos_event_slot - one condition.  `at` puts it in order with the bytes of the flow: those
+ * below came before it, those from there on after it. */
+struct fos_event_slot {
+	uint64_t at;      /* app position, of the stream as it came */
+	uint64_t pos;     /* first byte concerned, likewise */
 	uint64_t time_ns;
-	uint32_t flow;
+	uint32_t flow;    /* FOS_NONE: of no flow (FOS_EVENT_ORPHAN) */
 	uint32_t flow_gen;
 	uint32_t len;     /* bytes concerned */
-	uint32_t frame;   /* packet behind it, or FOS_NONE */
-	uint32_t gen;     /* claim generation of the frame */
 	uint16_t kind;    /* enum fos_event_kind */
-	uint16_t side;    /* 0 = seen at the sender, 1 = at the receiver */
-	uint64_t old_pos; /* differing copy: where the first copy lies */
-	uint32_t old_piece;
-	uint32_t pad;
-	uint64_t pad1;
+	uint8_t sender;   /* enum fos_tcp_st of the end that sends the flow, */
+	uint8_t receiver; /* and of the other one, after the packet */
+	uint8_t before[2]; /* the same before it: sender's, receiver's */
+	uint8_t why;      /* FOS_EVENT_CLOSE: enum fos_close */
+	uint8_t pad0;
+	uint16_t packet_len; /* bytes of the packet in this slot's room; 0 = it is not there */
+	uint16_t old_len; /* bytes of the first copy in this slot's room */
+	uint32_t old_off; /* they are those from pos + old_off on */
+	uint32_t pad1[3];
 };
+
+/* Behind the slots of a ring whose PM asked for packets (FOS_PM_WANTS_PACKETS): room for each slot, owned
+ * with it: struct fos_frame_meta (offsets as in the frame), the packet from data_off on, cut at
+ * FOS_EVENT_PACKET_MAX; from FOS_EVENT_OLD_OFF on bytes of the first copy, cut at FOS_EVENT_OLD_MAX. */
+#define FOS_EVENT_ROOM 4096u
+#define FOS_EVENT_PACKET_OFF 64u
+#define FOS_EVENT_PACKET_MAX (FOS_EVENT_OLD_OFF - FOS_EVENT_PACKET_OFF)
+#define FOS_EVENT_OLD_OFF 2560u
+#define FOS_EVENT_OLD_MAX (FOS_EVENT_ROOM - FOS_EVENT_OLD_OFF)
 
 /* struct fos_flow_events - what has happened on a flow so far; one per flow, reset with it.  Private
  * words of the classifier's transaction that others may look at (relaxed): PMs to come, flowosctl.
  *  offset size field      unit
- *       0   32 count      events of each kind, saturating
+ *       0   32 count      events of the kinds that are rare, saturating
  *      32    8 last_pos   app position of the newest one
  *      40    8 last_ns    its time
  *      48    4 last_len   bytes concerned
@@ -365,7 +402,7 @@ struct fos_flow {
 	uint16_t last_wnd; /* raw */
 	uint16_t mss;      /* as announced by this direction; 0 = none */
 	uint8_t wscale;    /* 0xff = not offered */
-	uint8_t tcp_state; /* classifier/tcp_state.h */
+	uint8_t tcp_state; /* enum fos_tcp_st of the end that sends; relaxed, for display */
 	uint8_t sack_ok;
 	uint8_t ts_ok;
 	uint32_t ooo_first; /* OOSEQ queue: piece index, ascending positions */
@@ -440,6 +477,9 @@ struct fos_cls {
 	uint64_t private_off; /* classifier/state.h; nobody else reads it */
 	uint64_t private_size;
 	uint64_t events_off;  /* struct fos_flow_events[nr_flows] */
+	/* uint32_t[PMs with an event ring][nr_flows], in the order of dir->pm[]: events of the flow's
+	 * present generation that found the ring full; published */
+	uint64_t missed_off;
 	uint32_t nr_flows;
 	uint32_t nr_pieces;
 	uint32_t nr_buckets;
@@ -484,7 +524,7 @@ struct fos_pm_pub {
 	uint32_t edits;       /* number of edits ever committed on this flow */
 	uint32_t edits_freed; /* of them, no longer kept */
 	uint32_t edit_last;
-	uint32_t events; /* enum fos_event_kind, a bit each: what the classifier is to tell */
+	uint32_t events; /* what the classifier is to tell, FOS_EVENT_BIT() each; and a bound */
 	uint32_t seen;   /* packets (releases of app bytes), modulo 2^32, for display */
 };
 
@@ -587,7 +627,12 @@ struct fos_pm_region {
 	uint64_t keyed_off; /* places of the PM's own flows, keys of them; 0 = it has none */
 	uint32_t keys;
 	uint32_t key_value; /* bytes */
+	/* events that wait for bytes: uint64_t[FOS_EVENT_INBOX] (published: 0 = free, else the order of
+	 * arrival), struct fos_event_slot[FOS_EVENT_INBOX], room for their packets as in the ring; own.
+	 * 0 = none. */
+	uint64_t inbox_off;
 };
+#define FOS_EVENT_INBOX 256u
 
 /* ---------------------------------------------------------------- egress region */
 
@@ -759,6 +804,12 @@ struct fos_dir_pm {
 	uint8_t http; /* reads http.body: watches both directions, `stream` is FOS_STREAM_APP */
 	uint8_t http_direction; /* enum fos_pm_direction: which of them its handlers see */
 	uint16_t pad;
+	uint32_t events; /* FOS_EVENT_BIT() each: asked for until the PM has published for a flow */
+	uint32_t event_wants; /* enum fos_event_wants */
+};
+enum fos_event_wants {
+	FOS_PM_WANTS_EVENTS = 1u << 0, /* it has an event ring */
+	FOS_PM_WANTS_PACKETS = 1u << 1 /* whose slots have room for packets */
 };
 
 /* PM `from` publishes the topic and PM `to` takes it. */
@@ -847,9 +898,10 @@ _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
 _Static_assert(sizeof(struct fos_keyed) == 16 && sizeof(struct fos_keyed_slot) == 80, "own flows");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
-_Static_assert(sizeof(struct fos_event) == 64, "event: one line");
+_Static_assert(sizeof(struct fos_event_slot) == 64, "event: one line");
 _Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");
-_Static_assert(FOS_NR_EVENTS <= 16, "a count for each kind");
+_Static_assert(FOS_EVENT_MISSED <= 16, "a count for each kind that the classifier knows");
+_Static_assert(FOS_NR_EVENTS <= 24, "a bit for each kind, below the bound");
 _Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
 _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
 _Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");

@@ -1,5 +1,5 @@
 # shm/: the one library under all processes, and the keeper
-shm_SRCS := $(addprefix shm/,ring.c txn.c counter.c box.c view.c build.c csum.c hash.c quote.c \
+shm_SRCS := $(addprefix shm/,ring.c txn.c counter.c box.c view.c build.c build_frames.c csum.c hash.c quote.c \
 	capture.c capture_io.c capture_write.c pcapng.c pmfile.c words.c steer.c steer_map.c xsk.c \
 	xsk_open.c log.c notify.c region.c grant.c loop.c proc.c proc_main.c proc_run.c proc_spare.c confine.c killpoint.c)
 shm_LIBS := -lxdp -lbpf -luring -lnuma -lelf -lz -lseccomp

@@ -111,9 +111,17 @@ static int check(const struct fos_pmfile_section *s, const char *name, char *err
 		return -EPROTO;
 	}
 	if (s->stream > FOS_PMFILE_HTTP_BODY || s->name[0] == '\0' ||
-	    (s->flags & ~(uint32_t)(FOS_PMFILE_EDITS | FOS_PMFILE_REWRITES | FOS_PMFILE_PLAIN)) != 0) {
+	    (s->flags & ~(uint32_t)(FOS_PMFILE_EDITS | FOS_PMFILE_REWRITES | FOS_PMFILE_PLAIN |
+				    FOS_PMFILE_PACKETS)) != 0 ||
+	    s->events >> FOS_NR_EVENTS) {
 		snprintf(err, err_size,
-			 "%s: FOS_PM() has no .name, or a .stream or .flags that do not exist", name);
+			 "%s: FOS_PM() has no .name, or a .stream, .flags or .events that do not exist",
+			 name);
+		return -EINVAL;
+	}
+	if (s->stream == FOS_PMFILE_HTTP_BODY && (s->events || s->has_event)) {
+		snprintf(err, err_size, "%s: .events and .on_event go with .stream = FOS_APP, FOS_TCP or "
+			 "FOS_IP, not with FOS_HTTP_BODY", name);
 		return -EINVAL;
 	}
 	if (s->ctx_size > FOS_PMFILE_CTX_MAX || s->state_size > FOS_PMFILE_STATE_MAX) {
@@ -132,6 +140,16 @@ static int check(const struct fos_pmfile_section *s, const char *name, char *err
 	return check_links(s, name, err, err_size);
 }
 
+/* An orphan is told by its packet alone. */
+static uint32_t events_wanted(const struct fos_pmfile_section *s)
+{
+	if (!s->has_event && !s->events)
+		return 0;
+	if (s->flags & FOS_PMFILE_PACKETS || s->events & FOS_EVENT_BIT(FOS_EVENT_ORPHAN))
+		return FOS_PM_WANTS_EVENTS | FOS_PM_WANTS_PACKETS;
+	return FOS_PM_WANTS_EVENTS;
+}
+
 static void fill(struct fos_pmfile *out, const struct fos_pmfile_section *s)
 {
 	memset(out, 0, sizeof(*out));
@@ -141,8 +159,10 @@ static void fill(struct fos_pmfile *out, const struct fos_pmfile_section *s)
 	out->edits = (s->flags & FOS_PMFILE_EDITS) != 0;
 	out->rewrites = (s->flags & FOS_PMFILE_REWRITES) != 0;
 	out->gates = s->has_open != 0;
-	out->ctx_size = (s->ctx_size + FOS_PM_HOST_CTX + (out->http ? FOS_PM_HTTP_CTX : 0) + 15u) &
-			~15u;
+	out->events = s->events;
+	out->event_wants = events_wanted(s);
+	out->ctx_size = (s->ctx_size + FOS_PM_HOST_CTX + (out->http ? FOS_PM_HTTP_CTX : 0) +
+			 (out->event_wants ? FOS_PM_EVENT_CTX : 0) + 15u) & ~15u;
 	out->state_size = (s->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
 	while (out->keys < s->keys)
 		out->keys = out->keys ? 2 * out->keys : FOS_KEYED_PROBES;
@@ -231,5 +251,7 @@ const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_p
 		return "number or size of keys";
 	if (f->edits != (d->edits != 0) || f->rewrites != (d->rewrites != 0))
 		return "set of flags";
+	if (f->events != d->events || f->event_wants != d->event_wants)
+		return "set of events";
 	return f->gates != (d->gates != 0) ? "set of hooks (on_open)" : NULL;
 }

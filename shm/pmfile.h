@@ -28,6 +28,7 @@
 /* The host keeps its own committed words before the author's bytes in each context slot and each
  * state slot (pmhost/host.h). */
 #define FOS_PM_HOST_CTX 16u
+#define FOS_PM_EVENT_CTX 192u /* of a module with events, behind the former */
 #define FOS_PM_HOST_STATE 64u
 /* A reader of http.body reads the app stream through a layer of the host, whose state of a flow lies
  * in between (pmhost/http.h). */
@@ -37,7 +38,8 @@
 enum fos_pmfile_flag {
 	FOS_PMFILE_EDITS = 1u << 0,
 	FOS_PMFILE_REWRITES = 1u << 1,
-	FOS_PMFILE_PLAIN = 1u << 2
+	FOS_PMFILE_PLAIN = 1u << 2,
+	FOS_PMFILE_PACKETS = 1u << 3
 };
 
 struct fos_pmfile_section {
@@ -55,6 +57,7 @@ struct fos_pmfile_section {
 	char before[FOS_PMFILE_LINKS_MAX];
 	uint32_t keys;
 	uint32_t key_value;
+	uint32_t events; /* FOS_EVENT_BIT() each */
 	uint8_t has_init;
 	uint8_t has_open;
 	uint8_t has_data;
@@ -63,7 +66,8 @@ struct fos_pmfile_section {
 	uint8_t has_message;
 	uint8_t has_fini;
 	uint8_t has_head;
-	uint8_t pad[16];
+	uint8_t has_event;
+	uint8_t pad[11];
 };
 
 /* Lists of words (shm/words.h), as pmhost/pm_link.h describes them; always terminated. */
@@ -85,6 +89,8 @@ struct fos_pmfile {
 	uint32_t state_size; /* of a state slot: likewise, multiple of 64 */
 	uint32_t keys;      /* places for flows of its own: a power of two, or 0 */
 	uint32_t key_value; /* bytes of each value, multiple of 16 */
+	uint32_t events;      /* as in struct fos_dir_pm */
+	uint32_t event_wants;
 	struct fos_pmfile_links links;
 };
 

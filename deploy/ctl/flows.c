@@ -75,7 +75,7 @@ static void json_events(struct fos_json *j, const struct fos_box *box, uint32_t 
 	bool any = false;
 
 	fos_json_open(j, "events", '{');
-	for (uint32_t k = 0; k < FOS_NR_EVENTS; k++) {
+	for (uint32_t k = 0; k < FOS_EVENT_MISSED; k++) {
 		if (!event_words[k] || e.count[k] == 0)
 			continue;
 		fos_json_u64(j, event_words[k], e.count[k]);

@@ -44,7 +44,11 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 
 	snprintf(d->name, FOS_NAME_MAX, "%.20s%u", m->name, i & 31u);
 	d->http = http;
-	d->ctx_size = (m->ctx_size + FOS_PM_HOST_CTX + (http ? FOS_PM_HTTP_CTX : 0) + 15u) & ~15u;
+	d->events = m->events;
+	d->event_wants = (m->events || m->on_event ? FOS_PM_WANTS_EVENTS : 0) |
+			 (m->flags & FOS_PM_PACKETS ? FOS_PM_WANTS_PACKETS : 0);
+	d->ctx_size = (m->ctx_size + FOS_PM_HOST_CTX + (http ? FOS_PM_HTTP_CTX : 0) +
+		       (d->event_wants ? FOS_PM_EVENT_CTX : 0) + 15u) & ~15u;
 	d->state_size = (m->state_size + FOS_PM_HOST_STATE + 63u) & ~63u;
 	d->keys = m->keys; /* a power of two, in tests */
 	d->key_value = (m->key_value + 15u) & ~15u;
@@ -90,6 +94,8 @@ static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *
 	p->module[i] = NULL;
 	p->w.dir->pm[i].http = f.http;
 	p->w.dir->pm[i].gates = f.gates;
+	p->w.dir->pm[i].events = f.events;
+	p->w.dir->pm[i].event_wants = f.event_wants;
 	p->w.dir->pm[i].ctx_size = f.ctx_size;
 	p->w.dir->pm[i].state_size = f.state_size;
 	p->w.dir->pm[i].file_off = play_options(p, path, strlen(path) + 1);

@@ -74,8 +74,9 @@ static void test_pms(void)
 	OFFSET(fos_pm_pub, out_head, 16);
 	OFFSET(fos_pm_pub, edits, 28);
 	OFFSET(fos_pm_pub, events, 40);
-	SIZE(fos_event, 64);
-	OFFSET(fos_event, kind, 36);
+	SIZE(fos_event_slot, 64);
+	OFFSET(fos_event_slot, kind, 36);
+	OFFSET(fos_event_slot, old_off, 48);
 	SIZE(fos_flow_events, 64);
 	OFFSET(fos_flow_events, last_pos, 32);
 	OFFSET(fos_flow_events, last_kind, 52);

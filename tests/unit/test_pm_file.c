@@ -27,6 +27,8 @@ SAME(after, after);
 SAME(before, before);
 SAME(keys, keys);
 SAME(key_value, key_value);
+SAME(events, events);
+SAME(on_event, has_event);
 SAME(init, has_init);
 SAME(on_open, has_open);
 SAME(on_data, has_data);

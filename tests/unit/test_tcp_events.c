@@ -56,7 +56,7 @@ static uint32_t all_of(const struct fos_flow_events *e)
 {
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < FOS_NR_EVENTS; k++)
+	for (uint32_t k = 0; k < FOS_EVENT_MISSED; k++)
 		n += e->count[k];
 	return n;
 }

@@ -1,0 +1,44 @@
+/* classifier/event_state.h - the classifier's private memory about events, see event.h */
+#ifndef FOS_CLASSIFIER_EVENT_STATE_H
+#define FOS_CLASSIFIER_EVENT_STATE_H
+
+#include <stdbool.h>
+
+#include "shm/ring.h"
+
+#define FOS_EVENTS_PER_PACKET 32u
+#define FOS_MISSES 128u /* flows that one PM's ring had no room for in one batch, at most */
+
+struct fos_event_ring {
+	struct fos_ring_prod *ring;
+	uint8_t *room;    /* for packets, by slot; NULL = the PM wants none */
+	uint32_t *missed; /* by flow, published */
+	uint32_t pm;
+};
+
+struct fos_event_miss {
+	uint32_t ring;
+	uint32_t flow;
+	uint32_t nr;
+};
+
+struct fos_packet;
+
+struct fos_event_state {
+	struct fos_event_ring ring[FOS_MAX_PMS];
+	uint32_t nr_rings;
+	/* by flow: kinds that some PM wants and the bound of its queue, as in pub.events; all ones: not
+	 * known; 0 throughout when no PM has a ring */
+	uint32_t *wanted;
+	struct fos_event_miss *miss;
+	uint32_t nr_missed;
+	/* the packet in hand */
+	const struct fos_packet *pkt; /* NULL = none */
+	uint32_t flow;
+	uint64_t tail;     /* of its stream, before */
+	uint8_t before[2]; /* states, sender's and receiver's */
+	struct fos_event_slot slot[FOS_EVENTS_PER_PACKET];
+	uint32_t nr_slots;
+};
+
+#endif
