@@ -172,10 +172,8 @@ static int set_match(struct compiler *c, const struct fos_config_match *from, st
 
 /* ---- PMs ------------------------------------------------------------------------------------- */
 
-/* key NUL value NUL, once per value; an empty key ends the list. */
-static int add_options(struct compiler *c, const struct fos_config_pm *pm, uint32_t *off)
+int fos_plan_options(const struct fos_config_pm *pm, char *buf, size_t size)
 {
-	static char buf[FOS_DIR_STRINGS];
 	size_t at = 0;
 
 	for (uint32_t i = 0; i < pm->options_nr; i++) {
@@ -184,14 +182,24 @@ static int add_options(struct compiler *c, const struct fos_config_pm *pm, uint3
 		for (uint32_t v = 0; v < o->values_nr; v++) {
 			size_t need = strlen(o->key) + strlen(o->values[v]) + 2;
 
-			if (at + need + 1 > sizeof(buf))
-				return too_much(c, "options of one PM take more than 64K");
+			if (at + need + 1 > size)
+				return -E2BIG;
 			at += (size_t)sprintf(buf + at, "%s", o->key) + 1;
 			at += (size_t)sprintf(buf + at, "%s", o->values[v]) + 1;
 		}
 	}
 	buf[at++] = '\0';
-	return add_bytes(c, buf, at, off);
+	return (int)at;
+}
+
+static int add_options(struct compiler *c, const struct fos_config_pm *pm, uint32_t *off)
+{
+	static char buf[FOS_DIR_STRINGS];
+	int len = fos_plan_options(pm, buf, sizeof(buf));
+
+	if (len < 0)
+		return too_much(c, "options of one PM take more than 64K");
+	return add_bytes(c, buf, (size_t)len, off);
 }
 
 static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t stage, uint32_t slot)

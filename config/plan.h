@@ -23,4 +23,8 @@ struct fos_plan {
 int fos_plan_compile(const struct fos_config *cfg, const struct fos_plan *plan,
 		     struct fos_dir *dir, char *err, size_t err_size);
 
+/* A PM's options as the directory has them: key NUL value NUL, once per value; an empty key ends the
+ * list.  Bytes, or -E2BIG. */
+int fos_plan_options(const struct fos_config_pm *pm, char *buf, size_t size);
+
 #endif

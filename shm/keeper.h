@@ -39,6 +39,13 @@ struct fos_keeper_conn {
 	char line[FOS_KEEPER_LINE];
 };
 
+/* Where a PM's options lie in dir->strings: those in use, and those before, whose room the next take. */
+struct fos_keeper_options {
+	uint32_t off[2], size[2];
+	uint32_t generation[FOS_MAX_LANES]; /* of its processes when they were changed */
+	bool changed;
+};
+
 struct fos_keeper {
 	const char *program;
 	const char *file; /* configuration */
@@ -65,6 +72,8 @@ struct fos_keeper {
 	int listen_fd;
 	struct fos_keeper_conn *conn[FOS_KEEPER_CONNS];
 	uint32_t nr_conns;
+	struct fos_keeper_options options[FOS_MAX_PMS];
+	uint32_t strings_used; /* bytes of dir->strings that are nobody else's */
 	bool stop;
 	bool again; /* ends, but the box does not */
 };
@@ -126,6 +135,13 @@ void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
  * the region; -errno with one line in err. */
 int fos_keeper_module(struct fos_keeper *k, const char *pm, const char *path, char *err,
 		      size_t err_size);
+
+/* keeper_options.c: a PM's options (all its lanes) as the configuration file has them now, from its next
+ * start on; with `undo` those before.  -errno with lines in err. */
+int fos_keeper_reload(struct fos_keeper *k, const char *pm, bool undo, char *err, size_t err_size);
+
+/* Bytes in the directory's blob, for good; their offset, 0 = no room. */
+uint32_t fos_keeper_string(struct fos_keeper *k, const void *bytes, size_t len, size_t room);
 
 /* keeper_serve.c: the control socket and the loop, until SIGTERM, SIGINT or "stop". */
 int fos_keeper_listen(struct fos_keeper *k);

@@ -23,7 +23,8 @@
  * CONFIGURATION
  *	all of it
  * BUGS
- *	the configuration is read once; a change needs a restart of the box
+ *	the configuration is read once, but for the options of PMs (flowosctl reload); any other change
+ *	needs a restart of the box
  */
 #include <errno.h>
 #include <getopt.h>

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/build.h"
 #include "shm/keeper.h"
 #include "shm/pmfile.h"
 
@@ -25,18 +24,14 @@ static int check(const struct fos_dir_pm *pm, const char *path, char *err, size_
 }
 
 /* The path in the directory's blob, where it may be already. */
-static uint32_t add_path(struct fos_dir *dir, const char *path)
+static uint32_t add_path(struct fos_keeper *k, const char *path)
 {
-	size_t len = strlen(path) + 1;
-	uint32_t used = FOS_DIR_STRINGS;
+	const struct fos_dir *dir = k->dir;
 
 	for (uint32_t i = 0; i < dir->nr_pms; i++)
 		if (strcmp(fos_dir_string(dir, dir->pm[i].file_off), path) == 0)
 			return dir->pm[i].file_off;
-	while (used > 0 && dir->strings[used - 1] == 0)
-		used--;
-	used += 2; /* the last one's end, and that of a list of options */
-	return used < FOS_DIR_STRINGS ? fos_build_string(dir, path, len, &used) : 0;
+	return fos_keeper_string(k, path, strlen(path) + 1, 0);
 }
 
 int fos_keeper_module(struct fos_keeper *k, const char *pm, const char *path, char *err,
@@ -57,7 +52,7 @@ int fos_keeper_module(struct fos_keeper *k, const char *pm, const char *path, ch
 			snprintf(err, err_size, "%s is not an absolute path", path);
 		return rc;
 	}
-	off = add_path(k->dir, path);
+	off = add_path(k, path);
 	if (off == 0) {
 		snprintf(err, err_size, "no room for one more path: start the box anew");
 		return -ENOSPC;

@@ -9,6 +9,8 @@
  *   store     hands every descriptor to the service manager once more: it is a new one
  *   restart   the keeper ends, to be started again with its descriptors; the box stays
  *   module    {"pm":"web","path":"/x.so"}: from its next start on, the PM is that file
+ *   options   {"pm":"web"}: from its next start on, the PM has the options that the configuration file
+ *             names now; with "undo":true those before
  *
  * Nothing here waits for a client: one that does not read its answers is disconnected.
  */
@@ -218,6 +220,19 @@ static int set_module(struct fos_keeper *k, int fd, json_t *request)
 				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
 }
 
+static int set_options(struct fos_keeper *k, int fd, json_t *request)
+{
+	const char *pm = json_string_value(json_object_get(request, "pm"));
+	bool undo = json_is_true(json_object_get(request, "undo"));
+	char err[400] = "a request for options names `pm`";
+	int rc = pm ? fos_keeper_reload(k, pm, undo, err, sizeof(err)) : -EINVAL;
+
+	if (rc == 0)
+		fos_keeper_dismiss(k, pm); /* they have opened what the old ones name */
+	return answer(fd, rc == 0 ? json_pack("{s:b,s:s}", "ok", 1, "file", k->file) :
+				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
+}
+
 static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *line)
 {
 	json_t *request = json_loads(line, 0, NULL);
@@ -256,10 +271,12 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
 	} else if (!strcmp(cmd, "module")) {
 		rc = set_module(k, c->fd, request);
+	} else if (!strcmp(cmd, "options")) {
+		rc = set_options(k, c->fd, request);
 	} else {
 		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
 					     "cmd is one of hello, ready, attach, status, "
-					     "stopping, stop, store, restart, module"));
+					     "stopping, stop, store, restart, module, options"));
 	}
 	json_decref(request);
 	return rc;

@@ -10,6 +10,7 @@
  *	flowosctl stop [FILE] [--run-dir DIR]
  *	flowosctl restart STAGE [FILE] [--run-dir DIR]
  *	flowosctl upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]
+ *	flowosctl reload pm/NAME [FILE] [--run-dir DIR]
  *	flowosctl pm new NAME [DIRECTORY]
  *	flowosctl pm build NAME.c [NAME.so]
  *	flowosctl pm test PM -r CAPTURE [--expect FILE] [OPTION...]
@@ -25,7 +26,8 @@
  *	a running box; audit says whether its memory is in order (exit status 1: it is not); they only
  *	read.  digest prints one line per finished TCP direction of each
  *	capture: path, source, ports, connection, bytes, SHA-256.  restart and upgrade replace a process,
- *	or a PM's module, while traffic flows.  pm new writes a small project, pm build compiles a
+ *	or a PM's module, while traffic flows; reload gives a PM the options that the configuration file
+ *	has now.  pm new writes a small project, pm build compiles a
  *	module, pm test shows that its output depends on the stream alone (flowos-pmtest(8)), pm run puts
  *	it between a client and a server in network namespaces; with --watch it is built again and takes
  *	over whenever its source is saved.  units and enable are for a box
@@ -79,6 +81,8 @@ static const struct {
 	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
 	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
 	 "under traffic: another file for a PM, the same instance"},
+	{"reload", fos_ctl_reload, "reload pm/NAME [FILE]",
+	 "under traffic: options of a PM, as its configuration file has them now"},
 	{"pm", fos_ctl_pm, "pm new NAME | build NAME.c | test PM ... | run PM ...",
 	 "for authors of modules: begin, compile, prove, try one live"},
 	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},

@@ -7,15 +7,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "deploy/ctl/compile.h"
 #include "deploy/ctl/ctl.h"
+#include "deploy/ctl/restart.h"
 #include "deploy/ctl/rundir.h"
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
@@ -26,28 +26,6 @@
 static const char restart_synopsis[] =
 	"restart keeper|ingress|classifier|egress|pm/NAME [FILE] [--run-dir DIR]";
 static const char upgrade_synopsis[] = "upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]";
-
-struct job {
-	struct fos_ctl_view view;
-	char socket[PATH_MAX + 16];
-	const char *run_dir;
-};
-
-static int spawn(const char *const *argv)
-{
-	extern char **environ;
-	char *copy[8] = {NULL};
-	pid_t pid;
-	int status = 0;
-
-	for (int i = 0; argv[i] && i < 7; i++)
-		memcpy(&copy[i], &argv[i], sizeof(argv[i])); /* not written through */
-	if (posix_spawnp(&pid, copy[0], NULL, NULL, copy, environ) != 0)
-		return -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /* The unit of systemd that a process belongs to. */
 static bool unit_of(uint32_t pid, char unit[256])
@@ -70,7 +48,7 @@ static bool unit_of(uint32_t pid, char unit[256])
 }
 
 /* Until a life of the process works: a later one than `gen`, or (`any`: it was down) also that. */
-static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen, bool any)
+static bool wait_for_life(const struct fos_job *j, uint32_t proc, uint32_t gen, bool any)
 {
 	const struct fos_lease *l = &j->view.dir->proc[proc].lease;
 	const struct timespec pause = {.tv_nsec = 2000000};
@@ -90,7 +68,7 @@ static bool wait_for_life(const struct job *j, uint32_t proc, uint32_t gen, bool
 	return false;
 }
 
-static int ask_to_end(struct job *j, uint32_t proc, uint32_t pid)
+static int ask_to_end(struct fos_job *j, uint32_t proc, uint32_t pid)
 {
 	const struct fos_dir_proc *p = &j->view.dir->proc[proc];
 	char unit[256];
@@ -99,7 +77,7 @@ static int ask_to_end(struct job *j, uint32_t proc, uint32_t pid)
 	if (unit_of(pid, unit)) {
 		const char *argv[] = {"systemctl", "restart", unit, NULL};
 
-		return spawn(argv) == 0 ? 0 : fos_ctl_fail("`systemctl restart %s` failed", unit);
+		return fos_spawn(argv) == 0 ? 0 : fos_ctl_fail("`systemctl restart %s` failed", unit);
 	}
 	if (fos_rundir_holder(j->run_dir) == 0)
 		return fos_ctl_fail("nobody would start %s again: the supervisor is gone; "
@@ -114,7 +92,7 @@ static int ask_to_end(struct job *j, uint32_t proc, uint32_t pid)
 	return fos_ctl_fail("cannot ask %s (pid %u) to end: %s", p->name, pid, strerror(errno));
 }
 
-static int restart_proc(struct job *j, uint32_t proc, bool quiet)
+static int restart_proc(struct fos_job *j, uint32_t proc, bool quiet)
 {
 	const struct fos_dir_proc *p = &j->view.dir->proc[proc];
 	uint32_t gen = fos_acquire32(&p->lease.generation), pid;
@@ -151,8 +129,7 @@ static bool means(const struct fos_dir *dir, uint32_t proc, const char *word)
 	return !strcmp(word, role[p->role]);
 }
 
-/* One after the other: the others work meanwhile. */
-static int restart_all(struct job *j, const char *word, bool quiet)
+int fos_job_restart(struct fos_job *j, const char *word, bool quiet)
 {
 	uint32_t n = 0;
 
@@ -170,7 +147,7 @@ static int restart_all(struct job *j, const char *word, bool quiet)
 					      "names what there is", word);
 }
 
-static int open_job(struct job *j, const struct fos_ctl_where *w)
+int fos_job_open(struct fos_job *j, const struct fos_ctl_where *w)
 {
 	char err[512];
 
@@ -183,26 +160,25 @@ static int open_job(struct job *j, const struct fos_ctl_where *w)
 int fos_ctl_restart(int argc, char **argv)
 {
 	struct fos_ctl_where w;
-	struct job j;
+	struct fos_job j;
 	int rc = fos_ctl_where(&w, argc, argv, restart_synopsis);
 
 	if (rc >= 0)
 		return rc;
 	if (w.nr_rest != 1)
 		return fos_ctl_misuse(restart_synopsis, "one stage is needed");
-	rc = open_job(&j, &w);
+	rc = fos_job_open(&j, &w);
 	if (rc != FOS_EXIT_OK)
 		return rc;
-	rc = restart_all(&j, w.rest[0], false);
+	rc = fos_job_restart(&j, w.rest[0], false);
 	fos_ctl_detach(&j.view);
 	return rc;
 }
 
 /* ------------------------------------------------------------------ upgrade */
 
-static int set_module(const struct job *j, const char *pm, const char *path)
+int fos_job_ask(const struct fos_job *j, json_t *request)
 {
-	json_t *request = json_pack("{s:s,s:s,s:s}", "cmd", "module", "pm", pm, "path", path);
 	char *text = json_dumps(request, JSON_COMPACT);
 	json_t *answer = text ? fos_ctl_ask(j->socket, text) : NULL;
 	const char *error = json_string_value(json_object_get(answer, "error"));
@@ -216,25 +192,25 @@ static int set_module(const struct job *j, const char *pm, const char *path)
 	return rc;
 }
 
+static int set_module(const struct fos_job *j, const char *pm, const char *path)
+{
+	return fos_job_ask(j, json_pack("{s:s,s:s,s:s}", "cmd", "module", "pm", pm, "path", path));
+}
+
 /* What the file says of itself is checked by the keeper; that it can be loaded, by a host that does
  * nothing else.  Only then is the old one asked to end. */
 static int loads(const char *path)
 {
 	char host[PATH_MAX];
 	const char *argv[] = {host, "--try", path, NULL};
-	ssize_t n = readlink("/proc/self/exe", host, sizeof(host) - 1);
-	char *slash;
 
-	host[n > 0 ? n : 0] = 0;
-	slash = strrchr(host, '/');
-	snprintf(slash ? slash + 1 : host, sizeof(host) - (size_t)(slash ? slash + 1 - host : 0),
-		 "flowos-pmhost");
-	return spawn(argv) == 0 ? FOS_EXIT_OK :
-				  fos_ctl_fail("%s does not load, see above: the module in use stays",
-					       path);
+	fos_beside(host, "flowos-pmhost");
+	return fos_spawn(argv) == 0 ? FOS_EXIT_OK :
+				      fos_ctl_fail("%s does not load, see above: the module in use "
+						   "stays", path);
 }
 
-static int upgrade(struct job *j, const char *word, const char *pm, const char *path)
+static int upgrade(struct fos_job *j, const char *word, const char *pm, const char *path)
 {
 	const struct fos_dir *dir = j->view.dir;
 	char old[PATH_MAX] = "";
@@ -248,11 +224,11 @@ static int upgrade(struct job *j, const char *word, const char *pm, const char *
 		rc = set_module(j, pm, path);
 	if (rc != FOS_EXIT_OK)
 		return rc;
-	if (restart_all(j, word, true) == FOS_EXIT_OK) {
+	if (fos_job_restart(j, word, true) == FOS_EXIT_OK) {
 		printf("%s runs %s; the configuration is yours to change\n", word, path);
 		return FOS_EXIT_OK;
 	}
-	if (set_module(j, pm, old) == FOS_EXIT_OK && restart_all(j, word, true) == FOS_EXIT_OK)
+	if (set_module(j, pm, old) == FOS_EXIT_OK && fos_job_restart(j, word, true) == FOS_EXIT_OK)
 		return fos_ctl_fail("%s does not work with %s, see the log of the supervisor: it "
 				    "runs %s again", word, path, old);
 	return fos_ctl_fail("%s works neither with %s nor any more with %s", word, path, old);
@@ -261,7 +237,7 @@ static int upgrade(struct job *j, const char *word, const char *pm, const char *
 int fos_ctl_upgrade(int argc, char **argv)
 {
 	struct fos_ctl_where w;
-	struct job j;
+	struct fos_job j;
 	char path[PATH_MAX];
 	char *words[16];
 	int n = 0, rc;
@@ -282,7 +258,7 @@ int fos_ctl_upgrade(int argc, char **argv)
 		return rc;
 	if (w.nr_rest != 1 || strncmp(w.rest[0], "pm/", 3) != 0)
 		return fos_ctl_misuse(upgrade_synopsis, "a PM and a module are needed");
-	rc = open_job(&j, &w);
+	rc = fos_job_open(&j, &w);
 	if (rc != FOS_EXIT_OK)
 		return rc;
 	rc = upgrade(&j, w.rest[0], w.rest[0] + 3, path);
