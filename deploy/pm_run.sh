@@ -95,8 +95,7 @@ build() {
 compose() {
 	local option
 	if [ -n "$CONFIG" ]; then
-		COMPOSED=$(mktemp "$(dirname "$CONFIG")/.pm-run-XXXXXX.yaml") || exit 1
-		cat "$CONFIG" >"$COMPOSED"
+		cat "$CONFIG"
 	else
 		printf 'version: 1\npipelines:\n  - name: run\n    match: { proto: tcp }\n    stages:\n'
 		printf '      - pm: %s\n' "$NAME"
@@ -105,11 +104,11 @@ compose() {
 		for option in "${OPTIONS[@]}"; do
 			printf '          %s: "%s"\n' "${option%%=*}" "${option#*=}"
 		done
-	fi >>"$COMPOSED"
-	grep -q '^box:' "$COMPOSED" || printf '\nbox: { run_dir: %s }\n' "$NET_TMP/run"
-	grep -q '^interfaces:' "$COMPOSED" ||
+	fi
+	grep -qs '^box:' "${CONFIG:-/dev/null}" || printf '\nbox: { run_dir: %s }\n' "$NET_TMP/run"
+	grep -qs '^interfaces:' "${CONFIG:-/dev/null}" ||
 		printf 'interfaces: [ { name: lan, nic: lan }, { name: wan, nic: wan } ]\n'
-	grep -q '^wires:' "$COMPOSED" || printf 'wires: [ [lan, wan] ]\n'
+	grep -qs '^wires:' "${CONFIG:-/dev/null}" || printf 'wires: [ [lan, wan] ]\n'
 }
 
 page() {
@@ -128,7 +127,18 @@ serve() {
 		mkdir -p "$SERVE"
 		page >"$SERVE/index.html"
 	fi
-	in_server "$PYTHON" -m http.server -d "$SERVE" 80 >"$NET_TMP/server.log" 2>&1 &
+	# Without Content-Length: a module on `app` that changes a page's length does not mend headers.
+	in_server "$PYTHON" - "$SERVE" >"$NET_TMP/server.log" 2>&1 <<-'END' &
+		import functools, http.server, sys
+
+		class Handler(http.server.SimpleHTTPRequestHandler):
+		    def send_header(self, name, value):
+		        if name.lower() != "content-length":
+		            super().send_header(name, value)
+
+		http.server.ThreadingHTTPServer(
+		    ("", 80), functools.partial(Handler, directory=sys.argv[1])).serve_forever()
+	END
 	wait_for 50 listens server 80 || fail "the web server did not start: $(cat "$NET_TMP/server.log")"
 }
 
@@ -155,7 +165,9 @@ watch() {
 case $PM in
 *.c | *.so | */*) build || exit 1 ;;
 esac
-compose >>"$COMPOSED"
+# In its own directory: files that it names relatively count from there.
+[ -z "$CONFIG" ] || COMPOSED=$(mktemp "$(dirname "$CONFIG")/.pm-run-XXXXXX.yaml") || exit 1
+compose >"$COMPOSED"
 topo_up || fail 'the namespaces cannot be made; see the lines above'
 serve
 box_start "$COMPOSED" || exit 1
