@@ -79,6 +79,7 @@ struct fos_http_view {
 	bool shown;
 	bool ends;   /* the body ends with the window */
 	bool broken; /* what follows the window is malformed */
+	bool limited; /* the window is cut because of its number of runs */
 	bool cut;    /* the body ends here without being complete */
 	bool skip;   /* fos_http_skip() was called */
 	bool plain;  /* requests ask for unencoded bodies */
@@ -127,8 +128,13 @@ bool fos_http_ours(const struct fos_window *w);
 /* What this PM has committed of the opposite direction; NULL: nothing. */
 const struct fos_http_state *fos_http_peer(const struct fos_window *w);
 
-/* http_body.c: shows the body that begins at the raw head (empty: an empty window), and back. */
-void fos_http_show(struct fos_window *w, bool empty);
+/* http_body.c: shows the body that begins at the raw head, and back. */
+enum fos_http_look {
+	FOS_HTTP_NOTHING, /* an empty window */
+	FOS_HTTP_WHOLE,   /* up to framing that is not complete */
+	FOS_HTTP_ALL      /* all that is there */
+};
+void fos_http_show(struct fos_window *w, enum fos_http_look look);
 void fos_http_hide(struct fos_window *w);
 int fos_http_release(struct fos_window *w, uint64_t pos);
 /* May the module edit here at all; insert bytes at pos? */

@@ -61,7 +61,7 @@ static void add_run(struct fos_window *w, uint32_t i, uint32_t *from)
 struct look {
 	struct fos_http_frame f;
 	uint64_t at;
-	uint64_t gap; /* the framing at hand begins there */
+	uint64_t whole; /* before it there is no piece of framing that is not complete */
 };
 
 /* The next run of the raw window; false: there is none (now). */
@@ -80,10 +80,8 @@ static bool next_run(struct fos_window *w, struct look *l, uint32_t i)
 		l->at += took;
 		v->ends = ev == FOS_HTTP_BODY_END;
 		v->broken = ev == FOS_HTTP_OPAQUE;
-		if (v->broken)
-			l->at = l->gap; /* what is malformed is not ours to delete */
-		if (ev == FOS_HTTP_DATA)
-			l->gap = l->at;
+		if (v->ends || ev == FOS_HTTP_DATA || (ev == FOS_HTTP_MORE && fos_http_between(&l->f)))
+			l->whole = l->at;
 		if (ev == FOS_HTTP_DATA)
 			return true;
 		if (ev != FOS_HTTP_MORE || (n == 0 && took == 0))
@@ -100,32 +98,35 @@ static bool ends_here(const struct look *l)
 	return fos_http_step(&f, NULL, 0, &ev) == 0 && ev == FOS_HTTP_BODY_END;
 }
 
-static uint32_t find_runs(struct fos_window *w)
+/* What is malformed is not ours to delete, and what is not complete waits, so that it does not matter
+ * where segments end; `all`: nothing more will come. */
+static uint32_t find_runs(struct fos_window *w, bool all)
 {
 	struct fos_http_view *v = w->http;
-	struct look l = {.f = fos_http_state(w)->frame, .at = w->head, .gap = w->head};
+	struct look l = {.f = fos_http_state(w)->frame, .at = w->head, .whole = w->head};
 	uint32_t nr = 0;
 
 	while (nr < v->max_runs && !v->ends && next_run(w, &l, nr)) {
 		nr++;
 		v->ends = ends_here(&l);
 	}
-	v->raw_end = l.at;
+	v->limited = nr == v->max_runs && !v->ends;
+	v->raw_end = all && !v->broken ? l.at : l.whole;
 	if (!v->ends && !v->broken && w->fin && l.at == w->tail && fos_http_eof(&l.f))
 		v->ends = true; /* it lasted until the close */
 	return nr;
 }
 
-void fos_http_show(struct fos_window *w, bool empty)
+void fos_http_show(struct fos_window *w, enum fos_http_look look)
 {
 	struct fos_http_view *v = w->http;
 	uint32_t nr = 0, from = 0;
 	bool end;
 
 	v->raw_end = w->head;
-	v->ends = v->broken = false;
-	if (!empty)
-		nr = find_runs(w);
+	v->ends = v->broken = v->limited = false;
+	if (look != FOS_HTTP_NOTHING)
+		nr = find_runs(w, look == FOS_HTTP_ALL || w->fin);
 	end = v->ends || v->broken || (w->fin && v->raw_end == w->tail);
 	turn_over(w);
 	fos_edits_clear(&w->edits);
@@ -133,7 +134,7 @@ void fos_http_show(struct fos_window *w, bool empty)
 	w->head = w->tail = fos_http_state(w)->body_pos;
 	for (uint32_t i = 0; i < nr; i++)
 		add_run(w, i, &from);
-	w->fin = !empty && end;
+	w->fin = look != FOS_HTTP_NOTHING && end;
 	v->cut = w->fin && !v->ends;
 }
 

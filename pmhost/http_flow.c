@@ -162,7 +162,7 @@ static enum found begin_message(struct fos_window *w, bool forced)
 	s->answering = FOS_HTTP_ASKED_UNKNOWN;
 	if (known)
 		s->answering = peer->asked[s->number % FOS_HTTP_PENDING];
-	else if (!forced && !w->fin) {
+	else if (!forced) {
 		w->pm->local[w->flow].waits = 1;
 		return NOTHING;
 	}
@@ -257,7 +257,7 @@ static bool ask_module(struct fos_window *w)
 	v->skip = !m->on_data || s->frame.body == FOS_HTTP_NO_BODY;
 	v->info.fixed = mode == FOS_HTTP_FIXED;
 	if (m->on_head) {
-		fos_http_show(w, true);
+		fos_http_show(w, FOS_HTTP_NOTHING);
 		fos_visit_call(w->pm, FOS_IN_HEAD, m->on_head);
 		fos_http_hide(w);
 		fos_http_verdict(w);
@@ -375,7 +375,7 @@ static enum found advance(struct fos_window *w, uint64_t *at, bool forced)
 static enum found let_go(struct fos_window *w)
 {
 	struct fos_http_view *v = w->http;
-	bool end = v->ends, broken = v->broken, more = v->raw_end < v->tail;
+	bool end = v->ends, broken = v->broken, limited = v->limited;
 
 	if (w->tail > w->head || v->raw_end > v->head || end)
 		fos_http_release(w, w->tail);
@@ -384,7 +384,7 @@ static enum found let_go(struct fos_window *w)
 	restore(w);
 	if (broken)
 		return leave(w, w->head, true);
-	return end || more ? BODY : NOTHING;
+	return end || limited ? BODY : NOTHING;
 }
 
 /* The body at the raw head.  NOTHING: what is left of it waits. */
@@ -392,12 +392,12 @@ static enum found body(struct fos_window *w, bool forced)
 {
 	struct fos_http_view *v = w->http;
 	uint64_t from;
-	bool end, moved, more;
+	bool end, moved, limited;
 
-	fos_http_show(w, false);
+	fos_http_show(w, forced ? FOS_HTTP_ALL : FOS_HTTP_WHOLE);
 	from = w->head;
 	end = w->fin;
-	more = v->raw_end < v->tail;
+	limited = v->limited;
 	if (forced || !fos_http_ours(w) || (w->tail == w->head && !end))
 		return let_go(w);
 	fos_visit_call(w->pm, FOS_IN_DATA, w->pm->module->on_data);
@@ -408,10 +408,10 @@ static enum found body(struct fos_window *w, bool forced)
 	moved = w->head > from;
 	restore(w);
 	if (in_watched_body(fos_http_state(w)) && (end || !fos_http_ours(w))) {
-		fos_http_show(w, false);
+		fos_http_show(w, FOS_HTTP_WHOLE);
 		return let_go(w);
 	}
-	return end || (moved && more) ? BODY : NOTHING;
+	return end || (moved && limited) ? BODY : NOTHING;
 }
 
 static enum found block_at(struct fos_window *w, uint64_t at, bool forced)
@@ -467,7 +467,7 @@ void fos_http_timer(struct fos_window *w, void (*hook)(struct fos_window *))
 		return;
 	}
 	restore(w);
-	fos_http_show(w, !in_watched_body(fos_http_state(w)));
+	fos_http_show(w, in_watched_body(fos_http_state(w)) ? FOS_HTTP_WHOLE : FOS_HTTP_NOTHING);
 	fos_visit_call(w->pm, FOS_IN_TIMER, hook);
 	fos_http_verdict(w);
 	fos_http_hide(w);

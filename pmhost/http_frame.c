@@ -192,8 +192,8 @@ size_t fos_http_step(struct fos_http_frame *f, const uint8_t *p, size_t n, enum 
 	while (i < n && *ev == FOS_HTTP_MORE) {
 		if (f->state < BODY_LENGTH)
 			*ev = fos_http_head_byte(f, p[i++]);
-		else if (f->state == CHUNK_DATA)
-			return i; /* data begins here */
+		else if (f->state == CHUNK_DATA || (i > 0 && fos_http_between(f)))
+			return i; /* data begins here, or a chunk's line */
 		else
 			*ev = framing_byte(f, p[i++]);
 	}
@@ -208,6 +208,12 @@ bool fos_http_eof(struct fos_http_frame *f)
 	if (f->state == BODY_CLOSE)
 		f->state = BODY_ENDED;
 	return f->state == BODY_ENDED || f->state == MESSAGE_ENDED || fos_http_idle(f);
+}
+
+bool fos_http_between(const struct fos_http_frame *f)
+{
+	return (f->state == CHUNK_SIZE && f->nr_word == 0) || f->state == CHUNK_DATA ||
+	       f->state == DATA_CR;
 }
 
 bool fos_http_idle(const struct fos_http_frame *f)

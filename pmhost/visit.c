@@ -175,7 +175,7 @@ bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head)
 	struct fos_local *l = &pm->local[w->flow];
 	uint64_t *since = &pm->flows[w->flow].hold_since_ns;
 	uint64_t now = pm->p->now_ns, held = w->open_tail - w->head, opened = window_opened(w);
-	bool ended = w->fin;
+	bool ended = w->fin && !l->waits;
 
 	/* what waits for room downstream, or for edit records, is not held by the PM */
 	if (w->pub.head >= FOS_POS_MAX || held == 0 || w->again) {

@@ -121,15 +121,12 @@ static const struct exchange table[] = {
 	 "CONNECT a:1 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n!ADAD", "|"},
 	{"malformed responses pass", GET, "HTTP/1.1 OK 200\r\nContent-Length: 2\r\n\r\nAD", "G", GET,
 	 "HTTP/1.1 O!K 200\r\nContent-Length: 2\r\n\r\nAD", "|"},
+	{"a malformed chunk ends the body", GET,
+	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n4\r\nxADy\r\n2!\r\nAD", "G", GET,
+	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n{[xy2!!\r\nAD", "|xADy%"},
 	{"an end in the middle", GET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nxAD", "G", GET,
 	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n{[x%", "|xAD%"},
 };
-
-/* Cut elsewhere, some of what is malformed may have been taken as framing before. */
-static const struct exchange broken =
-	{"a malformed chunk ends the body", GET,
-	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n4\r\nxADy\r\n2!\r\nAD", "G", GET,
-	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n{[xy\r\n\r!\n2!\r\nAD", "|xADy%"};
 
 /* The connection: requests cut in two, responses cut in two. */
 static void talk(struct http_play *h, const struct exchange *x, size_t a, size_t b, int kill)
@@ -245,7 +242,5 @@ int main(void)
 		test_table(&table[i]);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		test_reader(&table[i]);
-	ok(edited(&broken, 0, 0, 0, 0), "%s", broken.what);
-	test_reader(&broken);
 	return done();
 }
