@@ -135,4 +135,5 @@ def main(out, kind, seed, *pairs):
             print("\t".join(map(str, a + b + (len(data), sha))))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
