@@ -93,8 +93,11 @@ LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 # For modules built outside of the tree, before anything is installed: PKG_CONFIG_PATH.
 PKG := $(B)/pkgconfig/flowos-pm.pc
 
+# Manual pages, from the headers and from the heads of the programs.
+MAN := $(B)/man/made
+
 .PHONY: all unit check-unit fuzzers
-all: $(BINS) $(PMS) $(PKG)
+all: $(BINS) $(PMS) $(PKG) $(MAN)
 	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
  (pkg-config), as \`make deps\` does";)
 unit: $(UNIT) $(TEST_PMS) $(PMS)
@@ -180,6 +183,10 @@ $(PKG): deploy/systemd/flowos-pm.pc.in deploy/ctl/ctl.h
 	@mkdir -p $(@D)
 	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' -e 's,@PREFIX@,/usr,' \
 		-e 's,@VERSION@,$(VERSION),' $< >$@
+
+$(MAN): $(wildcard deploy/man/* pmhost/pm.h pmhost/pm_*.h */main.c deploy/*/main.c) shm/keeper_main.c
+	@echo "  MAN     $(@D)"
+	@rm -rf $(@D) && python3 deploy/man/man.py $(@D) && touch $@
 
 # ---- the XDP program -------------------------------------------------------------------------
 
@@ -288,7 +295,8 @@ AT_PREFIX   = sed -e 's,/usr/,$(PREFIX)/,g' -e 's,@PREFIX@,$(PREFIX),' -e 's,@VE
 install: all
 	install -d $(D)/bin $(D)/sbin $(D)/lib/flowos/pm $(D)/lib/systemd/system $(D)/lib/sysusers.d \
 		$(D)/lib/pkgconfig $(D)/include/flowos/pmhost $(DOC)/examples \
-		$(D)/share/flowos/template $(DESTDIR)/etc/flowos
+		$(D)/share/flowos/template $(D)/share/man/man3 $(D)/share/man/man8 \
+		$(DESTDIR)/etc/flowos
 	install -m 755 $(BINS) $(D)/sbin
 	ln -sf ../sbin/flowosctl $(D)/bin/flowosctl
 	install -m 644 $(PMS) $(D)/lib/flowos/pm
@@ -296,6 +304,8 @@ install: all
 	ln -sf pmhost/pm.h $(D)/include/flowos/pm.h
 	install -m 644 $(wildcard deploy/template/*) $(D)/share/flowos/template
 	install -m 644 deploy/pm_run.sh deploy/net.sh $(D)/share/flowos
+	install -m 644 $(B)/man/man3/* $(D)/share/man/man3
+	install -m 644 $(B)/man/man8/* $(D)/share/man/man8
 	install -m 644 $(wildcard README.md LICENSE) $(DOC)
 	install -m 644 deploy/systemd/README.md $(DOC)/systemd.md
 	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples

@@ -10,9 +10,9 @@ set -u
 
 BUILD='gcc libc6-dev make clang bpftool libbpf-dev libxdp-dev liburing-dev libnuma-dev
 	libcyaml-dev libyaml-dev libpcap-dev libssl-dev libjansson-dev libseccomp-dev
-	pkgconf|pkg-config'
-TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark python3 procps
-	iputils-ping util-linux systemd-container qemu-system-x86 busybox-static cpio kmod spin
+	pkgconf|pkg-config python3'
+TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark procps
+	iputils-ping util-linux groff-base systemd-container qemu-system-x86 busybox-static cpio kmod spin
 	libvectorscan-dev|libhyperscan-dev libpcre2-dev libndpi-dev'
 
 installed() {

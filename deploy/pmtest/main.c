@@ -22,7 +22,8 @@
  *	--runs N                random ways of playing (200)
  *	--seed S                the first one's number (1)
  *	--only I,J,...|none     of that seed, these disturbances only
- *	--no-kill, --no-reorder leave out kills; leave out reordering, repeats and overlaps
+ *	--no-kill               leave out kills
+ *	--no-reorder            leave out reordering, repeats and overlaps
  *	--fuzz N                N recordings of random bytes, ends and packets; with -r torn from that one
  *	--gdb, --valgrind       run under it
  *	--asan                  compile with AddressSanitizer (PM must be a .c file)
@@ -32,9 +33,8 @@
  *	The text of --expect has a line for each direction that left ("SRC > DST tcp: N bytes fin"),
  *	and below it the bytes as in a C string, or a SHA-256 when they are more than 4096.
  *	Connections whose beginning is not in the capture, or of which bytes are missing, and all that
- *	is not TCP, are played packet by packet as recorded.  The bound on waiting (`hold`) counts
- *	bytes only: time stands still within a burst.  Files that the option `file` names are written
- *	into a directory that is removed.
+ *	is not TCP, are played packet by packet as recorded.  Of the bound on waiting (`hold`) only the
+ *	bytes count.  Files that the option `file` names are written into a directory that is removed.
  * READS
  *	the capture, the module, the configuration
  * WRITES
