@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmhost/host.h"
+#include "pmhost/visit.h"
 
 void fos_edits_init(struct fos_staged_edits *s, uint32_t cap, uint32_t cap_bytes)
 {
@@ -195,6 +196,8 @@ static void give(struct fos_edit_pool *pool, uint32_t idx)
 
 void fos_edit_pool_give(struct fos_instance *pm, uint32_t first, uint32_t n)
 {
+	if (!pm->edits.known)
+		return; /* they will be found */
 	for (uint32_t idx = first; n > 0 && idx < pm->edits.nr; n--) {
 		uint32_t next = pm->edits.rec[idx].next;
 
@@ -205,11 +208,11 @@ void fos_edit_pool_give(struct fos_instance *pm, uint32_t first, uint32_t n)
 
 static void mark_used(struct fos_instance *pm, uint32_t flow, void *used)
 {
-	uint32_t gen = fos_acquire32(&pm->box->flows[flow].gen);
 	struct fos_pm_pub pub;
-	uint32_t idx;
+	uint32_t gen, idx;
 
-	if (gen == 0 || !fos_host_pub(pm, flow, gen, &pub))
+	/* once met, they come back when the slot changes hands */
+	if (!fos_visit_meet(pm, flow, &gen) || !fos_host_pub(pm, flow, gen, &pub))
 		return;
 	idx = pub.edit_first;
 	for (uint32_t n = pub.edits - pub.edits_freed; n > 0 && idx < pm->edits.nr; n--) {
@@ -222,7 +225,6 @@ void fos_edit_pool_attach(struct fos_instance *pm)
 {
 	struct fos_edit_pool *pool = &pm->edits;
 	uint8_t *base = (uint8_t *)pm->region;
-	uint8_t *used;
 
 	memset(pool, 0, sizeof(*pool));
 	if (!pm->d->edits)
@@ -231,13 +233,25 @@ void fos_edit_pool_attach(struct fos_instance *pm)
 	pool->inserts = base + pm->region->inserts_off;
 	pool->nr = pm->region->nr_edits;
 	pool->ring = calloc(pool->nr, sizeof(*pool->ring));
+	if (!pool->ring)
+		abort();
+}
+
+void fos_edit_pool_learn(struct fos_instance *pm)
+{
+	struct fos_edit_pool *pool = &pm->edits;
+	uint8_t *used;
+
+	if (pool->known || pool->nr == 0)
+		return;
 	used = calloc(pool->nr, 1);
-	if (!pool->ring || !used)
+	if (!used)
 		abort();
 	fos_host_live(pm, mark_used, used);
 	for (uint32_t i = 0; i < pool->nr; i++)
 		if (!used[i])
 			give(pool, i);
+	pool->known = true;
 	free(used);
 }
 

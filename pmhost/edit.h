@@ -42,6 +42,7 @@ struct fos_edit_pool {
 	uint32_t nr;
 	uint32_t *ring;
 	uint64_t head, tail; /* free ones: tail - head */
+	bool known; /* which are free has been found out; none is before that */
 };
 
 /* Room for `cap` edits that insert cap_bytes in all; aborts when memory is out. */
@@ -72,8 +73,10 @@ void fos_edits_write(struct fos_instance *pm, struct fos_window *w, uint64_t hea
 /* Forgets what was committed: edits below `head`. */
 void fos_edits_passed(struct fos_staged_edits *s, uint64_t head);
 
-/* The pool: rebuilt from the lists of all flows whose generation is current. */
+/* The pool.  learn: finds out, once, which records are free, from the lists of all flows whose
+ * generation is current; before that there is no room. */
 void fos_edit_pool_attach(struct fos_instance *pm);
+void fos_edit_pool_learn(struct fos_instance *pm);
 void fos_edit_pool_detach(struct fos_instance *pm);
 static inline uint32_t fos_edit_pool_room(const struct fos_edit_pool *pool)
 {

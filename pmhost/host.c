@@ -101,27 +101,7 @@ void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg)
 	}
 }
 
-static void recall(struct fos_instance *pm, uint32_t flow, void *arg)
-{
-	uint32_t gen = fos_acquire32(&pm->box->flows[flow].gen);
-	struct fos_local *l = &pm->local[flow];
-	struct fos_pm_pub pub;
-
-	(void)arg;
-	if (gen == 0 || !fos_host_pub(pm, flow, gen, &pub))
-		return;
-	l->gen = gen;
-	if (pm->events) {
-		/* what was lost or missed and not told is told at the next visit */
-		l->lost = 1;
-		fos_events_arm(pm, flow, gen, pub.ctx);
-	}
-	memcpy(&l->timer_ns, fos_host_ctx_slot(pm, flow, pub.ctx & 1u), sizeof(l->timer_ns));
-	if (l->timer_ns)
-		fos_timers_add(&pm->timers, l->timer_ns, flow, gen);
-}
-
-/* What is known of each flow follows from what was published. */
+/* What is known of each flow follows from what was published: it is looked up when the flow is met. */
 static void rebuild(struct fos_instance *pm)
 {
 	uint32_t nr = pm->region->nr_flows;
@@ -130,7 +110,6 @@ static void rebuild(struct fos_instance *pm)
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	if (!pm->local || !pm->retry)
 		abort();
-	fos_host_live(pm, recall, NULL);
 	fos_edit_pool_attach(pm);
 	pm->walk = true;
 }
@@ -304,6 +283,8 @@ static uint32_t work(struct fos_proc *p)
 	for (uint32_t i = 0; i < p->nr_cons; i++)
 		if (p->cons[i].kind == FOS_RING_READY)
 			n += take_hints(pm, &p->cons[i]);
+	/* a successor: after what has waited and needs no edit */
+	fos_edit_pool_learn(pm);
 	if (pm->walk) {
 		pm->walk = false;
 		fos_visit_all(pm);

@@ -45,8 +45,26 @@ static void forget(struct fos_instance *pm, uint32_t flow)
 	l->queued = queued; /* it is still in the list */
 }
 
-/* Is the flow live and ours?  Notices that the slot has changed hands. */
-static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
+/* Met for the first time: by us, but maybe not by a predecessor, who may have set its timer. */
+static void recall(struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_local *l = &pm->local[flow];
+	struct fos_pm_pub pub;
+
+	l->piece = FOS_NONE;
+	if (!fos_host_pub(pm, flow, gen, &pub))
+		return;
+	if (pm->events) {
+		/* what was lost or missed and not told is told at the next visit */
+		l->lost = 1;
+		fos_events_arm(pm, flow, gen, pub.ctx);
+	}
+	memcpy(&l->timer_ns, fos_host_ctx_slot(pm, flow, pub.ctx & 1u), sizeof(l->timer_ns));
+	if (l->timer_ns)
+		fos_timers_add(&pm->timers, l->timer_ns, flow, gen);
+}
+
+bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 {
 	struct fos_local *l = &pm->local[flow];
 
@@ -57,7 +75,7 @@ static bool meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 	if (*gen == 0 || pm->box->flows[flow].pipeline != pm->d->pipeline)
 		return false;
 	if (l->gen == 0)
-		l->piece = FOS_NONE;
+		recall(pm, flow, *gen);
 	l->gen = *gen;
 	return true;
 }
@@ -408,7 +426,7 @@ bool fos_visit(struct fos_instance *pm, uint32_t flow)
 	bool did;
 	uint32_t gen;
 
-	if (flow >= pm->region->nr_flows || !meet(pm, flow, &gen) || overruled(pm, flow, gen))
+	if (flow >= pm->region->nr_flows || !fos_visit_meet(pm, flow, &gen) || overruled(pm, flow, gen))
 		return false;
 	did = gate(pm, flow, gen);
 	if (pm->events)
@@ -468,7 +486,7 @@ bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due)
 {
 	uint32_t gen;
 
-	if (due->flow >= pm->region->nr_flows || !meet(pm, due->flow, &gen) || gen != due->gen ||
+	if (due->flow >= pm->region->nr_flows || !fos_visit_meet(pm, due->flow, &gen) || gen != due->gen ||
 	    overruled(pm, due->flow, gen))
 		return false;
 	timer_due(pm, due);

@@ -296,6 +296,9 @@ int fos_proc_run(struct fos_run *r)
 	if (rc < 0)
 		return rc;
 	fos_relaxed_store32(&head->pid, (uint32_t)getpid());
+	/* others have waited long enough for a spare: the manager may hear of it after them */
+	if (r->spare)
+		pass(r);
 	r->watchdog_ns = fos_notify_watchdog_ns();
 	fos_notify("READY=1");
 	say_ready(r, r->control);
