@@ -212,7 +212,7 @@ static void mark_used(struct fos_instance *pm, uint32_t flow, void *used)
 	uint32_t gen, idx;
 
 	/* once met, they come back when the slot changes hands */
-	if (!fos_visit_meet(pm, flow, &gen) || !fos_host_pub(pm, flow, gen, &pub))
+	if (!fos_visit_known(pm, flow, &gen) || !fos_host_pub(pm, flow, gen, &pub))
 		return;
 	idx = pub.edit_first;
 	for (uint32_t n = pub.edits - pub.edits_freed; n > 0 && idx < pm->edits.nr; n--) {

@@ -101,16 +101,27 @@ void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg)
 	}
 }
 
+static void see_one(struct fos_instance *pm, uint32_t flow, void *live)
+{
+	(void)pm;
+	(void)flow;
+	*(bool *)live = true;
+}
+
 /* What is known of each flow follows from what was published: it is looked up when the flow is met. */
 static void rebuild(struct fos_instance *pm)
 {
 	uint32_t nr = pm->region->nr_flows;
+	bool live = false;
 
 	pm->local = calloc(nr, sizeof(*pm->local));
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	if (!pm->local || !pm->retry)
 		abort();
 	fos_edit_pool_attach(pm);
+	fos_host_live(pm, see_one, &live);
+	if (!live)
+		fos_edit_pool_learn(pm);
 	pm->walk = true;
 }
 

@@ -64,7 +64,7 @@ static void recall(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 		fos_timers_add(&pm->timers, l->timer_ns, flow, gen);
 }
 
-bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
+bool fos_visit_known(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 {
 	struct fos_local *l = &pm->local[flow];
 
@@ -399,7 +399,7 @@ bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
 	uint32_t now;
 
-	return meet(pm, flow, &now) && now == gen && !overruled(pm, flow, gen) &&
+	return fos_visit_known(pm, flow, &now) && now == gen && !overruled(pm, flow, gen) &&
 	       fos_window_turn(pm, flow, gen) &&
 	       fos_box_watches(pm->dir, pm->index, pm->w.flow_flags);
 }
@@ -426,7 +426,7 @@ bool fos_visit(struct fos_instance *pm, uint32_t flow)
 	bool did;
 	uint32_t gen;
 
-	if (flow >= pm->region->nr_flows || !fos_visit_meet(pm, flow, &gen) || overruled(pm, flow, gen))
+	if (flow >= pm->region->nr_flows || !fos_visit_known(pm, flow, &gen) || overruled(pm, flow, gen))
 		return false;
 	did = gate(pm, flow, gen);
 	if (pm->events)
@@ -486,7 +486,7 @@ bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due)
 {
 	uint32_t gen;
 
-	if (due->flow >= pm->region->nr_flows || !fos_visit_meet(pm, due->flow, &gen) || gen != due->gen ||
+	if (due->flow >= pm->region->nr_flows || !fos_visit_known(pm, due->flow, &gen) || gen != due->gen ||
 	    overruled(pm, due->flow, gen))
 		return false;
 	timer_due(pm, due);

@@ -15,7 +15,7 @@ void fos_visit_all(struct fos_instance *pm);
 bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due);
 
 /* Is the flow live and ours?  Notices that the slot has changed hands. */
-bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t *gen);
+bool fos_visit_known(struct fos_instance *pm, uint32_t flow, uint32_t *gen);
 
 /* Calls a handler of the module (in: enum fos_handler) on the flow that the window is turned to. */
 void fos_visit_call(struct fos_instance *pm, int in, void (*hook)(struct fos_window *));

@@ -8,6 +8,7 @@
 FLOWS=${1:-10000} RATE=${2:-20000} KILLS=${3:-100}
 need_root
 D=$NET_TMP
+idle() { awk '/^cpu / { print $5 }' /proc/stat; }
 echo "$FLOWS flows, $RATE packets/s, one editing module; $(nproc) cores, Linux $(uname -r)," \
 	"load $(cut -d' ' -f1-3 /proc/loadavg)"
 for spare in no yes; do
@@ -25,7 +26,10 @@ for spare in no yes; do
 	wait_for 600 grep -q established "$D/load" || { cat "$D/load"; exit 1; }
 	sleep 1
 	echo "spare: $spare"
+	before=$(idle)
 	in_box "$B/bench/recovery" "$D/run/control.sock" web "$KILLS" 1500
+	echo "$(idle) $before $(getconf CLK_TCK) $((KILLS * 3 / 2)) $(nproc)" |
+		awk '{ printf "cores idle for %d%% of the time\n", ($1 - $2) * 100 / $3 / $4 / $5 }'
 	kill $load
 	wait $load 2>/dev/null
 	box_stop
