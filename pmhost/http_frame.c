@@ -216,6 +216,11 @@ bool fos_http_between(const struct fos_http_frame *f)
 	       f->state == DATA_CR;
 }
 
+bool fos_http_in_trailers(const struct fos_http_frame *f)
+{
+	return f->state >= TRAILERS && f->state <= TRAILERS_LF;
+}
+
 bool fos_http_idle(const struct fos_http_frame *f)
 {
 	return f->state == START && f->used == 0;

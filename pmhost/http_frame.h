@@ -100,6 +100,8 @@ bool fos_http_eof(struct fos_http_frame *f);
 bool fos_http_idle(const struct fos_http_frame *f);
 /* At the beginning of a chunk's line, of its data, or of the line end behind those.  A step stops there. */
 bool fos_http_between(const struct fos_http_frame *f);
+/* Behind the line of the last chunk. */
+bool fos_http_in_trailers(const struct fos_http_frame *f);
 /* Inside a header block. */
 bool fos_http_in_head(const struct fos_http_frame *f);
 

@@ -39,6 +39,9 @@ void streams_text(const struct streams *all, FILE *to);
  * both go: where exactly that strikes depends on what was under way. */
 bool streams_equal(const struct streams *want, const struct streams *got, char *why, size_t size);
 
+/* http.c: takes the chunks out of HTTP bodies: where the box cuts them is no receiver's concern. */
+void streams_unchunk(struct streams *all);
+
 /* Bytes as they are written there, at most max of them. */
 void streams_quote(FILE *to, const uint8_t *data, uint64_t len);
 

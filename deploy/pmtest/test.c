@@ -42,6 +42,11 @@ static void play(struct test *t, const char *path, const struct variant *v, bool
 	FILE *f;
 
 	pmtest_box_run(&t->setup, path, v, t->rec.longest > LARGE || !v, &out, t->result);
+	for (uint32_t i = 0; i < t->setup.draft->nr_pms; i++)
+		if (t->setup.draft->pm[i].http && t->setup.draft->pm[i].edits) {
+			streams_unchunk(&out);
+			break;
+		}
 	if (t->result->error[0])
 		snprintf(t->why, TEST_WHY, "%s", t->result->error);
 	else if (t->result->rules_broken)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""mkcap.py OUT plain|rough|v6|vlan|mixed SEED [FIND WITH]... - a pcap of made-up TCP connections.
+"""mkcap.py OUT plain|rough|v6|vlan|mixed|http SEED [FIND WITH]... - a pcap of made-up TCP connections.
 
 Each connection: handshake, a request, a reply with `needle` in many places, FIN both ways, every
 segment acknowledged, checksums good.  rough: the same with reordering, retransmissions and overlap
-on the way in.  mixed: some of everything, and UDP.  Prints, for every connection,
+on the way in.  mixed: some of everything, and UDP.  http: several messages of HTTP/1.0 and 1.1 on each
+connection, requests and replies with lengths, in chunks and until the close.  Prints, for every connection,
 `src sport dst dport bytes sha256` of the client's and of the server's stream, with each FIND
 replaced by its WITH, one pair after the other.
 """
@@ -82,14 +83,48 @@ class Connection:
             self.sent[side] = max(self.sent[side], max(at + len(p) for at, p in group))
             self.segment(1 - side, 0x10, self.sent[1 - side])
 
-    def run(self, rough):
+    def message(self, start, kind):
+        words = ["hay", "needle", "nee", "x" * 30, "\r\n", "<script src=//ads.example/x>1</script>"]
+        body = "".join(self.rnd.choice(words) for _ in range(self.rnd.randint(0, 80))).encode()
+        head = start + b"\r\nContent-Type: text/html\r\nETag: \"1\"\r\nServer: x\r\n"
+        if kind == "length":
+            return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        if kind != "chunked":
+            return head + b"\r\n" + (body if kind == "close" else b"")
+        head, at = head + b"Transfer-Encoding: chunked\r\n\r\n", 0
+        while at < len(body):
+            n = min(self.rnd.randint(1, 300), len(body) - at)
+            head += b"%x%s\r\n%s\r\n" % (n, self.rnd.choice([b"", b";a=b"]), body[at:at + n])
+            at += n
+        return head + b"0\r\n" + self.rnd.choice([b"", b"T: 1\r\n"]) + b"\r\n"
+
+    def talk(self, rough):
+        for last in (False, False, False, True):
+            kind = self.rnd.choice(["none", "none", "length", "chunked", "head"])
+            version = self.rnd.choice([b"HTTP/1.1", b"HTTP/1.1", b"HTTP/1.0\r\nConnection: keep-alive"])
+            if version != b"HTTP/1.1" and kind == "chunked":
+                kind = "length"
+            method = {"none": b"GET", "head": b"HEAD"}.get(kind, b"POST")
+            self.send(0, self.message(method + b" /a " + version, kind), rough)
+            reply = "close" if last else "length" if version != b"HTTP/1.1" else \
+                self.rnd.choice(["length", "chunked", "none"])
+            start = b"HTTP/1.1 204 No" if reply == "none" else b"HTTP/1.1 200 OK"
+            reply = self.message(start, reply)
+            if kind == "head":
+                reply = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"
+            self.send(1, reply, rough)
+
+    def run(self, rough, http=False):
         self.segment(0, 2, 0, syn=True)
         self.segment(1, 0x12, 0, syn=True)
         self.segment(0, 0x10, 0)
         words = ["hay", "needle", "needleneedle", "nee", "dle", "x" * 40, "\r\n"]
-        self.send(0, b"GET /haystack HTTP/1.0\r\nX-Wanted: needle\r\n\r\n", rough)
-        reply = "".join(self.rnd.choice(words) for _ in range(self.rnd.randint(50, 2000)))
-        self.send(1, b"HTTP/1.0 200 OK\r\n\r\n" + reply.encode(), rough)
+        if http:
+            self.talk(rough)
+        else:
+            self.send(0, b"GET /haystack HTTP/1.0\r\nX-Wanted: needle\r\n\r\n", rough)
+            reply = "".join(self.rnd.choice(words) for _ in range(self.rnd.randint(50, 2000)))
+            self.send(1, b"HTTP/1.0 200 OK\r\n\r\n" + reply.encode(), rough)
         self.segment(1, 0x11, self.sent[1])
         self.sent[1] += 1
         self.segment(0, 0x11, self.sent[0])
@@ -113,7 +148,7 @@ def main(out, kind, seed, *pairs):
         vlan = 42 if kind == "vlan" or (kind == "mixed" and n % 4 == 1) else None
         src, dst = ("fd77::2", "fd77::1") if v6 else ("10.77.0.2", "10.77.0.1")
         c = Connection(rnd, src, 30000 + n, dst, 80, vlan)
-        queues.append(c.run(kind == "rough" or (kind == "mixed" and n % 2 == 1)))
+        queues.append(c.run(kind == "rough" or (kind == "mixed" and n % 2 == 1), kind == "http"))
         conns.append(c)
     if kind == "mixed":
         udp = struct.pack("!HHHH", 5000, 5001, 20, 0) + b"hello needle"

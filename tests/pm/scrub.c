@@ -7,8 +7,8 @@ static void on_data(struct fos_window *w)
 	struct fos_hit hit;
 
 	while (fos_find(w, from, "needle", 0, &hit)) {
-		from = hit.end;
-		if (fos_replace(w, hit.pos, 6, "haystack", 8) == FOS_OK)
+		from = hit.end; /* in a body of fixed length it stays (FOS_EINVAL) */
+		if (fos_replace(w, hit.pos, 6, "haystack", 8) != FOS_EFULL)
 			continue;
 		if (fos_release(w, hit.pos) != FOS_OK)
 			return;
