@@ -1,8 +1,9 @@
 /* ingress/replay.c - a capture file as input: batches, each followed to its end
  *
- * A batch is at most 64 packets or 100 ms of capture time.  The clock moves to its first packet;
- * when all have seen that, the batch is sent; when the lane has come to rest the clock moves to the
- * batch's last packet and timers run; when it rests again egress is told to emit; then the next
+ * A batch is at most 512 packets (an eighth of the frames) or 100 ms of capture time: its packets
+ * share what it takes to come to rest, and fit into a processor's cache.  The clock moves to its first
+ * packet; when all have seen that, the batch is sent; when the lane has come to rest the clock moves to
+ * the batch's last packet and timers run; when it rests again egress is told to emit; then the next
  * batch.  So what leaves depends on the capture alone, not on how the processes were scheduled.
  *
  * "At rest": every ring is empty.  Consumers move a head only after what the entry caused is
@@ -19,7 +20,8 @@
 #include "shm/build.h"
 #include "shm/killpoint.h"
 
-#define BATCH_PACKETS 64u
+#define BATCH_PACKETS 512u /* none of the rings may overflow by one batch */
+#define BATCH_LEAST 64u
 #define BATCH_NS 100000000ull
 
 enum phase { READ = 0, SENT, CLOCK, FLUSH, EOF_SENT, EOF_FLUSH, FINISHED, BEGIN, SEND };
@@ -185,10 +187,19 @@ static bool send_pending(struct fos_ingress *g)
 	return true;
 }
 
+static uint32_t batch_packets(const struct fos_ingress *g)
+{
+	uint32_t n = g->proc->dir->nr_frames / 8;
+
+	return n < BATCH_LEAST ? BATCH_LEAST : n < BATCH_PACKETS ? n : BATCH_PACKETS;
+}
+
 /* One batch, or the rest of it; returns packets sent.  batch_end grows to the last packet's time. */
 static uint64_t send_batch(struct fos_ingress *g)
 {
-	while (g->nr_read - g->priv->batch_from < BATCH_PACKETS && next_packet(g)) {
+	uint32_t max = batch_packets(g);
+
+	while (g->nr_read - g->priv->batch_from < max && next_packet(g)) {
 		if (g->nr_read > g->priv->batch_from &&
 		    g->pending.time_ns > g->batch_start + BATCH_NS)
 			break;

@@ -141,6 +141,7 @@ int fos_keeper_send_stage(const struct fos_keeper *k, int fd, uint32_t proc)
 	add_wakes(&b, k, proc);
 	add_maps(&b, k, proc);
 	add_sockets(&b, k, proc);
+	flush(&b);
 	rc = rc < 0 ? rc : b.rc;
 	return rc < 0 ? rc : word(fd, FOS_GRANT_END, 0, 0, "");
 }

@@ -153,6 +153,16 @@ static bool confined(const struct fos_run *r)
 	return r->p->hooks->prepare && geteuid() == 0 && !r->p->offline;
 }
 
+/* Offline ingress waits for all to rest, and all for its clock: without these bells each of them would
+ * sleep its longest, every batch. */
+static bool can_wake(const struct fos_run *r)
+{
+	for (uint32_t i = 0; i < FOS_MAX_PROCS; i++)
+		if (r->grant->wake[i] >= 0)
+			return true;
+	return !r->p->offline;
+}
+
 static int attach(struct fos_run *r)
 {
 	struct fos_proc *p = r->p;
@@ -163,6 +173,10 @@ static int attach(struct fos_run *r)
 		rc = map_regions(r, err, sizeof(err));
 	if (rc == 0)
 		rc = fos_proc_bind(p, p->hooks, err, sizeof(err));
+	if (rc == 0 && !can_wake(r)) {
+		snprintf(err, sizeof(err), "the keeper has granted no doorbell to wake the others by");
+		rc = -EPROTO;
+	}
 	if (rc < 0) {
 		fos_log(FOS_LOG_ERROR, "%s: %s", r->name ? r->name : "?", err);
 		return rc;

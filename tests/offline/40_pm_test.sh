@@ -46,7 +46,7 @@ is "$?:$(grep -c '^init() refused' "$D/out")" 1:1 "a module that refuses to star
 pm_test tests/kit/naive.c -r "$D/in.pcap" --segments 7 --no-kill --no-reorder --runs 1
 is "$?:$(grep -c '^again:.*--segments 7' "$D/out")" 1:1 "segments of a length asked for"
 
-finds naive 'bytes fin instead of' 'a segment ends before' 0 'a match across segments'
+finds naive 'bytes fin instead of' 'packets one by one' 1 'a match across segments'
 finds forgetful 'bytes fin instead of' 'module 0 is killed' 1 'memory that does not survive a kill'
 finds crashes 'died of signal 6' \
 	'a segment ends before byte 3$|packets one by one|segments of 3 bytes' 2 \
