@@ -10,3 +10,10 @@ $(B)/tests/pm/%.so: tests/pm/%.c pmhost/pm.h $(wildcard pmhost/pm_*.h) $(B)/.fla
 	@mkdir -p $(@D)
 	@echo "  PM      $@"
 	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+# Libraries that may be absent (Debian: libvectorscan-dev or libhyperscan-dev, libpcre2-dev,
+# libndpi-dev).  nDPI changes its calls between versions; 4.2 is Debian 12's.
+pms_match_PKG := libhs libpcre2-8
+pms_match_SRCS := pms/lib/patterns.c
+pms_ndpi_PKG := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.4' 2>/dev/null && \
+	echo libndpi || echo libndpi-4.2)

@@ -18,7 +18,7 @@ includes_beyond config 'config/|shm/(layout|words)\.h' | grep -v '^config/plan\.
 for d in ingress classifier egress pmhost; do
 	includes_beyond $d "$d/|shm/" | rule "$d/ includes only itself and shm/"
 done
-includes_beyond pms 'pmhost/pm\.h' | rule 'pms/ include only pmhost/pm.h'
+includes_beyond pms 'pmhost/pm\.h|pms/lib/' | rule 'pms/ include only pmhost/pm.h and pms/lib/'
 sources .c .h | grep -vE '^(tests|deploy)/' |
 	xargs -r grep -nE '#[[:space:]]*include "(tests|deploy)/' |
 	rule 'nothing includes tests/ or deploy/'
