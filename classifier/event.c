@@ -189,12 +189,26 @@ static void collect(struct fos_classifier *c, const struct fos_event_slot *slot)
 		fos_cls_count(c, FOS_C_events_missed);
 }
 
+/* Which of the packet's flows it is: 0 the one that it came on, 1 its peer, 2 neither. */
+static uint32_t whose(const struct fos_classifier *c, uint32_t flow)
+{
+	return flow == c->event.flow ? 0 : flow == FOS_PEER(c->event.flow) ? 1 : 2;
+}
+
+/* The end is the last that is told of a flow, whatever still comes. */
+static bool over(const struct fos_classifier *c, uint32_t flow)
+{
+	uint32_t i = whose(c, flow);
+
+	return c->event.pkt && i < 2 && c->event.over[i];
+}
+
 void fos_event_happened(struct fos_classifier *c, uint32_t flow, enum fos_event_kind kind,
-		     uint64_t pos, uint32_t len, uint64_t time_ns)
+			uint64_t pos, uint32_t len, uint64_t time_ns)
 {
 	struct fos_event_slot slot;
 
-	if (!fos_event_wanted(c, flow, kind))
+	if (!fos_event_wanted(c, flow, kind) || over(c, flow))
 		return;
 	slot = describe(c, flow, kind, pos, len, time_ns);
 	collect(c, &slot);
@@ -219,7 +233,9 @@ void fos_event_closed(struct fos_classifier *c, uint32_t flow, enum fos_close wh
 {
 	struct fos_event_slot slot;
 
-	if (!fos_event_wanted(c, flow, FOS_EVENT_CLOSE))
+	/* of one that had no beginning nothing has been told */
+	if (!fos_event_wanted(c, flow, FOS_EVENT_CLOSE) ||
+	    !(fos_cls_conn(c, flow)->flags & FOS_CONN_DELIVERED))
 		return;
 	slot = describe(c, flow, FOS_EVENT_CLOSE, fos_touch(c, flow)->app_tail, 0,
 			c->event.pkt ? c->event.pkt->meta.time_ns : c->now_ns);
@@ -239,8 +255,10 @@ void fos_event_begin(struct fos_classifier *c, uint32_t flow, const struct fos_p
 	e->flow = flow;
 	e->nr_slots = 0;
 	e->tail = fos_touch(c, flow)->app_tail;
-	e->before[0] = c->flows[flow].tcp_state;
-	e->before[1] = c->flows[FOS_PEER(flow)].tcp_state;
+	for (uint32_t i = 0; i < 2; i++) {
+		e->before[i] = c->flows[flow ^ i].tcp_state;
+		e->over[i] = fos_touch(c, flow ^ i)->state & FOS_FLOW_ST_CLOSED;
+	}
 	fos_event_happened(c, flow, FOS_EVENT_PACKET, e->tail, pkt->l4_len, pkt->meta.time_ns);
 }
 
@@ -282,8 +300,10 @@ static void sort(struct fos_event_slot *s, uint32_t n)
 static void complete(const struct fos_classifier *c, struct fos_event_slot *s)
 {
 	const struct fos_event_state *e = &c->event;
-	uint32_t own = s->flow == e->flow ? 0 : 1;
+	uint32_t own = whose(c, s->flow);
 
+	if (own == 2)
+		return;
 	s->sender = c->flows[s->flow].tcp_state;
 	s->receiver = c->flows[FOS_PEER(s->flow)].tcp_state;
 	s->before[0] = e->before[own];

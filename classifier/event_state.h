@@ -37,6 +37,7 @@ struct fos_event_state {
 	uint32_t flow;
 	uint64_t tail;     /* of its stream, before */
 	uint8_t before[2]; /* states, sender's and receiver's */
+	bool over[2];      /* the end of the flow (its peer) has been told */
 	struct fos_event_slot slot[FOS_EVENTS_PER_PACKET];
 	uint32_t nr_slots;
 };

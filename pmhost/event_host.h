@@ -47,6 +47,8 @@ struct fos_event_host {
 	uint8_t *inbox_room;
 	uint32_t nr_inbox;
 	uint64_t next_seq;
+	uint32_t next[FOS_EVENT_INBOX]; /* of the same flow (struct fos_local), or free */
+	uint32_t free;
 	bool again;  /* an event found no room for what it causes, or for itself */
 	bool replay; /* flows are to be told that the module was started */
 	/* what the event in hand takes with it when it is committed (`due`), not before: on_data is
@@ -70,6 +72,9 @@ struct fos_deadline;
 /* At attach; NULL when the module has no events.  Freed by fos_events_free(). */
 struct fos_event_host *fos_events_attach(struct fos_instance *pm);
 void fos_events_free(struct fos_event_host *e);
+
+/* Then, when the flows' private records are there: events that a predecessor put aside. */
+void fos_events_recall(struct fos_instance *pm);
 
 /* One pass over the ring; returns events handled. */
 uint32_t fos_events_work(struct fos_instance *pm);

@@ -19,11 +19,81 @@ static void bind_inbox(struct fos_instance *pm, struct fos_event_host *e)
 	e->inbox = (void *)(base + FOS_EVENT_INBOX * sizeof(*e->seq));
 	e->inbox_room = (uint8_t *)(e->inbox + FOS_EVENT_INBOX);
 	e->next_seq = 1;
-	for (uint32_t i = 0; i < FOS_EVENT_INBOX; i++) {
-		e->nr_inbox += e->seq[i] != 0;
+}
+
+static bool is_of(const struct fos_event_slot *s, uint32_t flow, uint32_t gen)
+{
+	return s->flow == flow && s->flow_gen == gen;
+}
+
+static bool lives(const struct fos_instance *pm, const struct fos_event_slot *s)
+{
+	return s->flow < pm->region->nr_flows &&
+	       fos_acquire32(&pm->box->flows[s->flow].gen) == s->flow_gen;
+}
+
+static void append(struct fos_instance *pm, uint32_t place)
+{
+	struct fos_event_host *e = pm->events;
+	struct fos_local *l = &pm->local[e->inbox[place].flow];
+
+	e->next[place] = FOS_NONE;
+	if (l->aside[0] == 0)
+		l->aside[0] = place + 1;
+	else
+		e->next[l->aside[1] - 1] = place;
+	l->aside[1] = place + 1;
+	e->nr_inbox++;
+}
+
+static void make_free(struct fos_event_host *e, uint32_t place)
+{
+	e->next[place] = e->free;
+	e->free = place;
+}
+
+struct order {
+	uint64_t seq;
+	uint32_t place;
+};
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+void fos_events_recall(struct fos_instance *pm)
+{
+	struct fos_event_host *e = pm->events;
+	struct order *o = calloc(FOS_EVENT_INBOX, sizeof(*o));
+	uint32_t n = 0;
+
+	if (!o)
+		abort();
+	e->free = FOS_NONE;
+	for (uint32_t i = FOS_EVENT_INBOX; i-- > 0;) {
+		const struct fos_event_slot *s = &e->inbox[i];
+
+		if (e->seq[i] == 0)
+			make_free(e, i);
+		else if (lives(pm, s))
+			o[n++] = (struct order){e->seq[i], i};
+		else
+			e->nr_inbox++; /* until the sweep */
 		if (e->seq[i] >= e->next_seq)
 			e->next_seq = e->seq[i] + 1;
 	}
+	qsort(o, n, sizeof(*o), by_seq);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fos_event_slot *s = &e->inbox[o[i].place];
+
+		/* one of which nothing has been published yet is met by this */
+		fos_visit_meet(pm, s->flow, s->flow_gen);
+		append(pm, o[i].place);
+	}
+	free(o);
 }
 
 struct fos_event_host *fos_events_attach(struct fos_instance *pm)
@@ -84,10 +154,16 @@ void fos_events_done(struct fos_instance *pm, bool committed)
 
 	if (committed && e->from == FOS_FROM_RING)
 		fos_ring_take(e->ring, 1);
-	if (committed && e->from == FOS_FROM_INBOX)
+	if (committed && e->from == FOS_FROM_INBOX) {
+		struct fos_local *l = &pm->local[e->inbox[e->place].flow];
+
+		l->aside[0] = e->next[e->place] == FOS_NONE ? 0 : e->next[e->place] + 1;
+		make_free(e, e->place);
 		e->nr_inbox--;
+	}
 	if (committed && e->stash != FOS_NONE) {
-		e->nr_inbox++;
+		e->free = e->next[e->stash];
+		append(pm, e->stash);
 		e->next_seq++;
 	}
 	e->from = FOS_FROM_NOWHERE;
@@ -111,23 +187,15 @@ static void use_up(struct fos_instance *pm)
 
 /* ---------------------------------------------------------------- waiting ones */
 
-static bool is_of(const struct fos_event_slot *s, uint32_t flow, uint32_t gen)
+/* The flow's oldest event that was put aside, or FOS_NONE. */
+static uint32_t oldest(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
-	return s->flow == flow && s->flow_gen == gen;
-}
+	const struct fos_local *l;
 
-/* The flow's oldest event of the inbox, or FOS_NONE. */
-static uint32_t oldest(const struct fos_event_host *e, uint32_t flow, uint32_t gen)
-{
-	uint32_t found = FOS_NONE;
-
-	if (e->nr_inbox == 0)
+	if (pm->events->nr_inbox == 0 || flow >= pm->region->nr_flows)
 		return FOS_NONE;
-	for (uint32_t i = 0; i < FOS_EVENT_INBOX; i++)
-		if (e->seq[i] && is_of(&e->inbox[i], flow, gen) &&
-		    (found == FOS_NONE || e->seq[i] < e->seq[found]))
-			found = i;
-	return found;
+	l = &pm->local[flow];
+	return l->gen == gen && l->aside[0] ? l->aside[0] - 1 : FOS_NONE;
 }
 
 uint64_t fos_events_cut(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
@@ -138,7 +206,7 @@ uint64_t fos_events_cut(const struct fos_instance *pm, uint32_t flow, uint32_t g
 
 	if (e->slot)
 		return e->slot->at;
-	i = oldest(e, flow, gen);
+	i = oldest(pm, flow, gen);
 	if (i != FOS_NONE)
 		return e->inbox[i].at;
 	n = e->ring ? fos_ring_peek(e->ring) : 0;
@@ -151,27 +219,23 @@ uint64_t fos_events_cut(const struct fos_instance *pm, uint32_t flow, uint32_t g
 	return UINT64_MAX;
 }
 
-/* A place of the inbox, by those whose flow has gone if need be. */
-static uint32_t place_for(struct fos_instance *pm)
+/* Places of events whose flow has gone since. */
+static void sweep(struct fos_instance *pm)
 {
 	struct fos_event_host *e = pm->events;
 
-	for (uint32_t pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < FOS_EVENT_INBOX; i++) {
-			const struct fos_event_slot *s = &e->inbox[i];
+	for (uint32_t i = 0; i < FOS_EVENT_INBOX; i++) {
+		const struct fos_event_slot *s = &e->inbox[i];
 
-			if (e->seq[i] == 0)
-				return i;
-			if (pass == 0 || (s->flow < pm->region->nr_flows &&
-					  fos_acquire32(&pm->box->flows[s->flow].gen) == s->flow_gen))
-				continue;
-			fos_txn_publish64(&pm->txn, &e->seq[i], 0);
-			fos_txn_commit(&pm->txn);
-			e->nr_inbox--;
-			return i;
-		}
+		if (e->seq[i] == 0 || lives(pm, s))
+			continue;
+		if (pm->local[s->flow].gen == s->flow_gen)
+			pm->local[s->flow].aside[0] = 0; /* all of them go */
+		fos_txn_publish64(&pm->txn, &e->seq[i], 0);
+		fos_txn_commit(&pm->txn);
+		make_free(e, i);
+		e->nr_inbox--;
 	}
-	return FOS_NONE;
 }
 
 /* Its bytes are still to come: out of the way of the others. */
@@ -179,8 +243,11 @@ static void put_aside(struct fos_instance *pm, const struct fos_event_slot *slot
 		      const uint8_t *room)
 {
 	struct fos_event_host *e = pm->events;
-	uint32_t i = place_for(pm);
+	uint32_t i;
 
+	if (e->free == FOS_NONE)
+		sweep(pm);
+	i = e->free;
 	if (i == FOS_NONE) {
 		fos_count(pm->p->counter, FOS_C_events_missed, 1);
 		fos_event_lost(pm);
@@ -194,16 +261,40 @@ static void put_aside(struct fos_instance *pm, const struct fos_event_slot *slot
 	use_up(pm);
 }
 
+/* Events of the flow were missed, here or by the classifier: told before any that came after them.  False:
+ * no room for what that causes. */
+static bool tell_missed(struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_local *l = &pm->local[flow];
+	struct fos_event_slot slot = {
+		.kind = FOS_EVENT_MISSED, .flow = flow, .flow_gen = gen, .time_ns = pm->p->now_ns,
+		.len = fos_relaxed32(&pm->events->missed[flow]),
+	};
+
+	if (slot.len == l->missed && !l->lost)
+		return true;
+	/* the flow may have gone, and what is remembered be another one's */
+	if (!fos_visit_meet(pm, flow, gen) || (slot.len == l->missed && !l->lost))
+		return true;
+	if (fos_event_deliver(pm, &slot, NULL) == FOS_AGAIN)
+		return false;
+	l->missed = slot.len;
+	l->lost = 0;
+	return true;
+}
+
 /* Events of the inbox whose bytes are there.  False: one had no room for what it causes. */
 static bool catch_up(struct fos_instance *pm, uint32_t flow, uint32_t gen, uint32_t *done)
 {
 	struct fos_event_host *e = pm->events;
 	uint32_t i;
 
-	while ((i = oldest(e, flow, gen)) != FOS_NONE) {
+	while ((i = oldest(pm, flow, gen)) != FOS_NONE) {
 		const uint8_t *room = e->room ? e->inbox_room + (uint64_t)i * FOS_EVENT_ROOM : NULL;
 		int rc;
 
+		if (!tell_missed(pm, flow, gen))
+			return false;
 		e->from = FOS_FROM_INBOX;
 		e->place = i;
 		rc = fos_event_deliver(pm, &e->inbox[i], room);
@@ -222,24 +313,10 @@ static bool catch_up(struct fos_instance *pm, uint32_t flow, uint32_t gen, uint3
 
 bool fos_events_visit(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
-	struct fos_local *l = &pm->local[flow];
-	struct fos_event_slot slot = {
-		.kind = FOS_EVENT_MISSED, .flow = flow, .flow_gen = gen, .time_ns = pm->p->now_ns,
-		.len = fos_relaxed32(&pm->events->missed[flow]),
-	};
 	uint32_t done = 0;
 
-	if (!catch_up(pm, flow, gen, &done)) {
-		fos_visit_later(pm, pm->w.flow);
-	} else if (slot.len != l->missed || l->lost) {
-		if (fos_event_deliver(pm, &slot, NULL) == FOS_AGAIN) {
-			fos_visit_later(pm, pm->w.flow);
-			return done > 0;
-		}
-		l->missed = slot.len;
-		l->lost = 0;
-		done++;
-	}
+	if (!catch_up(pm, flow, gen, &done) || !tell_missed(pm, flow, gen))
+		fos_visit_later(pm, flow);
 	return done > 0;
 }
 
@@ -256,9 +333,10 @@ static bool take(struct fos_instance *pm, const struct fos_event_slot *slot, con
 		fos_ring_take(e->ring, 1);
 		return true;
 	}
-	if (e->nr_inbox && !catch_up(pm, slot->flow, slot->flow_gen, &done))
+	if (slot->flow != FOS_NONE && (!catch_up(pm, slot->flow, slot->flow_gen, &done) ||
+				       !tell_missed(pm, slot->flow, slot->flow_gen)))
 		return false;
-	if (oldest(e, slot->flow, slot->flow_gen) != FOS_NONE) {
+	if (oldest(pm, slot->flow, slot->flow_gen) != FOS_NONE) {
 		put_aside(pm, slot, room);
 		return true;
 	}

@@ -118,6 +118,8 @@ static void rebuild(struct fos_instance *pm)
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	if (!pm->local || !pm->retry)
 		abort();
+	if (pm->events)
+		fos_events_recall(pm);
 	fos_edit_pool_attach(pm);
 	fos_host_live(pm, see_one, &live);
 	if (!live)

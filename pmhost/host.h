@@ -54,6 +54,7 @@ struct fos_local {
 	uint8_t cut; /* it was not shown all, for an event came first: look again after that */
 	uint8_t lost; /* events that found no room are to be told */
 	uint32_t missed; /* of the classifier's count of missed events, seen */
+	uint32_t aside[2]; /* first and last of its events that were put aside: place + 1; 0 = none */
 	uint32_t pad;
 	uint64_t event_ns; /* event timer's deadline in the heap; 0 = none */
 };

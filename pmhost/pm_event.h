@@ -26,8 +26,10 @@
  * event; when it returns the bytes go on by themselves, unless it has said fos_release() or fos_hold().
  *
  * Cost.  What a flow's modules want is a mask in shared memory; an event that none of them wants is
- * one test.  Events wait in a ring of 1024 per module; what does not fit is counted per flow and
- * told as FOS_ON_MISSED (counter events_missed).
+ * one test.  Events wait in a ring of 1024 per module, and 2048 more of it may wait for bytes; what
+ * does not fit is counted per flow and told as FOS_ON_MISSED (counter events_missed).
+ *
+ * FOS_ON_END is the last event of a flow; on_close comes after it.
  */
 #ifndef FLOWOS_PM_EVENT_H
 #define FLOWOS_PM_EVENT_H
@@ -140,12 +142,13 @@ size_t fos_event_old(struct fos_window *w, const void **data, uint64_t *pos);
 
 /* ---------------------------------------------------------------- timers
  * FOS_EVENT_TIMERS for each flow, beside the one of fos_timer().  Committed with the flow: they survive
- * a kill.  FOS_ON_TIMER must be among the subscribed events, or nothing is told. */
+ * a kill.  on_event is told of those that are set whether or not it asked for FOS_ON_TIMER. */
 
 #define FOS_EVENT_TIMERS 8u
 
 /* Timer `n` fires in `ns` from now, then every `period` (0 = once); ns 0 = cancel.  FOS_EINVAL: no such
- * timer, or a period below 1 ms. */
+ * timer, or a period below 1 ms.  A period that was slept over (the process was gone) is not made up
+ * for. */
 int fos_event_timer(struct fos_window *w, unsigned n, uint64_t ns, uint64_t period);
 
 /* ---------------------------------------------------------------- user-defined events

@@ -632,7 +632,7 @@ struct fos_pm_region {
 	 * 0 = none. */
 	uint64_t inbox_off;
 };
-#define FOS_EVENT_INBOX 256u
+#define FOS_EVENT_INBOX 2048u
 
 /* ---------------------------------------------------------------- egress region */
 

@@ -7,6 +7,8 @@
 #define SECOND (1000 * MS)
 #define TEXT_MAX 40000u
 
+bool scenario_witness;
+
 struct draw {
 	uint64_t seed, r;
 	struct sim *sim;
@@ -54,6 +56,16 @@ static void add_reader(struct draw *d, const char *file, uint32_t stage, uint32_
 	add_pm(d, file, stage, stream, false, options, sizeof(options));
 }
 
+/* A module that is told everything; it draws nothing, so seeds mean the same with it. */
+static void add_witness(struct draw *d, uint32_t stage, const char *options, size_t len)
+{
+	struct fos_dir_pm *pm = &d->sim->world.dir->pm[d->sim->world.dir->nr_pms];
+
+	add_pm(d, "tests/pm/witness", stage, FOS_STREAM_APP, false, options, len);
+	pm->events = FOS_EVENT_BIT(FOS_NR_EVENTS) - 1 - FOS_EVENT_BIT(FOS_EVENT_ORPHAN);
+	pm->event_wants = FOS_PM_WANTS_EVENTS;
+}
+
 static void add_script(struct draw *d, uint32_t stage)
 {
 	struct conn_stage *st = &d->stages[d->nr_stages];
@@ -81,6 +93,8 @@ static void draw_pipeline(struct draw *d)
 	if (one_in(d, 3))
 		add_reader(d, "pms/count", stage++, FOS_STREAM_IP);
 	add_script(d, stage);
+	if (scenario_witness)
+		add_witness(d, stage, "first\0yes\0", sizeof("first\0yes\0"));
 	if (one_in(d, 4))
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
 	stage++;
@@ -88,6 +102,8 @@ static void draw_pipeline(struct draw *d)
 		add_script(d, stage++);
 	if (one_in(d, 4))
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
+	if (scenario_witness)
+		add_witness(d, stage, "", 1);
 }
 
 /* ------------------------------------------------------------------ the network */

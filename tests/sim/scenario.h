@@ -14,6 +14,9 @@ struct scenario_sum { /* over all runs */
 	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue;
 };
 
+/* Set: modules that hold the platform to its word about events stand beside the first editor and last. */
+extern bool scenario_witness;
+
 /* Runs one seed.  False: it failed; a diagnosis with the seed has been printed. */
 bool scenario_run(uint64_t seed, struct scenario_sum *sum);
 

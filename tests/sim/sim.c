@@ -9,6 +9,7 @@
 void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, const uint8_t *data,
 		size_t len);
 void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from, uint64_t to);
+void sim_pm_wrong(const struct fos_flow_info *f, const char *what);
 
 /* the one run under way: modules know no argument to find it by */
 static struct sim *current;
@@ -124,6 +125,14 @@ void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from,
 			(unsigned long long)to);
 	conn_jumped(c, dir, stage, from, to);
 	judged(current, c);
+}
+
+void sim_pm_wrong(const struct fos_flow_info *f, const char *what)
+{
+	char port[32];
+
+	snprintf(port, sizeof(port), "port %u", f->sport);
+	sim_fail(current, port, what);
 }
 
 void sim_add(struct sim *s, struct conn *c)

@@ -98,7 +98,8 @@ static bool same_calls(struct fos_event_sets *sets, const struct fos_event_defs 
 	nr_trace = m->nr_want = 0;
 	/* what is raised happens whatever its own filter would say */
 	model_run(m, event);
-	called = event < FOS_NR_ON ? set->roots >> event & 1u : fos_event_set_find(set, event) < set->nr_nodes;
+	called = event < FOS_NR_ON ? set->roots >> event & 1u :
+				     fos_event_set_find(set, event) < set->nr_nodes;
 	if (called)
 		fos_event_set_walk(sets, d, set,
 				   event < FOS_NR_ON ? set->start[event] : fos_event_set_find(set, event),
