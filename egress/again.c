@@ -12,6 +12,12 @@
 #define DUPACKS 3u /* that a sender takes for a loss (RFC 5681) */
 #define LOOK_FIRST 4u /* ms */
 #define LOOK_LAST 64u
+/* Told too early of what lies beyond a hole, a sender takes what is still on its way to the receiver
+ * for lost, finds by its timestamps that it was not, and Linux (6.18), having undone that, does not see
+ * the true loss any more until its timer runs out. */
+#define WAIT_RECEIVER_NS 8000000u
+#define WAIT_PIPELINE_NS 32000000u
+#define WAIT_MOST_NS 64000000u
 
 static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 {
@@ -89,24 +95,6 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		fos_emit_ack(e, FOS_PEER(d->flow));
 }
 
-/* A hole before the box: the receiver cannot see it, so the box tells the sender. */
-void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
-{
-	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
-	const struct fos_tcb *g = fos_out_peer(e, d->flow);
-	uint64_t end;
-
-	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
-		return;
-	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
-	if (end > d->pos && d->pos > t->map.in) {
-		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
-		if (t->flags & g->flags & FOS_TCB_SACK)
-			t->flags |= FOS_TCB_VOUCHED;
-	}
-	fos_emit_ack(e, FOS_PEER(d->flow));
-}
-
 /* Has the receiver acknowledged all up to a hole before the box? */
 static bool at_hole(const struct fos_egress *e, uint32_t flow)
 {
@@ -118,6 +106,87 @@ static bool at_hole(const struct fos_egress *e, uint32_t flow)
 	       t->map.in == fos_acquire64(&e->p->box.flows[flow].app.tail);
 }
 
+static bool sack(const struct fos_egress *e, uint32_t flow)
+{
+	return e->tcbs[flow].flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK;
+}
+
+/* Segments beyond the hole have waited for the receiver: now the sender is told, of each by a duplicate
+ * where it counts them.  `first`: the first acknowledgement is none, it is new. */
+static void tell_early(struct fos_egress *e, uint32_t flow, bool first)
+{
+	struct fos_sack *s = &e->sacks[flow];
+	uint32_t nr = sack(e, flow) ? 1 : s->early + first;
+
+	s->early = 0; /* from now on their blocks are told */
+	for (uint32_t n = 0; n < nr && fos_egress_room(e); n++)
+		fos_emit_ack(e, FOS_PEER(flow));
+}
+
+void fos_again_prompt(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	struct fos_sack *s = &e->sacks[flow];
+	const struct fos_frame_meta *m;
+
+	if (!s->early || s->prompted == 1 || s->gen != t->gen || t->seg_last == FOS_NONE ||
+	    t->una >= t->map.out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
+	    t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail) ||
+	    !fos_egress_room(e) || e->segs[t->seg_last].len == 0)
+		return;
+	m = fos_box_meta(&e->p->box, t->seg_last);
+	s->prompt = fos_out_seq(t, t->map.out - 1);
+	s->prompted = 1;
+	fos_emit_byte(e, flow, t->map.out - 1,
+		      ((const uint8_t *)m)[m->payload_off + e->segs[t->seg_last].len - 1]);
+}
+
+/* How long the receiver's acknowledgement is waited for. */
+static uint64_t patience_ns(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint64_t ns = t->srtt_us * 1500;
+
+	/* what the box itself has not sent yet comes later still; but a PM may hold it */
+	if (t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail))
+		return WAIT_PIPELINE_NS;
+	return ns < WAIT_RECEIVER_NS ? WAIT_RECEIVER_NS : ns > WAIT_MOST_NS ? WAIT_MOST_NS : ns;
+}
+
+/* A hole before the box: the receiver cannot see it, so the box tells the sender.  Not before the
+ * receiver has acknowledged what comes before the hole, or the sender would take that for lost too;
+ * it is asked to, lest it delay that.  But not for ever: a PM may hold those bytes. */
+void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
+{
+	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
+	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	struct fos_sack *s = &e->sacks[d->flow];
+	uint64_t end, hole;
+
+	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
+		return;
+	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
+	if (end > d->pos && d->pos > t->map.in) {
+		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
+		if (sack(e, d->flow))
+			t->flags |= FOS_TCB_VOUCHED;
+	}
+	hole = fos_acquire64(&e->p->box.flows[d->flow].app.tail);
+	if (at_hole(e, d->flow) || s->gen != t->gen || s->given_up == hole + 1 ||
+	    !fos_sack_holds(e, d->flow)) {
+		fos_emit_ack(e, FOS_PEER(d->flow));
+		return;
+	}
+	if (s->early++ == 0) {
+		s->prompted = s->prompted ? 2 : 0;
+		s->early_ns = e->p->now_ns;
+		fos_timer_look(e, FOS_PEER(d->flow));
+	} else if (s->early == 0) {
+		s->early = UINT8_MAX;
+	}
+	fos_again_prompt(e, d->flow);
+}
+
 void fos_again_hole(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
@@ -125,19 +194,40 @@ void fos_again_hole(struct fos_egress *e, uint32_t flow)
 
 	if (!at_hole(e, flow))
 		return;
-	if (t->flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK) {
-		fos_emit_ack(e, FOS_PEER(flow));
+	if (sack(e, flow)) {
+		tell_early(e, flow, true);
 		return;
 	}
+	if (s->early)
+		tell_early(e, flow, true);
 	s->hole = t->una;
 	s->looks = s->wait = LOOK_FIRST;
 	fos_timer_look(e, FOS_PEER(flow));
+}
+
+/* A millisecond of the time for the first word of a hole is over. */
+static void look_early(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (!at_hole(e, flow) && e->p->now_ns - s->early_ns < patience_ns(e, flow)) {
+		fos_timer_look(e, FOS_PEER(flow));
+		return;
+	}
+	if (fos_sack_holds(e, flow)) {
+		if (!at_hole(e, flow))
+			s->given_up = fos_acquire64(&e->p->box.flows[flow].app.tail) + 1;
+		tell_early(e, flow, false);
+	}
+	s->early = 0;
 }
 
 void fos_again_look(struct fos_egress *e, uint32_t flow)
 {
 	struct fos_sack *s = &e->sacks[flow];
 
+	if (s->early && s->gen == e->tcbs[flow].gen)
+		look_early(e, flow);
 	if (!s->looks)
 		return;
 	if (s->gen != e->tcbs[flow].gen || s->hole != e->tcbs[flow].una || !at_hole(e, flow)) {

@@ -9,8 +9,15 @@
 void fos_again(struct fos_egress *e, const struct fos_desc *d);
 
 /* FOS_DESC_OOO: there is a hole before the box, which the receiver cannot see; the box tells the
- * sender at once, by a duplicate acknowledgement with what the OOSEQ queue holds. */
+ * sender, by duplicate acknowledgements with what the OOSEQ queue holds, as soon as the receiver has
+ * acknowledged what comes before the hole, and after 8 ms or one and a half
+ * round trips to it in any case (32 ms while PMs have bytes before the hole). */
 void fos_again_early(struct fos_egress *e, const struct fos_desc *d);
+
+/* Everything before the hole has been sent: asks the receiver to acknowledge it at once, by its last byte
+ * once more.  (It may otherwise delay that by 40 ms, RFC 9293 section 3.8.6.3; without the box the
+ * segments beyond the hole would have made it hurry.)  Does nothing where nobody waits for it. */
+void fos_again_prompt(struct fos_egress *e, uint32_t flow);
 
 /* The receiver has acknowledged all that the box has in order.  If more waits behind a hole, the
  * sender is told of it once more: it may have counted the first duplicates for an earlier loss

@@ -197,6 +197,15 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 	return probe ? fos_out_seq(t, t->una) - 1 : fos_out_seq(t, wire);
 }
 
+/* Has the segment no block but the one by which the receiver answers a byte of the box? */
+static bool answers_prompt(const struct fos_egress *e, uint32_t flow,
+			   const struct fos_header_options *o)
+{
+	const uint32_t only[2] = { o->sack_left[0], o->sack_left[0] + 1 };
+
+	return o->nr_sack == 1 && fos_sack_prompt(e, flow, only);
+}
+
 /* An acknowledgement that says something new in the receiver's numbers and nothing in the sender's:
  * there it would look like a duplicate. */
 static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *t,
@@ -205,14 +214,17 @@ static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *
 	struct fos_header_options o;
 	uint64_t edge;
 	uint32_t ack;
+	bool prompt;
 
-	if (!news || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
+	fos_header_options(h, &o);
+	prompt = answers_prompt(e, flow, &o);
+	if ((!news && !prompt) || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
 	    !(t->flags & FOS_TCB_ACK_SENT) || h->m->payload_len)
 		return false;
 	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
 		return false;
-	fos_header_options(h, &o);
-	return e->p->offline || (t->wnd_sent == fos_out_wnd(e, flow, &edge) && !o.has_sack);
+	return e->p->offline ||
+	       (t->wnd_sent == fos_out_wnd(e, flow, &edge) && (!o.has_sack || prompt));
 }
 
 /* Left edge of the block nearest to the acknowledgement; without one the acknowledgement. */
@@ -239,7 +251,7 @@ static bool rises(struct fos_egress *e, uint32_t flow, const struct fos_header *
 	    !fos_sack_rising(e, FOS_PEER(flow), ack))
 		return false;
 	fos_header_options(h, &o);
-	if (o.has_sack)
+	if (o.has_sack && !answers_prompt(e, flow, &o))
 		return false;
 	fos_timer_ack_due(e, flow);
 	return true;

@@ -215,14 +215,15 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	fos_frames_send(e, frame, fos_out_port(e, flow), true);
 }
 
-void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags)
+static void send_made(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags,
+		      uint32_t len)
 {
 	struct fos_tcb *t = fos_out_tcb(e, b->flow);
 	struct fos_header_tcp w = {.seq = fos_out_seq(t, pos), .wnd = t->wnd, .set = flags};
 	struct sack_ctx c;
 	struct fos_header h;
 
-	fos_build_end(e, b, 0);
+	fos_build_end(e, b, len);
 	if (!open_header(e, b->frame, &h) || !h.l4) {
 		drop(e, b->frame, FOS_C_drop_meta);
 		return;
@@ -237,6 +238,11 @@ void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, u
 	fos_header_tcp(&h, &w);
 	rewrite_and_finish(e, b->flow, &h);
 	fos_frames_send(e, b->frame, fos_out_port(e, b->flow), false);
+}
+
+void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags)
+{
+	send_made(e, b, pos, flags, 0);
 }
 
 static bool begin_control(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uint32_t nr,
@@ -270,6 +276,17 @@ bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
 		return false;
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]) - 1, 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
+	return true;
+}
+
+bool fos_emit_byte(struct fos_egress *e, uint32_t flow, uint64_t pos, uint8_t byte)
+{
+	struct fos_build b;
+
+	if (!begin_control(e, flow, NULL, 0, &b))
+		return false;
+	b.payload[0] = byte;
+	send_made(e, &b, pos, 0, 1);
 	return true;
 }
 

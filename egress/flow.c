@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "egress/again.h"
 #include "egress/edited.h"
 #include "egress/emit.h"
 #include "egress/frames.h"
@@ -407,6 +408,7 @@ static void run_tcp(struct run *r)
 		r->again = true;
 	finish_run(r);
 	ack_deleted(r, in, out);
+	fos_again_prompt(r->e, r->flow);
 	if (!r->e->p->offline && fos_tcp_end_reset(r->e, r->flow))
 		return;
 	if (r->again)

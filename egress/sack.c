@@ -43,6 +43,8 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	s->held[0][1] = right;
 	memcpy(s->held[1], rest, kept * sizeof(rest[0]));
 	s->nr_held = (uint8_t)(kept + 1);
+	if (!s->nr_told || !fos_out_newer(s->told, una) || fos_out_newer(s->told_from, left))
+		s->told_from = left;
 	if (!s->nr_told || fos_out_newer(right, s->told))
 		s->told = right;
 	s->nr_told = 1;
@@ -53,7 +55,8 @@ bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack)
 	const struct fos_sack *s = &e->sacks[flow];
 	const struct fos_tcb *t = &e->tcbs[flow];
 
-	return s->gen == t->gen && s->nr_told && fos_out_newer(s->told, ack) &&
+	return s->gen == t->gen && s->nr_told && !s->early && fos_out_newer(s->told, ack) &&
+	       !fos_out_newer(s->told_from, ack) &&
 	       fos_out_newer(fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail)), ack);
 }
 
@@ -76,6 +79,14 @@ bool fos_sack_pending(const struct fos_egress *e, uint32_t flow)
 void fos_sack_told(struct fos_egress *e, uint32_t flow)
 {
 	e->sacks[flow].nr_seen = 0;
+}
+
+bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *block)
+{
+	const struct fos_sack *s = &e->sacks[FOS_PEER(flow)];
+
+	return s->prompted && s->gen == e->tcbs[FOS_PEER(flow)].gen && block[0] == s->prompt &&
+	       block[1] == s->prompt + 1;
 }
 
 /* ---- translation ----------------------------------------------------------------------------- */
@@ -142,6 +153,8 @@ uint32_t fos_sack_translate(const struct fos_egress *e, uint32_t flow, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t b[2] = { block[i][0], block[i][1] };
 
+		if (fos_sack_prompt(e, flow, b))
+			continue;
 		if ((e->p->offline ? offline_block(e, g, b) : inline_block(e, g, b)) &&
 		    sensible(b, ack, i))
 			kept = join(block, kept, b, ack);
@@ -200,7 +213,9 @@ uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 	twice = m && !fos_out_newer(seen[0][1], ack);
 	if (twice)
 		memcpy(block[n++], seen[0], sizeof(block[0]));
-	n = held(e, FOS_PEER(flow), ack, block, n, most);
+	/* not before their time (again.c) */
+	if (!e->sacks[FOS_PEER(flow)].early)
+		n = held(e, FOS_PEER(flow), ack, block, n, most);
 	for (uint32_t i = twice; i < m && n < most; i++)
 		memcpy(block[n++], seen[i], sizeof(block[0]));
 	return n;

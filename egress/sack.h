@@ -28,9 +28,15 @@ struct fos_sack {
 	uint8_t nr_told; /* 1: told is set */
 	uint8_t looks;   /* until the hole is told again, ms; 0 = not waiting */
 	uint8_t wait;    /* and how many it will be the next time */
-	uint8_t pad[3];
+	uint8_t early;   /* segments beyond a hole of which the sender has not been told yet */
+	uint8_t prompted; /* 1: for these the receiver was asked; 2: for earlier ones; 0: never */
+	uint8_t pad;
+	uint32_t prompt; /* sequence number of the byte by which it was asked, receiver's numbers */
+	uint64_t early_ns; /* when the first of them came */
+	uint64_t given_up; /* 1 + position of the hole whose bytes before it do not get there */
 	uint64_t hole;   /* una when the wait began */
 	uint32_t told; /* after the highest byte that was told to be in OOSEQ */
+	uint32_t told_from; /* lowest such byte that is still to be acknowledged */
 	uint32_t held[FOS_SACK_HELD][2]; /* of this flow's bytes, sender's numbers, newest first */
 	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
 };
@@ -49,6 +55,10 @@ bool fos_sack_holds(const struct fos_egress *e, uint32_t flow);
  * them itself would jump to their end.  Steps would read as reordering (without SACK: Linux then
  * waits for hundreds of duplicates before the next fast retransmission) or as reneging. */
 bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack);
+
+/* Does a block that direction `flow` carries report the byte by which the box has asked for an
+ * acknowledgement?  The sender has not sent that one twice. */
+bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *block);
 
 /* Block `nr` of the newest segment of direction `flow`, whose own packet is held back. */
 void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right);

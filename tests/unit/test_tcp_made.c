@@ -16,8 +16,8 @@ static const struct step marks[] = {
 	DATA(0, "untouched"), PASS(0, 18), OUT(0, 6, "untouched", "one in its own frame"),
 	MARKED(0xb8 | CE, 0, "as it came"),
 	WAIT(20), AGAIN(0, 9, 9), OUT(0, 6, "untouched", "sent again"), MARKED(0xb8, 0, "without"),
-	MARK(ECT0, 0), ACKS(1, 0, WND), TOLD(1, 0, -1, "(the other direction)"),
-	EARLY(0, 50, 5), TOLD(1, 0, -1, "an acknowledgement of the box"), MARKED(0, 0, "is not marked"),
+	MARK(ECT0, 0), ACKS(1, 15, WND), TOLD(1, 18, -1, "(the other direction)"),
+	EARLY(0, 50, 5), TOLD(1, 18, -1, "an acknowledgement of the box"), MARKED(0, 0, "is not marked"),
 };
 
 static const struct step joined[] = {

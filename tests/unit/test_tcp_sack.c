@@ -52,33 +52,54 @@ static const struct step early[] = {
 	EARLY(0, 310, 20), TOLD(1, 0, WND, "a repetition too", { 300, 510 }, { 700, 710 }),
 };
 
+/* The sender is told of a hole when the receiver has acknowledged what comes before it, as the
+ * receiver itself would; it is asked to do that at once, by its last byte. */
 static const struct step early_edited[] = {
 	SENT,
 	ACKS(1, 24, WND), TOLD(1, 25, -1, "(the receiver's last)"),
-	EARLY(0, 50, 10), TOLD(1, 25, -1, "a duplicate acknowledgement at it", { 50, 60 }),
-	EARLY(0, 60, 10), TOLD(1, 25, -1, "never moving it", { 50, 70 }),
-	ACKS(1, 39, WND), TOLD(1, 40, -1, "the receiver's next one does", { 50, 70 }),
-	DATA(0, "eeeeeeeeeeffffffffffgggggggggg"), /* the hole is filled: 40 to 70 */
-	EARLY(0, 80, 10), TOLD(1, 40, -1, "what is in order is told no more", { 80, 90 }),
+	EARLY(0, 50, 10), OUT(0, 38, "d", "the receiver is asked for what comes before the hole"),
+	EARLY(0, 60, 10), NOTHING("once; and the sender is not told before that has come"),
+	ACKS(1, 34, WND), TOLD(1, 35, -1, "what does not reach the hole passes without blocks"),
+	ACKS(1, 39, WND, { 38, 39 }),
+		TOLD(1, 40, -1, "what does brings them, without the byte of the box", { 50, 70 }),
+	NOTHING("and the receiver's own is absorbed"),
+	EARLY(0, 70, 5), TOLD(1, 40, -1, "from then on one for each", { 50, 75 }),
+	ACKS(1, 39, WND, { 38, 39 }), NOTHING("an answer that comes after all says nothing"),
+	DATA(0, "eeeeeeeeeeffffffffffgggggggggg"), /* held: 40 to 70 */
+	EARLY(0, 80, 10), NOTHING("while a PM has bytes before the hole they are waited for"),
+	WAIT(31), NOTHING("a while"), WAIT(1),
+	TOLD(1, 40, -1, "but not for ever; what is in order is told no more", { 80, 90 }),
+	EARLY(0, 95, 5), TOLD(1, 40, -1, "after that no longer", { 95, 100 }, { 80, 90 }),
 };
 
-static const struct step early_fin[] = {
+static const struct step early_silent[] = {
 	DATA(0, "x"), PASS(0, 1), OUT(0, 0, "x", "(a byte)"),
-	EARLY(0, 10, 5), TOLD(1, 0, WND, "without permission no blocks, still a duplicate"),
+	EARLY(0, 10, 5), OUT(0, 0, "x", "the receiver is asked"), WAIT(7), NOTHING("and waited for"),
+	WAIT(1), TOLD(1, 0, WND, "8 ms: the sender is told in any case", { 10, 15 }),
+};
+
+static const struct step early_reno[] = {
+	DATA(0, "xy"), PASS(0, 2), OUT(0, 0, "xy", "(bytes)"),
+	EARLY(0, 10, 5), OUT(0, 1, "y", "the receiver is asked"), EARLY(0, 15, 5),
+	ACKS(1, 2, WND), TOLD(1, 2, WND, "without permission no blocks: the acknowledgement"),
+	TOLD(1, 2, WND, "a duplicate for the one segment"), TOLD(1, 2, WND, "and for the other"),
+	NOTHING("and no more"),
 };
 
 static const struct step second_hole[] = {
 	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
-	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)", { 20, 30 }),
-	ACKS(1, 10, WND), TOLD(1, 10, -1, "all in order has arrived: the hole is told again", { 20, 30 }),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	ACKS(1, 10, WND, { 9, 10 }), TOLD(1, 10, -1, "(the hole is told)", { 20, 30 }),
+	DATA(0, "abcde"), PASS(0, 15), OUT(0, 10, "abcde", "a part of it is filled"),
+	ACKS(1, 15, WND), TOLD(1, 15, -1, "all in order has arrived: it is told again", { 20, 30 }),
 	NOTHING("for the receiver's own"),
-	ACKS(1, 10, WND), TOLD(1, 10, -1, "once only"), NOTHING("no more"),
+	ACKS(1, 15, WND), TOLD(1, 15, -1, "once only"), NOTHING("no more"),
 };
 
 static const struct step second_hole_reno[] = {
 	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
-	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)"),
-	ACKS(1, 10, WND), TOLD(1, 10, -1, "(all in order has arrived)"),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "(all in order has arrived)"), TOLD(1, 10, -1, "(a hole)"),
 	WAIT(1), WAIT(1), WAIT(1), NOTHING("without SACK the sender has some time to find it itself"),
 	WAIT(1), TOLD(1, 10, -1, "then come duplicates, one"), TOLD(1, 10, -1, "two"),
 	TOLD(1, 10, -1, "three"), NOTHING("no more"),
@@ -90,14 +111,25 @@ static const struct step second_hole_reno[] = {
 /* A receiver that had held them itself would acknowledge them in one step. */
 static const struct step rising[] = {
 	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
-	EARLY(0, 20, 10), TOLD(1, 0, -1, "(a hole)"),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	ACKS(1, 10, WND), TOLD(1, 10, -1, "(it answers)"), TOLD(1, 10, -1, "(the hole is told)"),
 	DATA(0, "abcdefghijklmnopqrst"), PASS(0, 30),
 	OUT(0, 10, "abcdefghijklmnopqrst", "(it is filled)"),
-	ACKS(1, 10, WND), NOTHING("acknowledgements on the way through told bytes are withheld"),
-	ACKS(1, 20, WND), NOTHING("every one"), WAIT(2), TOLD(1, 20, -1, "for a millisecond"),
+	ACKS(1, 15, WND), TOLD(1, 15, -1, "acknowledgements of what filled it pass"),
+	ACKS(1, 20, WND), NOTHING("those on the way through told bytes are withheld"),
+	ACKS(1, 25, WND), NOTHING("every one"), WAIT(2), TOLD(1, 25, -1, "for a millisecond"),
 	ACKS(1, 30, WND), TOLD(1, 30, -1, "the last one is not"),
 	DATA(0, "uvwxyz"), PASS(0, 36), OUT(0, 30, "uvwxyz", "(what follows)"),
 	ACKS(1, 33, WND), TOLD(1, 33, -1, "behind them all pass"),
+};
+
+static const struct step untold[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	DATA(0, "abcdefghijklmnopqrst"), PASS(0, 30),
+	OUT(0, 10, "abcdefghijklmnopqrst", "a hole that is filled at once"),
+	ACKS(1, 20, WND), TOLD(1, 20, -1, "was never there for the sender"),
+	WAIT(9), NOTHING("nor is later"),
 };
 
 static const struct step held[] = {
@@ -115,8 +147,8 @@ static const struct step held[] = {
 
 static const struct step both[] = {
 	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
-	EARLY(1, 50, 10), TOLD(0, 0, -1, "(a hole before the box)", { 50, 60 }),
-	EARLY(1, 70, 10), TOLD(0, 0, -1, "(another)", { 70, 80 }, { 50, 60 }),
+	EARLY(1, 50, 10), OUT(1, 8, "s", "(the receiver is asked)"), EARLY(1, 70, 10),
+	WAIT(8), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
 	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
 	TOLD(0, 2, -1, "bytes that came twice first, then the box's, then the receiver's",
 	     { 0, 2 }, { 70, 80 }, { 50, 60 }, { 5, 9 }),
@@ -124,8 +156,8 @@ static const struct step both[] = {
 
 static const struct step both_ts[] = {
 	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
-	EARLY(1, 50, 10), TOLD(0, 0, -1, "(a hole before the box)", { 50, 60 }),
-	EARLY(1, 70, 10), TOLD(0, 0, -1, "(another)", { 70, 80 }, { 50, 60 }),
+	EARLY(1, 50, 10), OUT(1, 8, "s", "(the receiver is asked)"), EARLY(1, 70, 10),
+	WAIT(8), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
 	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
 	TOLD(0, 2, -1, "three blocks beside timestamps", { 0, 2 }, { 70, 80 }, { 50, 60 }),
 };
@@ -141,12 +173,15 @@ int main(void)
 	PLAY(early, .name = "before the box, IPv6, at the wrap", .sack = true, .v6 = true,
 	     .base = (3ull << 32) + 0x0fffff00);
 	PLAY(early_edited, .name = "before the box, edited", .sack = true);
-	PLAY(early_fin, .name = "no blocks agreed");
+	PLAY(early_silent, .name = "a silent receiver", .sack = true);
+	PLAY(early_reno, .name = "no blocks agreed");
 	PLAY(second_hole, .name = "second hole", .sack = true);
 	PLAY(second_hole, .name = "second hole, far on", .sack = true, .base = 0xd0000000);
 	PLAY(second_hole_reno, .name = "second hole, no SACK");
 	PLAY(rising, .name = "rising");
 	PLAY(rising, .name = "rising, IPv6, at the wrap", .v6 = true, .ts = true, .base = 0xfffffff0);
+	PLAY(untold, .name = "overtaken", .sack = true);
+	PLAY(untold, .name = "overtaken, no SACK");
 	PLAY(held, .name = "held", .sack = true);
 	PLAY(both, .name = "both kinds", .sack = true);
 	PLAY(both_ts, .name = "both kinds, timestamps", .sack = true, .ts = true);

@@ -52,7 +52,8 @@ static const struct step senders[] = {
 /* The box told the sender that 6 to 9 has arrived; then that is lost behind the box. */
 #define VOUCHED                                                                                \
 	DATA(0, "abc"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),                                    \
-	EARLY(0, 6, 3), TOLD(1, 0, -1, "(a hole before the box)", { 6, 9 }),                       \
+	EARLY(0, 6, 3), OUT(0, 2, "c", "(the receiver is asked)"), WAIT(8),                        \
+		TOLD(1, 0, -1, "(a hole before the box)", { 6, 9 }),                                   \
 	DATA(0, "def"), PASS(0, 6), OUT(0, 3, "def", "(it is filled)"),                            \
 	DATA(0, "ghi"), PASS(0, 9), OUT(0, 6, "ghi", "(with this)"),                               \
 	DATA(0, "jkl"), PASS(0, 12), OUT(0, 9, "jkl", "(and more)")
