@@ -149,9 +149,10 @@ static int listen_again(struct fos_keeper *k)
 {
 	int rc;
 
-	if (!k->socket[0] || access(k->socket, F_OK) == 0)
+	if (k->listen_fd >= 0 && (!k->socket[0] || access(k->socket, F_OK) == 0))
 		return 0;
-	close(k->listen_fd);
+	if (k->listen_fd >= 0)
+		close(k->listen_fd);
 	k->listen_fd = -1;
 	rc = make_run_dir(k);
 	if (rc == 0)

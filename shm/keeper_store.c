@@ -60,6 +60,13 @@ static void visit_all(struct fos_keeper *k, visit_fn fn, void *arg)
 		visit(fn, arg, &k->bell[i], "bell.%u", i, 0);
 	for (uint32_t i = 0; i < k->dir->nr_ports && !k->dir->offline; i++)
 		visit_port(k, i, fn, arg);
+}
+
+/* There or not: promiscuous mode is not every port's, and a keeper listens anew if need be. */
+static void visit_more(struct fos_keeper *k, visit_fn fn, void *arg)
+{
+	for (uint32_t i = 0; i < k->dir->nr_ports; i++)
+		visit(fn, arg, &k->port[i].promisc, "promisc.%u", i, 0);
 	visit(fn, arg, &k->listen_fd, "listen", 0, 0);
 }
 
@@ -82,9 +89,7 @@ void fos_keeper_store(const struct fos_keeper *k)
 	if (!getenv("NOTIFY_SOCKET"))
 		return;
 	visit_all(&copy, keep, NULL);
-	for (uint32_t i = 0; i < k->dir->nr_ports; i++)
-		if (k->port[i].promisc >= 0)
-			visit(keep, NULL, &copy.port[i].promisc, "promisc.%u", i, 0);
+	visit_more(&copy, keep, NULL);
 }
 
 /* ------------------------------------------------------------------ adopting */
@@ -193,6 +198,7 @@ static void learn_socket(struct fos_keeper *k)
 int fos_keeper_adopt(struct fos_keeper *k)
 {
 	struct shelf s = {0};
+	uint32_t missing;
 	bool over;
 	int dir;
 
@@ -207,12 +213,9 @@ int fos_keeper_adopt(struct fos_keeper *k)
 		return 0;
 	}
 	visit_all(k, take, &s);
-	for (uint32_t i = 0; i < k->dir->nr_ports; i++) {
-		uint32_t missing = s.missing;
-
-		visit(take, &s, &k->port[i].promisc, "promisc.%u", i, 0);
-		s.missing = missing; /* not every port has one */
-	}
+	missing = s.missing;
+	visit_more(k, take, &s);
+	s.missing = missing;
 	/* one that was told to stop is over: the manager restarts the whole box */
 	over = fos_relaxed32(&k->dir->stopping) != 0;
 	if (!over && s.missing == 0 && reopen_regions(k) == 0) {
@@ -224,8 +227,7 @@ int fos_keeper_adopt(struct fos_keeper *k)
 	if (!over)
 		fos_log(FOS_LOG_WARN, "%u descriptors of the last box are missing: starting anew",
 			s.missing);
-	for (uint32_t i = 0; i < k->dir->nr_ports; i++)
-		visit(give_up, NULL, &k->port[i].promisc, "promisc.%u", i, 0);
+	visit_more(k, give_up, NULL);
 	visit_all(k, give_up, NULL);
 	clear(&s, true);
 	fos_notify_barrier(); /* the last of the old program and sockets are the manager's */

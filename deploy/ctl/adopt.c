@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "deploy/ctl/run.h"
+#include "deploy/ctl/salvage.h"
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
 
 #define STORE_NS 5000000000ull
+#define REVIVE_NS 10000000000ull
 
 static bool same_file(const char *a, const char *b)
 {
@@ -70,6 +72,39 @@ void fos_run_spares(struct fos_super *s, const struct fos_ctl_view *v, const cha
 	}
 }
 
+/* The keeper is gone, too: another one, with what the stages hold. */
+static int revive(struct fos_super *s, const char *file, const char *socket,
+		  const char *const *keeper_args)
+{
+	uint64_t give_up = fos_clock_ns() + REVIVE_NS;
+	int rc = fos_salvage(s, socket, file);
+	struct fos_child *keeper;
+
+	if (rc <= 0)
+		return rc;
+	keeper = fos_super_add(s, "keeper", "flowos-keeper", keeper_args);
+	while (keeper && !keeper->ready && !s->failed && !s->interrupted && fos_clock_ns() < give_up)
+		fos_super_step(s, 20);
+	return keeper && keeper->ready ? 1 : -EIO;
+}
+
+/* Keeper and store are there: its stages. */
+static int adopt_rest(struct fos_super *s, struct fos_ctl_view *v, const char *file,
+		      const char *socket)
+{
+	char err[256];
+	int rc = fos_ctl_attach(v, socket, err, sizeof(err));
+
+	if (rc < 0) {
+		fos_ctl_fail("%s", err);
+		return rc;
+	}
+	printf("flowos: adopted %u of %u processes; what has changed in %s meanwhile counts from the "
+	       "next start of the box on\n", adopt_stages(s, v, socket) + 1, v->dir->nr_procs, file);
+	fos_run_spares(s, v, socket);
+	return 1;
+}
+
 int fos_run_adopt(struct fos_super *s, struct fos_ctl_view *v, const char *file,
 		  const char *socket, const char *const *keeper_args)
 {
@@ -77,27 +112,21 @@ int fos_run_adopt(struct fos_super *s, struct fos_ctl_view *v, const char *file,
 	const char *theirs = json_string_value(json_object_get(status, "file"));
 	pid_t pid = (pid_t)json_integer_value(json_object_get(status, "pid"));
 	bool active = json_is_true(json_object_get(status, "active"));
-	char err[256];
-	int rc = 0;
+	int rc;
 
-	if (status && !same_file(file, theirs)) {
-		fos_ctl_fail("a box of %s runs at %s without a supervisor: `flowosctl stop` ends it",
-			     theirs ? theirs : "another configuration", socket);
-		rc = -EBUSY;
-	} else if (status) {
-		rc = fos_ctl_attach(v, socket, err, sizeof(err));
-		if (rc < 0)
-			fos_ctl_fail("%s", err);
+	if (!status) {
+		rc = revive(s, file, socket, keeper_args);
+		return rc > 0 ? adopt_rest(s, v, file, socket) : rc;
 	}
-	if (status && rc == 0) {
+	if (same_file(file, theirs)) {
 		fos_super_adopt(s, "keeper", "flowos-keeper", keeper_args, pid, true);
 		ask_for_store(s, socket);
 		s->keeper_active |= active;
-		printf("flowos: adopted %u of %u processes; what has changed in %s meanwhile counts "
-		       "from the next start of the box on\n", adopt_stages(s, v, socket) + 1,
-		       v->dir->nr_procs, file);
-		fos_run_spares(s, v, socket);
-		rc = 1;
+		rc = adopt_rest(s, v, file, socket);
+	} else {
+		fos_ctl_fail("a box of %s runs at %s without a supervisor: `flowosctl stop` ends it",
+			     theirs ? theirs : "another configuration", socket);
+		rc = -EBUSY;
 	}
 	json_decref(status);
 	return rc;

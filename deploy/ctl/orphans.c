@@ -46,13 +46,13 @@ static bool is_stage_of(long pid, const char *socket)
 	return false;
 }
 
-static int collect(const char *socket, int *pidfd)
+int fos_orphans_find(const char *socket, int *pidfd, pid_t *pids, int most)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;
 	int n = 0;
 
-	while (d && n < MOST && (e = readdir(d)) != NULL) {
+	while (d && n < most && (e = readdir(d)) != NULL) {
 		long pid = strtol(e->d_name, NULL, 10);
 
 		if (pid <= 0 || !is_stage_of(pid, socket))
@@ -60,7 +60,7 @@ static int collect(const char *socket, int *pidfd)
 		pidfd[n] = pidfd_open((pid_t)pid, 0);
 		/* the number may have changed hands since we looked */
 		if (pidfd[n] >= 0 && is_stage_of(pid, socket))
-			n++;
+			pids[n++] = (pid_t)pid;
 		else if (pidfd[n] >= 0)
 			close(pidfd[n]);
 	}
@@ -72,7 +72,8 @@ static int collect(const char *socket, int *pidfd)
 int fos_orphans_end(const char *socket)
 {
 	static int pidfd[MOST];
-	int n = collect(socket, pidfd), left = PATIENCE_MS;
+	static pid_t pids[MOST];
+	int n = fos_orphans_find(socket, pidfd, pids, MOST), left = PATIENCE_MS;
 
 	for (int i = 0; i < n; i++)
 		pidfd_send_signal(pidfd[i], SIGTERM, NULL, 0);

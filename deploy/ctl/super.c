@@ -31,27 +31,40 @@
 
 /* ------------------------------------------------------------------ starting */
 
-static void set_store(const struct fos_super *s)
+/* Stages are handed the store as well, to hold and nothing else: it lives as long as one of them
+ * (salvage.c).  Not PMs, which run what is not ours; nor the listening socket, which would answer for a
+ * keeper that is dead. */
+static bool holds(const struct fos_super *s, const struct fos_child *c)
+{
+	return c->keeps_fds || (!s->give_up && strncmp(c->name, "pm.", 3) != 0);
+}
+
+static void set_store(const struct fos_super *s, const struct fos_child *c)
 {
 	size_t room = s->nr_store * sizeof(s->store[0].name) + 1, at = 0;
 	char *names = calloc(1, room), number[16];
-	int *high = calloc(s->nr_store + 1, sizeof(*high));
+	int *high = calloc(s->nr_store + 1, sizeof(*high)), nr = 0;
 
 	for (uint32_t i = 0; names && high && i < s->nr_store; i++) {
+		if (!c->keeps_fds && !strcmp(s->store[i].name, "listen"))
+			continue;
 		/* out of the way first: a descriptor may sit where another belongs */
-		high[i] = fcntl(s->store[i].fd, F_DUPFD, FIRST_FD + (int)s->nr_store);
-		at += (size_t)snprintf(names + at, room - at, "%s%s", i ? ":" : "",
+		high[nr] = fcntl(s->store[i].fd, F_DUPFD, FIRST_FD + (int)s->nr_store);
+		at += (size_t)snprintf(names + at, room - at, "%s%s", nr ? ":" : "",
 				       s->store[i].name);
+		nr++;
 	}
-	for (uint32_t i = 0; names && high && i < s->nr_store; i++) {
-		dup2(high[i], FIRST_FD + (int)i);
+	for (int i = 0; names && high && i < nr; i++) {
+		dup2(high[i], FIRST_FD + i);
 		close(high[i]);
 	}
-	snprintf(number, sizeof(number), "%u", s->nr_store);
+	snprintf(number, sizeof(number), "%d", nr);
 	setenv("LISTEN_FDS", number, 1);
 	setenv("LISTEN_FDNAMES", names ? names : "", 1);
 	snprintf(number, sizeof(number), "%d", (int)getpid());
 	setenv("LISTEN_PID", number, 1);
+	/* the keeper's first argument: whose box it is */
+	setenv("FLOWOS_FILE", s->child[0].argv[1], 1);
 }
 
 /* How long a child may be silent: a PM's module is not ours to vouch for, and others wait for it. */
@@ -79,8 +92,8 @@ static void become(const struct fos_super *s, const struct fos_child *c)
 			 (unsigned long long)(watchdog_of(s, c) / 1000));
 		setenv("WATCHDOG_USEC", number, 1);
 	}
-	if (c->keeps_fds && s->nr_store > 0)
-		set_store(s);
+	if (holds(s, c) && s->nr_store > 0)
+		set_store(s, c);
 	execv(c->argv[0], c->argv);
 	fprintf(stderr, "flowosctl: cannot start %s: %s\n", c->argv[0], strerror(errno));
 	_exit(127);

@@ -83,6 +83,8 @@ struct fos_child *fos_super_find(struct fos_super *s, const char *name);
 
 /* super_notify.c: reads every message there is. */
 void fos_super_hear(struct fos_super *s);
+/* Takes a descriptor into the store (it is the store's then); false: no memory. */
+bool fos_super_keep(struct fos_super *s, const char *name, int fd);
 void fos_super_clear_store(struct fos_super *s);
 
 #endif

@@ -91,18 +91,23 @@ static void forget(struct fos_super *s, const char *name)
 	}
 }
 
+bool fos_super_keep(struct fos_super *s, const char *name, int fd)
+{
+	void *grown = realloc(s->store, (s->nr_store + 1) * sizeof(*s->store));
+
+	if (!grown)
+		return false;
+	s->store = grown;
+	snprintf(s->store[s->nr_store].name, sizeof(s->store[0].name), "%s", name);
+	s->store[s->nr_store++].fd = fd;
+	return true;
+}
+
 static void keep(struct fos_super *s, const char *name, struct message *m)
 {
-	for (int i = 0; i < m->nr_fds; i++) {
-		void *grown = realloc(s->store, (s->nr_store + 1) * sizeof(*s->store));
-
-		if (!grown)
-			return;
-		s->store = grown;
-		snprintf(s->store[s->nr_store].name, sizeof(s->store[0].name), "%s", name);
-		s->store[s->nr_store++].fd = m->fd[i];
-		m->fd[i] = -1;
-	}
+	for (int i = 0; i < m->nr_fds; i++)
+		if (fos_super_keep(s, name, m->fd[i]))
+			m->fd[i] = -1;
 }
 
 void fos_super_clear_store(struct fos_super *s)

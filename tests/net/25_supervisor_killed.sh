@@ -55,6 +55,42 @@ check "and the keeper, with all that it held" kill_keeper
 ends_well "$D/got" "a transfer meanwhile"
 check "the audit is clean" flowosctl_in_box audit
 
+# ---- supervisor and keeper killed together ------------------------------------------------------
+
+# shellcheck disable=SC2317,SC2329 # called by check
+xdp_is_on() { [ "$(in_box ip -o link show | grep -c ' xdp')" = 2 ]; }
+slowly "$D/got"
+sleep 0.5
+keeper=$(pm_pid keeper)
+before=$(pids | cut -d' ' -f2-)
+kill -KILL "$BOX_PID" "$keeper"
+wait "$BOX_PID" 2>/dev/null
+wait_for 50 box_gone "$keeper"
+check "supervisor and keeper are killed together: packets are still taken" xdp_is_on
+fetch "http://$SERVER/open/text" "$D/alone"
+same_file "$D/alone" "$D/want" "without both, pages are edited"
+need_box "$D/box.yaml"
+check "a new supervisor adopts the stages, with a new keeper" grep -q 'adopted 6 of 6' "$D/box.log"
+is "$(pids | cut -d' ' -f2-)" "$before" "they are as they were"
+ends_well "$D/got" "a transfer that was under way then"
+check "the new keeper, killed, comes back" kill_keeper
+check "and a PM" pm_kill web 2 0.2
+slowly "$D/got"
+kill -KILL "$BOX_PID" "$(pm_pid keeper)" "$(pm_pid egress.0)" "$(pm_pid web)"
+wait "$BOX_PID" 2>/dev/null
+sleep 0.3
+need_box "$D/box.yaml"
+check "with egress and a PM at the same time: adopted" grep -q 'adopted 4 of 6' "$D/box.log"
+ends_well "$D/got" "a transfer then"
+check "the audit is clean after that" flowosctl_in_box audit
+sed 's/needle/noodle/' "$D/box.yaml" >"$D/other.yaml"
+kill_supervisor
+kill -KILL "$(pm_pid keeper)"
+in_box "$B/bin/flowosctl" run "$D/other.yaml" >"$D/out" 2>&1
+is $? 1 "what is left of a box is not taken for another file's"
+check "it says whose it is" grep -q "what is left of a box of .*box.yaml" "$D/out"
+need_box "$D/box.yaml"
+
 # ---- restart and upgrade ---------------------------------------------------------------------
 
 slowly "$D/got"
