@@ -63,13 +63,20 @@ else
 	skip 'valgrind is not installed'
 fi
 
-# Each shipped module, with the options of its example.
+# Each shipped module, with the options of its example or those of tests/kit/options.
 for so in "$B"/pms/*.so; do
 	pm=$(basename "$so" .so)
 	conf=()
-	[ ! -e "config/examples/$pm.yaml" ] || conf=(-c "config/examples/$pm.yaml")
+	if [ -e "config/examples/$pm.yaml" ]; then
+		conf=(-c "config/examples/$pm.yaml")
+	else
+		for option in $(sed -n "s/^$pm //p" tests/kit/options); do
+			conf+=(-o "$option")
+		done
+	fi
 	check "$pm survives $FUZZ random recordings" \
 		pm_test "$pm" "${conf[@]}" --fuzz "$FUZZ" -r "$D/in.pcap"
+	[ $NR_FAILED = 0 ] || tail -n 12 "$D/out" | sed 's/^/# /'
 done
 is "$(ls -d "$D"/flowos-pmtest-* 2>/dev/null)" "" "no directory is left behind"
 finish

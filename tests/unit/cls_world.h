@@ -350,9 +350,9 @@ static inline bool cw_packet(struct cls_world *t, const struct cw_ip *ip, const 
 	return cw_send(t, packet, n, ip->src == 1 ? 0 : 1);
 }
 
-/* PM `pm` publishes for a flow, and tells the classifier. */
-static inline void cw_pm_says(struct cls_world *t, uint32_t pm, uint32_t flow, uint64_t head,
-			      uint32_t flags, uint8_t verdict)
+/* PM `pm` publishes for a flow. */
+static inline void cw_pm_publishes(struct cls_world *t, uint32_t pm, uint32_t flow, uint64_t head,
+				   uint32_t flags, uint8_t verdict)
 {
 	struct fos_pm_flow *f = world_pm_flow(&t->w, pm, flow);
 	struct fos_pm_pub *p = &f->pub[(f->ver + 1) & 1u];
@@ -363,7 +363,14 @@ static inline void cw_pm_says(struct cls_world *t, uint32_t pm, uint32_t flow, u
 	p->flags |= (uint16_t)flags;
 	p->verdict = verdict;
 	f->ver++;
-	cw_post(&t->pm_hint[pm], flow, p->gen);
+}
+
+/* The same, and tells the classifier. */
+static inline void cw_pm_says(struct cls_world *t, uint32_t pm, uint32_t flow, uint64_t head,
+			      uint32_t flags, uint8_t verdict)
+{
+	cw_pm_publishes(t, pm, flow, head, flags, verdict);
+	cw_post(&t->pm_hint[pm], flow, t->w.box.flows[flow].gen);
 	cw_run(t);
 }
 

@@ -180,6 +180,25 @@ static void test_refused_asks_again(void)
 	finish(&t, "asks again");
 }
 
+/* A module that was killed may tell of the other direction first. */
+static void test_refused_before_told(void)
+{
+	struct cls_world t;
+
+	plan_app(&t);
+	t.w.dir->pm[0].gates = 1;
+	cw_make(&t);
+	cw_tcp(&t, true, CW_SYN, -1, -1, NULL, 0);
+	cw_tcp(&t, false, CW_SYN | CW_ACK, -1, 0, NULL, 0);
+	cw_run(&t);
+	cw_pm_publishes(&t, 0, 0, 0, FOS_PM_OPENED, FOS_VERDICT_DROP);
+	cw_pm_says(&t, 0, 1, FOS_POS_MAX, 0, FOS_VERDICT_BYPASS);
+	is_u64(cw_nr_desc(&t, FOS_DESC_TCP_CTL), 0,
+	       "what a gate refuses stays refused, whichever direction is heard of first");
+	is_u64(cw_counter(&t, FOS_C_drop_pm), 2, "in both directions");
+	finish(&t, "refused before told");
+}
+
 static void test_refused_is_told(void)
 {
 	struct cls_world t;
@@ -297,6 +316,7 @@ int main(void)
 	test_gate();
 	test_verdicts();
 	test_refused_asks_again();
+	test_refused_before_told();
 	test_refused_is_told();
 	test_neighbour();
 	test_neighbour_killed();
