@@ -145,7 +145,9 @@ static inline struct fos_cls_conn *fos_cls_conn(struct fos_classifier *c, uint32
 static inline const struct fos_dir_pipeline *fos_cls_pipeline(const struct fos_classifier *c,
 							      uint32_t flow)
 {
-	return &c->dir->pipeline[c->flows[flow].pipeline];
+	/* conns[] has the generation also before it is published; of a flow without one nothing is
+	 * known to egress */
+	return &c->dir->pipeline[fos_box_pipeline(c->box, flow, c->conns[flow >> 1].gen)];
 }
 
 #endif

@@ -59,9 +59,12 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
-	uint64_t shift = 0;
+	struct fos_route_slot route;
+	uint64_t shift;
 
-	if (c->p->offline || pl->nr_editors == 0)
+	fos_box_route(c->box, flow, gen, &route);
+	shift = route.delta; /* by the pipelines that it has left */
+	if (c->p->offline)
 		return 0;
 	for (uint32_t k = pl->nr_pkt_stages; k < pl->nr_stages; k++) {
 		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {

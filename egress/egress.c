@@ -83,7 +83,7 @@ void fos_egress_tell(struct fos_egress *e, uint32_t flow)
 static void hint_editors(struct fos_egress *e, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir *dir = e->p->dir;
-	uint32_t pipeline = e->p->box.flows[flow].pipeline;
+	uint32_t pipeline = fos_box_pipeline(&e->p->box, flow, gen);
 
 	if (!(e->tcbs[flow].flags & FOS_TCB_EDITED))
 		return;
@@ -300,6 +300,8 @@ static uint32_t work_offline(struct fos_egress *e)
 		n += 1 + fos_offline_work(e);
 		if (flush != own->flush_seen) {
 			e->sink->flush(e->sink_ctx);
+			((struct fos_egr *)(void *)own)->flush_more = e->moved;
+			e->moved = false;
 			fos_release64(&own->flush_seen, flush);
 		}
 	}

@@ -75,6 +75,7 @@ struct fos_egress {
 	bool any_down;
 	bool walk_all;      /* hints were lost, or we have just started */
 	bool kick_again;
+	bool moved;         /* offline: a flow was moved in this flush: it goes on in another */
 	bool starved;       /* a flow stopped for want of TX room or frames */
 };
 

@@ -12,6 +12,7 @@
 #include "egress/edited.h"
 #include "egress/emit.h"
 #include "egress/frames.h"
+#include "egress/route.h"
 #include "egress/offline.h"
 #include "egress/opaque.h"
 #include "egress/out.h"
@@ -31,6 +32,7 @@ struct run {
 	struct fos_build b; /* segment under way: frame FOS_NONE = none */
 	bool own;           /* it is being built; else it is a packet's own frame */
 	uint32_t len;
+	uint64_t delta; /* output is that much further than the view's positions (struct fos_route) */
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
 	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
@@ -290,7 +292,7 @@ static bool step(struct run *r)
 		return false;
 	}
 	if (window == 0) {
-		r->blocked = fos_view_tail(&r->view) > r->t->map.out;
+		r->blocked = fos_view_tail(&r->view) > r->t->map.out - r->delta;
 		return false;
 	}
 	if (!fos_view_next(&r->view, window > UINT32_MAX ? UINT32_MAX : (uint32_t)window, &span))
@@ -450,6 +452,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	const struct fos_flow *f = &e->p->box.flows[flow];
 	uint32_t gen = fos_acquire32(&f->gen);
 	struct run r = {.e = e, .flow = flow, .b.frame = FOS_NONE, .template_of = FOS_NONE};
+	struct fos_route_slot route;
 	uint64_t sent_ns;
 
 	r.t = fos_out_open(e, flow, gen);
@@ -466,8 +469,11 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 		return;
 	if (!(f->flags & (FOS_FLOW_TCP | FOS_FLOW_UDP)) || fos_out_port(e, flow) == FOS_NONE)
 		return;
+	fos_box_route(&e->p->box, flow, gen, &route);
+	r.delta = route.delta;
 	if (!fos_view_open(&r.view, &e->p->box, flow, gen,
-			   e->p->dir->pipeline[f->pipeline].nr_stages, r.t->map.out)) {
+			   e->p->dir->pipeline[route.pipeline].nr_stages,
+			   r.t->map.out - r.delta)) {
 		if (r.view.broken != FOS_NONE)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
@@ -481,4 +487,5 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	} else {
 		fos_udp_run(e, flow, &r.view);
 	}
+	fos_route_look(e, flow, &r.view, &route);
 }

@@ -53,13 +53,19 @@ static bool concerned(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t
 	struct fos_forced f;
 
 	if (flow >= e->p->dir->nr_flows || gen == 0 || fos_acquire32(&box->flows[flow].gen) != gen ||
-	    box->flows[flow].pipeline != e->p->dir->pm[pm].pipeline ||
+	    fos_box_pipeline(box, flow, gen) != e->p->dir->pm[pm].pipeline ||
 	    !fos_box_watches(e->p->dir, pm, box->flows[flow].flags) ||
 	    fos_box_forced(box, pm, flow, gen, &f))
 		return false;
-	if (!fos_box_pub_own(box, pm, flow, gen, pub))
-		*pub = (struct fos_pm_pub){.gen = gen};
-	return pub->head < FOS_POS_MAX;
+	if (!fos_box_pub_own(box, pm, flow, gen, pub)) {
+		struct fos_route_slot route;
+
+		fos_box_route(box, flow, gen, &route);
+		*pub = (struct fos_pm_pub){
+			.gen = gen, .head = route.start, .out_head = route.start};
+	}
+	/* who has moved it has nothing more to do with it */
+	return pub->head < FOS_POS_MAX && pub->verdict != FOS_VERDICT_MOVE;
 }
 
 /* ------------------------------------------------------------------ quarantine */
@@ -122,7 +128,12 @@ static bool waits(const struct fos_egress *e, uint32_t pm, uint32_t flow,
 	const struct fos_box *box = &e->p->box;
 	const struct fos_dir_pm *p = &e->p->dir->pm[pm];
 	const struct fos_flow *f = &box->flows[flow];
+	struct fos_route_slot route;
 	struct fos_view v;
+
+	fos_box_route(box, flow, pub->gen, &route);
+	if (route.moving)
+		return true;
 
 	if (p->gates && !(pub->flags & FOS_PM_OPENED) &&
 	    fos_acquire32(&f->flags) & FOS_FLOW_OFFERED)
@@ -176,6 +187,15 @@ static uint32_t look_at(struct fos_egress *e, uint32_t pm)
 	    e->p->now_ns - *since >= dir->pm[pm].hold_ns)
 		n += bypass(e, pm);
 	return n;
+}
+
+void fos_forced_over(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_pm_pub pub;
+
+	fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
+	if (fos_box_pub_own(&e->p->box, pm, flow, gen, &pub))
+		force(e, pm, flow, &pub, pub.edits);
 }
 
 uint32_t fos_forced_work(struct fos_egress *e)

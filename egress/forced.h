@@ -12,6 +12,9 @@
  * batch: commits for itself.  Returns how many heads were forced. */
 uint32_t fos_forced_work(struct fos_egress *e);
 
+/* Takes a flow out of the hands of a PM that has broken the rules on it; commits. */
+void fos_forced_over(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen);
+
 /* When it wants to look again, or UINT64_MAX. */
 uint64_t fos_forced_next(const struct fos_egress *e);
 

@@ -75,6 +75,7 @@ static void check_end(struct fos_egress *e, uint32_t flow)
 
 void fos_opaque_run(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
 {
+	/* nobody edits such a flow: positions are those of its input, in whichever pipeline it is */
 	uint64_t upto = fos_view_tail(v);
 	uint32_t port = fos_out_port(e, flow);
 	struct fos_tcb *t;

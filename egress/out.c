@@ -383,7 +383,8 @@ static bool read_rewrite(struct fos_egress *e, uint32_t pm, uint32_t flow, struc
 uint32_t fos_out_rewrites(struct fos_egress *e, uint32_t flow, struct fos_rewrite *rw, uint32_t max)
 {
 	const struct fos_dir *dir = e->p->dir;
-	const struct fos_dir_pipeline *pl = &dir->pipeline[e->p->box.flows[flow].pipeline];
+	const struct fos_dir_pipeline *pl = &dir->pipeline[fos_box_pipeline(&e->p->box, flow,
+										  e->tcbs[flow].gen)];
 	uint32_t n = 0;
 
 	for (uint32_t s = 0; s < pl->nr_stages; s++)

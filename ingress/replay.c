@@ -115,6 +115,19 @@ static bool flush_seen(const struct fos_proc *p)
 	return true;
 }
 
+/* Has egress, in the flush that it has seen, moved flows, of which there may now be more to send? */
+static bool flush_more(const struct fos_proc *p)
+{
+	for (uint32_t i = 0; i < p->dir->nr_procs; i++) {
+		const struct fos_dir_proc *q = &p->dir->proc[i];
+
+		if (q->role == FOS_ROLE_EGRESS &&
+		    ((const struct fos_egr *)(const void *)p->box.region[q->region].base)->flush_more)
+			return true;
+	}
+	return false;
+}
+
 static bool next_packet(struct fos_ingress *g)
 {
 	int r;
@@ -295,6 +308,10 @@ uint32_t fos_ingress_replay(struct fos_ingress *g)
 	case EOF_FLUSH:
 		if (fos_box_head(&p->box)->flush != g->priv->flush) {
 			fos_release64(&fos_box_head(&p->box)->flush, g->priv->flush);
+			return done + 1;
+		}
+		if (flush_seen(p) && at_rest(p) && flush_more(p)) {
+			g->priv->flush++;
 			return done + 1;
 		}
 		if (flush_seen(p) && rested(g, g->priv->phase == FLUSH ? READ : FINISHED))

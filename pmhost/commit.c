@@ -90,6 +90,11 @@ static void publish_ctx(struct fos_window *w, struct fos_pm_pub *pub)
 	memcpy(fos_host_ctx_slot(w->pm, w->flow, pub->ctx), w->ctx, w->pm->d->ctx_size);
 }
 
+void fos_commit_pub(struct fos_instance *pm, uint32_t flow, const struct fos_pm_pub *pub)
+{
+	publish_pub(pm, flow, pub);
+}
+
 /* The other direction of the connection is rewritten, too. */
 static void publish_peer(struct fos_window *w)
 {
@@ -152,6 +157,8 @@ static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
 		pub->events = fos_events_mask(w);
 	if (w->verdict != FOS_VERDICT_PASS)
 		pub->verdict = w->verdict;
+	if (w->verdict == FOS_VERDICT_MOVE)
+		pub->flags |= (uint16_t)(FOS_PM_CLOSED | w->move_to << FOS_PM_MOVE_SHIFT);
 	pub->head = w->verdict == FOS_VERDICT_BYPASS ? FOS_POS_MAX : head;
 	pub->out_head = pub->head + delta;
 	pub->flags |= set_flags;
@@ -168,6 +175,8 @@ static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
 	w->fresh = false;
 	w->moved = true;
 	w->head = w->pub.head < FOS_POS_MAX ? w->pub.head : w->tail;
+	if (w->pub.verdict == FOS_VERDICT_MOVE)
+		w->tail = w->head;
 	fos_edits_passed(&w->edits, head);
 	if (w->pub.head >= FOS_POS_MAX)
 		fos_edits_clear(&w->edits);
@@ -197,6 +206,8 @@ int fos_commit_window(struct fos_window *w, uint64_t head, uint16_t set_flags)
 	publish_pub(pm, w->flow, &pub);
 	if (w->rewrites_peer)
 		publish_peer(w);
+	if (w->verdict == FOS_VERDICT_MOVE)
+		fos_move_peer(w);
 	publish_common(pm);
 	fos_txn_commit(&pm->txn);
 	fos_edit_pool_give(pm, first, freed);

@@ -4,6 +4,8 @@
 
 #include "pmhost/pm.h"
 
+struct fos_pm_pub;
+
 /* Commits everything staged, the window's head moving to `head` (FOS_POS_MAX: bypassed).
  * FOS_AGAIN and nothing changed when a message ring or the pool of edit records has no room. */
 int fos_commit_window(struct fos_window *w, uint64_t head, uint16_t set_flags);
@@ -22,5 +24,8 @@ void fos_commit_discard(struct fos_instance *pm);
 
 /* Loads the private copy of the PM-wide state from its valid slot. */
 void fos_state_load(struct fos_instance *pm);
+
+/* Fills the shadow slot of a flow and queues its turn in the transaction under way. */
+void fos_commit_pub(struct fos_instance *pm, uint32_t flow, const struct fos_pm_pub *pub);
 
 #endif

@@ -116,5 +116,6 @@ _Static_assert((int)FOS_SET_SRC_ADDR == (int)FOS_RW_SRC_ADDR &&
 		       (int)FOS_SET_DST_MAC == (int)FOS_RW_DST_MAC &&
 		       (int)FOS_SET_TTL == (int)FOS_RW_TTL,
 	       "header fields are those of shm/layout.h");
-_Static_assert((int)FOS_END_FIN == (int)FOS_CLOSE_FIN && (int)FOS_END_PM == (int)FOS_CLOSE_PM,
+_Static_assert((int)FOS_END_FIN == (int)FOS_CLOSE_FIN && (int)FOS_END_PM == (int)FOS_CLOSE_PM &&
+		       (int)FOS_END_MOVED == (int)FOS_CLOSE_MOVED,
 	       "reasons are those of shm/layout.h");

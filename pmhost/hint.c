@@ -49,6 +49,8 @@ void fos_visit_hint(struct fos_instance *pm)
 	if (!w->moved)
 		return;
 	hint_next(pm);
+	if (w->pub.verdict == FOS_VERDICT_MOVE)
+		fos_move_hint(w);
 	if (w->wake_classifier) {
 		/* a gate that opened may be what a later gate waits for */
 		for (uint32_t i = 0; i < pm->dir->nr_pms; i++)
@@ -61,4 +63,21 @@ void fos_visit_hint(struct fos_instance *pm)
 			fos_hint(pm->p, pm->to_classifier, w->flow, w->gen);
 	}
 	w->moved = w->wake_classifier = false;
+}
+
+bool fos_visit_earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
+{
+	uint32_t flags = pm->box->flows[flow].flags;
+
+	for (uint32_t i = 0; i < pm->dir->nr_pms; i++) {
+		const struct fos_dir_pm *d = &pm->dir->pm[i];
+		struct fos_pm_pub pub;
+
+		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage ||
+		    !fos_box_watches(pm->dir, i, flags))
+			continue;
+		if (!fos_box_pub(pm->box, i, flow, gen, &pub) || !(pub.flags & FOS_PM_OPENED))
+			return false;
+	}
+	return true;
 }

@@ -16,6 +16,7 @@
 #include "pmhost/event_host.h"
 #include "pmhost/keyed.h"
 #include "pmhost/message.h"
+#include "pmhost/move.h"
 #include "pmhost/pm.h"
 #include "pmhost/timer.h"
 #include "pmhost/topic.h"
@@ -79,6 +80,9 @@ struct fos_window {
 	uint32_t flow_flags;
 	struct fos_pm_pub pub; /* as committed */
 	bool fresh;            /* nothing committed for this generation yet */
+	struct fos_route_slot route; /* the pipeline that the flow is in */
+	uint8_t moving;        /* enum fos_moving */
+	uint64_t move_limit;   /* FOS_MOVING_LIMIT: the position that the stream ends at */
 	uint64_t head;         /* = pub.head while below FOS_POS_MAX */
 	uint64_t tail;
 	uint64_t open_tail; /* tail when the window was opened: `again` makes it look empty */
@@ -99,6 +103,7 @@ struct fos_window {
 	uint64_t release;
 	bool asks;     /* for other events than before */
 	uint8_t verdict;
+	uint8_t move_to; /* FOS_VERDICT_MOVE: index of the pipeline */
 	bool rewrites;      /* fos_rewrite() was called, */
 	bool rewrites_peer; /* fos_rewrite_peer() was called in this handler */
 	uint64_t hold_bytes;
@@ -160,6 +165,7 @@ struct fos_instance {
 	struct fos_event_host *events; /* NULL = the module has none */
 	bool walk; /* visit every live flow in the next batch */
 	bool message_retry;
+	uint32_t refused_moves; /* bit per pipeline: why has been said */
 	uint64_t hold_bytes; /* the configuration's limits */
 	uint64_t hold_ns;
 	enum fos_handler in;

@@ -93,7 +93,8 @@ enum fos_pm_end {
 	FOS_END_TIMEOUT = 3,
 	FOS_END_EVICTED = 4, /* the flow table was full */
 	FOS_END_EOF = 5,     /* the capture file ended */
-	FOS_END_PM = 6       /* a PM's reset or drop */
+	FOS_END_PM = 6,      /* a PM's reset or drop */
+	FOS_END_MOVED = 7    /* it goes on in another pipeline (pm_link.h, fos_move()) */
 };
 
 #define FOS_PM_NAME_MAX 32u

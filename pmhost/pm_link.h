@@ -42,6 +42,25 @@ int fos_publish(struct fos_instance *pm, const char *topic, const void *data, si
 int fos_publish_to(struct fos_instance *pm, const char *to, const char *topic, const void *data,
 		   size_t len);
 
+/* ---------------------------------------------------------------- moving a flow
+ * Gives the connection to another pipeline of the configuration, by name; staged: it takes effect at
+ * the position of the release (or, without one, the head) that commits it.  What was released before
+ * goes through the rest of this pipeline, the next byte is the first that the other pipeline's modules
+ * see; their positions count on from there.  Both directions go that the module watches, each at its
+ * own head, in one commit.  What modules beside this one have read beyond its head is read again
+ * there, and what they or earlier stages did to it is void: move in the first stage, before it.
+ *
+ * The module's part ends with that commit: no handler of it is called for the flow any more, on_close
+ * included, and further releases are refused (FOS_EPERM).  The other modules of this pipeline see the
+ * stream end there (fos_fin(), then on_close with FOS_END_MOVED).  Those of the new one see it begin:
+ * a new context, no on_open.  on_data and on_timer only; not in modules on http.body.
+ *
+ * FOS_OK; FOS_ENOENT: no such pipeline; FOS_EPERM: not in this handler; FOS_EINVAL, with the reason in
+ * the log: the flow is there or was, one of the pipelines has readers of packets or another key than
+ * 5tuple (the streams differ), a module there has on_open, one of either rewrites headers or hears of
+ * events, the flow is not TCP or is one that is never edited. */
+int fos_move(struct fos_window *w, const char *pipeline);
+
 /* ---------------------------------------------------------------- flows of its own
  * A module may define flows that are no packets' 5-tuple: an HTTP session by cookie, a subscriber by
  * name.  Each has a key of at most FOS_KEY_MAX bytes and .key_value bytes of state; .keys of them fit

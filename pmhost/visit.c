@@ -72,8 +72,13 @@ bool fos_visit_known(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 	*gen = fos_acquire32(&pm->box->flows[flow].gen);
 	if (l->gen != 0 && l->gen != *gen)
 		forget(pm, flow);
-	if (*gen == 0 || pm->box->flows[flow].pipeline != pm->d->pipeline)
+	if (*gen == 0)
 		return false;
+	if (fos_box_pipeline(pm->box, flow, *gen) != pm->d->pipeline) {
+		if (l->gen == *gen)
+			fos_move_left(pm, flow, *gen);
+		return false;
+	}
 	if (l->gen == 0)
 		recall(pm, flow, *gen);
 	l->gen = *gen;
@@ -119,23 +124,6 @@ static void arm_timer(struct fos_window *w)
 
 /* ---------------------------------------------------------------- gate */
 
-static bool earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
-{
-	uint32_t flags = pm->box->flows[flow].flags;
-
-	for (uint32_t i = 0; i < pm->dir->nr_pms; i++) {
-		const struct fos_dir_pm *d = &pm->dir->pm[i];
-		struct fos_pm_pub pub;
-
-		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage ||
-		    !fos_box_watches(pm->dir, i, flags))
-			continue;
-		if (!fos_box_pub(pm->box, i, flow, gen, &pub) || !(pub.flags & FOS_PM_OPENED))
-			return false;
-	}
-	return true;
-}
-
 /* The connection's first packet waits at the gate, on the forward flow. */
 static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
@@ -147,7 +135,7 @@ static bool gate(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 		return false;
 	if (!fos_window_turn(pm, flow, gen) ||
 	    !fos_box_watches(pm->dir, pm->index, w->flow_flags) || (w->pub.flags & FOS_PM_OPENED) ||
-	    !earlier_opened(pm, flow, gen))
+	    !fos_visit_earlier_opened(pm, flow, gen))
 		return false;
 	fos_window_open(w);
 	fos_visit_call(pm, FOS_IN_OPEN, pm->module->on_open);
@@ -196,7 +184,8 @@ bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head)
 	bool ended = w->fin && !l->waits;
 
 	/* what waits for room downstream, or for edit records, is not held by the PM */
-	if (w->pub.head >= FOS_POS_MAX || held == 0 || w->again) {
+	if (w->pub.head >= FOS_POS_MAX || held == 0 || w->again ||
+	    w->pub.verdict == FOS_VERDICT_MOVE) {
 		*since = 0;
 		return false;
 	}
@@ -276,8 +265,7 @@ static bool data_once(struct fos_window *w)
 
 bool fos_visit_stopped(const struct fos_window *w)
 {
-	return w->pub.head >= FOS_POS_MAX || w->pub.verdict == FOS_VERDICT_DROP ||
-	       w->pub.verdict == FOS_VERDICT_RESET;
+	return w->pub.head >= FOS_POS_MAX || w->pub.verdict >= FOS_VERDICT_DROP;
 }
 
 bool fos_visit_data(struct fos_window *w)
@@ -288,10 +276,12 @@ bool fos_visit_data(struct fos_window *w)
 	if (fos_visit_stopped(w)) {
 		/* whoever appended knows only us: the next stage hears of it from here.  (Looking at
 		 * our head would not do: we may have stopped while the hint was on its way.) */
-		w->moved = w->pub.head >= FOS_POS_MAX;
+		w->moved = w->pub.head >= FOS_POS_MAX || w->pub.verdict == FOS_VERDICT_MOVE;
 		fos_visit_hint(pm);
 		return false;
 	}
+	if (w->moving == FOS_MOVING_NOW || (w->moving && w->pub.flags & FOS_PM_CLOSED))
+		return false;
 	if (fos_events_read(pm)) {
 		bool moved = fos_events_let_go(w);
 
@@ -318,7 +308,8 @@ bool fos_visit_data(struct fos_window *w)
 
 static bool may_close(struct fos_window *w, uint32_t why)
 {
-	if (fos_visit_stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED)
+	if (fos_visit_stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED ||
+	    w->moving == FOS_MOVING_NOW)
 		return true;
 	if (w->pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
 		return true;
@@ -332,9 +323,11 @@ static bool close_flow(struct fos_window *w)
 	uint32_t why;
 
 	/* pairs with the classifier's release of `state`: `close` is written before */
-	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_CLOSED) || (w->pub.flags & FOS_PM_CLOSED))
+	bool closed = fos_acquire32(&f->state) & FOS_FLOW_ST_CLOSED;
+
+	if ((!closed && !w->moving) || (w->pub.flags & FOS_PM_CLOSED))
 		return false;
-	why = f->close;
+	why = closed && (f->close == FOS_CLOSE_PM || !w->moving) ? f->close : FOS_CLOSE_MOVED;
 	fos_window_open(w);
 	/* its events first, the last of which tells of this; they were there before `state` */
 	if (pm->events && fos_events_cut(pm, w->flow, w->gen) != UINT64_MAX) {

@@ -42,6 +42,9 @@ bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head);
 void fos_visit_after(struct fos_window *w);
 void fos_visit_hint(struct fos_instance *pm);
 
+/* Have the gates of all stages before this one opened for the flow? */
+bool fos_visit_earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen);
+
 /* Visits the flow again if an event kept bytes, or its end, from being seen. */
 void fos_visit_cut(struct fos_instance *pm, uint32_t flow);
 

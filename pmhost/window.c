@@ -71,6 +71,10 @@ bool fos_window_turn(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 	w->nr_seg = 0;
 	w->fresh = !fos_host_pub(pm, flow, gen, &w->pub);
 	w->pub.ctx &= 1u;
+	fos_box_route(pm->box, flow, gen, &w->route);
+	if (w->fresh)
+		w->pub.head = w->pub.out_head = w->route.start;
+	fos_move_look(w);
 	w->head = w->tail = w->pub.head;
 	return fos_acquire32(&pm->box->flows[flow].gen) == gen;
 }
@@ -127,11 +131,17 @@ static void app_open(struct fos_window *w, uint64_t limit)
 	while (!w->reached && w->tail - w->head < limit && fos_view_next(&v, BEYOND_HOLD, &s))
 		w->reached = add_span(w, &s, cut);
 	w->more = w->tail - w->head >= limit;
+	/* pipelines between which flows move have no events */
+	if (w->moving && fos_move_cut(w)) {
+		w->fin = true;
+		return;
+	}
 	if (w->reached || w->more || v.broken != FOS_NONE)
 		return;
 	fos_view_settle(&v);
 	w->reached = fos_view_base(&v) >= cut;
-	w->fin = !w->cut && app_ended(w, &v, state);
+	w->fin = (!w->cut && app_ended(w, &v, state)) ||
+		 (w->moving == FOS_MOVING_END && fos_view_moved(&v) != FOS_NONE);
 }
 
 void fos_window_forget(struct fos_window *w)
@@ -340,6 +350,9 @@ int fos_release(struct fos_window *w, uint64_t pos)
 		return FOS_EPERM;
 	if (w->pub.head >= FOS_POS_MAX)
 		return w->pm->in == FOS_IN_EVENT ? FOS_OK : fos_commit_window(w, w->pub.head, 0);
+	/* the flow is another pipeline's from here on */
+	if (w->pub.verdict == FOS_VERDICT_MOVE)
+		return FOS_EPERM;
 	if (w->http)
 		return fos_http_release(w, pos);
 	if (pos < w->head || pos > w->tail)

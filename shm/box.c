@@ -108,6 +108,29 @@ bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint3
 	return fos_relaxed32(&f->flow_gen) == gen;
 }
 
+void fos_box_route(const struct fos_box *box, uint32_t flow, uint32_t gen,
+		   struct fos_route_slot *out)
+{
+	const struct fos_route *r;
+
+	for (int tries = 0; box->egr && fos_acquire32(&box->egr->nr_routes) && tries < 64; tries++) {
+		uint32_t ver;
+
+		r = (const void *)((const uint8_t *)box->egr + box->egr->routes_off);
+		r += flow;
+		/* pairs with the release of `ver` in egress's commit: slot (ver & 1) is filled */
+		ver = fos_acquire32(&r->ver);
+		*out = r->slot[ver & 1u];
+		fos_fence_acquire();
+		if (fos_relaxed32(&r->ver) != ver)
+			continue;
+		if (out->gen == gen && gen && out->pipeline < box->dir->nr_pipelines)
+			return;
+		break;
+	}
+	*out = (struct fos_route_slot){.gen = gen, .pipeline = box->flows[flow].pipeline};
+}
+
 /* Edits beyond those that stood when the head was forced are as if they had never been. */
 static void apply_forced(const struct fos_forced *f, uint32_t gen, struct fos_pm_pub *pub)
 {

@@ -76,7 +76,7 @@ static inline struct fos_region_head *fos_box_head(const struct fos_box *box)
 
 /* What counts of what PM `pm` (index in dir->pm[]) has published for a flow: copied consistently, a
  * head that egress has forced being put in its place.  False when
- * the PM has not yet seen this generation of the flow (then *out reads as: head 0, pass), or when
+ * the PM has not yet seen this generation of the flow (what *out then reads is of no use), or when
  * it is being written right now by a process that died (the caller looks again later).
  * Consistency: acquire of `ver`, copy, `ver` again; the writer fills the other slot first. */
 bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
@@ -85,6 +85,27 @@ bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t
 /* Has egress forced PM `pm`'s head on this flow?  Then *out is what it decided. */
 bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
 		    struct fos_forced *out);
+
+/* The pipeline that a flow is in, and where it begins there. */
+void fos_box_route(const struct fos_box *box, uint32_t flow, uint32_t gen,
+		   struct fos_route_slot *out);
+
+/* Its index in dir->pipeline[], for who needs no more; below nr_pipelines. */
+static inline uint32_t fos_box_pipeline(const struct fos_box *box, uint32_t flow, uint32_t gen)
+{
+	struct fos_route_slot r;
+
+	if (!box->egr || fos_acquire32(&box->egr->nr_routes) == 0)
+		return box->flows[flow].pipeline;
+	fos_box_route(box, flow, gen, &r);
+	return r.pipeline;
+}
+
+/* Has the PM decided that the flow belongs to another pipeline, and has nobody overruled it? */
+static inline bool fos_pub_moves(const struct fos_pm_pub *pub)
+{
+	return pub->verdict == FOS_VERDICT_MOVE && pub->head < FOS_POS_MAX;
+}
 
 /* What the PM itself has published, whatever egress has decided about it. */
 bool fos_box_pub_own(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,

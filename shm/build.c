@@ -83,6 +83,7 @@ static uint64_t lay_egress(const struct fos_dir *dir, struct fos_egr *e)
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	e->outs_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_out));
 	e->forced_off = take(&at, (uint64_t)e->nr_flows * dir->nr_pms * sizeof(struct fos_forced));
+	e->routes_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_route));
 	e->told_off = take(&at, (uint64_t)e->nr_flows * 4);
 	e->claims_off = take(&at, (uint64_t)e->nr_frames * 4);
 	e->cursors_off = cursors(&at);

@@ -358,7 +358,8 @@ enum fos_close {
 	FOS_CLOSE_TIMEOUT,
 	FOS_CLOSE_EVICTED,
 	FOS_CLOSE_EOF, /* end of the capture */
-	FOS_CLOSE_PM   /* a PM's reset or drop verdict */
+	FOS_CLOSE_PM,  /* a PM's reset or drop verdict */
+	FOS_CLOSE_MOVED /* only to PMs: the flow goes on in another pipeline */
 };
 
 /* struct fos_stream - one stream of one flow: a list of pieces
@@ -501,7 +502,10 @@ enum fos_verdict {
 	FOS_VERDICT_PASS = 0,
 	FOS_VERDICT_BYPASS = 1, /* head stands at FOS_POS_MAX */
 	FOS_VERDICT_DROP = 2,   /* connection's packets are discarded from here on */
-	FOS_VERDICT_RESET = 3   /* egress resets both ends */
+	FOS_VERDICT_RESET = 3,  /* egress resets both ends */
+	/* From the PM's head on the flow belongs to another pipeline (flags >> FOS_PM_MOVE_SHIFT); the
+	 * head stands, and FOS_PM_CLOSED is set with it */
+	FOS_VERDICT_MOVE = 4
 };
 #define FOS_POS_MAX (UINT64_MAX / 2)
 
@@ -510,6 +514,8 @@ enum fos_pm_pub_flag {
 	FOS_PM_CLOSED = 1u << 1,   /* on_close has run */
 	FOS_PM_REWRITE = 1u << 2   /* rewrite[flow] is set, constant from now on */
 };
+
+#define FOS_PM_MOVE_SHIFT 8
 
 /* struct fos_pm_pub - what a PM has decided on a flow; one of two slots.  out_head is head seen
  * in the PM's output: head + inserted - deleted; always the same for a PM that does not edit. */
@@ -664,6 +670,25 @@ struct fos_forced {
 };
 #define FOS_FORCED_RESET UINT32_MAX /* the connection is to be reset: the classifier does it */
 
+/* struct fos_route - the pipeline that a flow is in, where it is not the one it began in; two slots as in
+ * struct fos_pm_flow.  `start` is its first byte there, an input position: all of its PMs' streams begin
+ * at it, and what egress has sent by then is `delta` longer (modulo 2^64).
+ *  offset size field  writer  readers               order
+ *       0    4 ver    egress  classifier, PMs       release; low bit = valid slot */
+struct fos_route_slot {
+	uint32_t gen;     /* generation of the flow that this is for */
+	uint8_t pipeline;
+	uint8_t moving;   /* a PM has decided to move it: PMs of the pipeline come to their ends */
+	uint16_t visited; /* bit per pipeline that it has left */
+	uint64_t start;
+	uint64_t delta;
+};
+struct fos_route {
+	uint32_t ver;
+	uint32_t pad[3];
+	struct fos_route_slot slot[2];
+};
+
 struct fos_egr {
 	struct fos_region_head head;
 	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
@@ -682,6 +707,9 @@ struct fos_egr {
 	/* uint32_t[nr_flows], relaxed: the newest acknowledgement number that the flow's sender was
 	 * told; a RST of an end that is gone names it.  0 = none yet. */
 	uint64_t told_off;
+	uint64_t routes_off; /* struct fos_route[nr_flows] */
+	uint32_t nr_routes;  /* release: how often a route was written; 0 = nobody need look */
+	uint32_t flush_more; /* offline: flows have moved, so one flush is not enough; before flush_seen */
 };
 
 /* ---------------------------------------------------------------- ingress region */

@@ -78,26 +78,6 @@ uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, 
 	return FOS_NONE;
 }
 
-bool fos_trailing_head(const struct fos_box *box, uint32_t pipeline, uint32_t stage,
-		       uint32_t flow, uint32_t gen, uint64_t *head)
-{
-	const struct fos_dir_stage *st = &box->dir->pipeline[pipeline].stage[stage];
-	uint32_t flags = box->flows[flow].flags;
-
-	*head = FOS_POS_MAX;
-	for (uint32_t i = 0; i < st->nr_pms; i++) {
-		struct fos_pm_pub pub;
-
-		if (!fos_box_watches(box->dir, st->pm[i], flags))
-			continue;
-		if (!fos_box_pub(box, st->pm[i], flow, gen, &pub))
-			pub.head = 0;
-		if (pub.head < *head)
-			*head = pub.head;
-	}
-	return true;
-}
-
 /* Copies edit record `idx` of a layer's editor and checks what can be checked alone. */
 static bool edit_get(const struct fos_view *v, const struct fos_layer *l, uint32_t idx,
 		     uint32_t nr, struct fos_edit *out)
@@ -182,7 +162,8 @@ static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, st
 	memset(l, 0, sizeof(*l));
 	l->editor = FOS_NONE;
 	l->edit = FOS_NONE;
-	l->limit = FOS_POS_MAX;
+	l->limit = l->moves_at = FOS_POS_MAX;
+	l->mover = FOS_NONE;
 	l->in = q;
 	l->out = q;
 	for (uint32_t i = 0; i < st->nr_pms; i++) {
@@ -191,9 +172,13 @@ static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, st
 		if (!fos_box_watches(v->box->dir, pm, flags))
 			continue;
 		if (!fos_box_pub(v->box, pm, v->flow, v->gen, &pub))
-			memset(&pub, 0, sizeof(pub));
+			pub = (struct fos_pm_pub){.head = v->start, .out_head = v->start};
 		if (pub.head < l->limit)
 			l->limit = pub.head;
+		if (fos_pub_moves(&pub) && pub.head < l->moves_at) {
+			l->mover = pm;
+			l->moves_at = pub.head;
+		}
 		if (v->box->dir->pm[pm].edits) {
 			l->editor = pm;
 			editor_pub = pub;
@@ -209,12 +194,16 @@ static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, st
 static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
 {
 	const struct fos_flow *f = &v->box->flows[v->flow];
-	uint32_t pipeline = f->pipeline;
 	const struct fos_dir_pipeline *pl;
+	struct fos_route_slot route;
+	uint32_t pipeline;
 	uint64_t q = pos;
 
+	fos_box_route(v->box, v->flow, v->gen, &route);
+	pipeline = route.pipeline;
 	if (pipeline >= v->box->dir->nr_pipelines)
 		return false;
+	v->start = route.start;
 	pl = &v->box->dir->pipeline[pipeline];
 	v->nr_layers = stage > pl->nr_pkt_stages ? stage - pl->nr_pkt_stages : 0;
 	for (uint32_t i = v->nr_layers; i-- > 0;) {
@@ -477,4 +466,25 @@ bool fos_view_ended(const struct fos_view *v)
 		at = l->out;
 	}
 	return at == t;
+}
+
+/* From there on as fos_view_ended(), the stage's trailing head being the end of all that comes. */
+uint32_t fos_view_moved(const struct fos_view *v)
+{
+	uint32_t at = v->nr_layers;
+	uint64_t t, end;
+
+	while (at > 0 && v->layer[at - 1].mover == FOS_NONE)
+		at--;
+	if (at == 0 || v->layer[at - 1].limit != v->layer[at - 1].moves_at)
+		return FOS_NONE;
+	end = v->layer[at - 1].out;
+	t = layer_tail(v, &v->layer[at - 1], v->layer[at - 1].limit);
+	for (uint32_t i = at; i < v->nr_layers; i++) {
+		if (v->layer[i].limit < t)
+			return FOS_NONE;
+		t = layer_tail(v, &v->layer[i], t);
+		end = v->layer[i].out;
+	}
+	return end == t ? v->layer[at - 1].mover : FOS_NONE;
 }

@@ -47,6 +47,8 @@ struct fos_layer {
 	uint32_t edit;   /* next edit record, or FOS_NONE */
 	uint32_t nr;     /* its number */
 	uint32_t edits;  /* committed edits when the view was opened */
+	uint32_t mover;  /* PM of the stage that moves the flow, or FOS_NONE */
+	uint64_t moves_at; /* its head; of several the one that is furthest behind */
 };
 
 struct fos_view {
@@ -55,6 +57,7 @@ struct fos_view {
 	uint32_t gen;
 	uint32_t nr_layers;
 	struct fos_layer layer[FOS_MAX_STAGES];
+	uint64_t start;     /* where the flow begins in its pipeline: struct fos_route */
 	uint64_t base_tail; /* app.tail when opened */
 	uint64_t base;      /* cursor in the unedited stream */
 	uint32_t piece;     /* piece that holds `base`, or FOS_NONE: look it up from `first` */
@@ -89,10 +92,9 @@ static inline uint64_t fos_view_base(const struct fos_view *v)
 	return v->base;
 }
 
-/* Trailing head of a stage on a flow, in its input positions; FOS_POS_MAX when no PM of it watches
- * the flow.  False when a record is not readable now. */
-bool fos_trailing_head(const struct fos_box *box, uint32_t pipeline, uint32_t stage,
-		       uint32_t flow, uint32_t gen, uint64_t *head);
+/* The PM by whose decision the flow moves to another pipeline, once the cursor is behind all that stays in
+ * this one: every later stage has released all that the PM let go before.  FOS_NONE: not yet, or nobody. */
+uint32_t fos_view_moved(const struct fos_view *v);
 
 /* Finds the piece that holds position pos of a stream (app: bytes; pkt with `l4`: tcp positions).
  * FOS_NONE when it is not (or no longer) there.  `from` = a piece known to lie at or before pos, or

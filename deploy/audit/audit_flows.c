@@ -75,7 +75,7 @@ static void look_at_pm(struct fos_audit *a, uint32_t proc)
 		struct fos_pm_pub pub;
 		uint64_t tail;
 
-		if (gen == 0 || f->pipeline != a->dir->pm[pm].pipeline ||
+		if (gen == 0 || fos_box_pipeline(box, flow, gen) != a->dir->pm[pm].pipeline ||
 		    !fos_box_watches(a->dir, pm, f->flags) ||
 		    !fos_box_pub(box, pm, flow, gen, &pub))
 			continue;

@@ -100,7 +100,8 @@ static void json_flow(struct fos_json *j, const struct fos_box *box, uint32_t i,
 	fos_json_open(j, NULL, '{');
 	fos_json_u64(j, "lane", box->lane);
 	fos_json_u64(j, "flow", i);
-	fos_json_text(j, "pipeline", box->dir->pipeline[f->pipeline % FOS_MAX_PIPELINES].name);
+	fos_json_text(j, "pipeline", box->dir->pipeline[fos_box_pipeline(box, i, f->gen) %
+						       FOS_MAX_PIPELINES].name);
 	fos_json_text(j, "proto", protocol(f, proto));
 	fos_json_text(j, "src", address(f, f->src, a));
 	fos_json_u64(j, "sport", f->sport);

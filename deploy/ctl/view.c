@@ -172,7 +172,7 @@ bool fos_ctl_pm_position(const struct fos_box *box, uint32_t pm, uint32_t flow, 
 	struct fos_pm_pub pub;
 	struct fos_view view;
 
-	if (f->pipeline != d->pipeline || !fos_box_watches(box->dir, pm, f->flags))
+	if (fos_box_pipeline(box, flow, gen) != d->pipeline || !fos_box_watches(box->dir, pm, f->flags))
 		return false;
 	*head = fos_box_pub(box, pm, flow, gen, &pub) ? pub.head : 0;
 	if (d->stream == FOS_STREAM_IP) {

@@ -27,6 +27,9 @@ extern void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t p
 extern void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from,
 			  uint64_t to) __attribute__((weak));
 
+extern void sim_pm_ended(uint32_t stage, const struct fos_flow_info *f, uint32_t why)
+	__attribute__((weak));
+
 /* Not kept in globals: several instances share this program in the simulation. */
 static uint64_t option(struct fos_window *w, const char *key, uint64_t otherwise)
 {
@@ -176,8 +179,10 @@ static void on_data(struct fos_window *w)
 
 static void on_close(struct fos_window *w, uint32_t why)
 {
-	(void)why;
-	open_flow(w);
+	struct ctx *c = open_flow(w);
+
+	if (sim_pm_ended)
+		sim_pm_ended(c->stage, fos_flow(w), why);
 }
 
 FOS_PM(.name = "script", .stream = FOS_APP, .flags = FOS_PM_EDITS, .ctx_size = sizeof(struct ctx),

@@ -31,14 +31,51 @@ static uint64_t key_of(const struct conn *c, uint32_t dir, uint32_t stage)
 	return script_key(c->stages[stage].seed, p->port, p->remote_port);
 }
 
+uint32_t conn_moved_at(const struct conn *c, uint32_t dir)
+{
+	const struct conn_dir *d = &c->dir[dir];
+
+	return d->second_at < d->len ? (uint32_t)d->second_at : d->len;
+}
+
+/* One module up to a byte, another from there on; *out is allocated. */
+static uint32_t edited_in_turn(const struct conn *c, uint32_t dir, const uint8_t *in, uint32_t len,
+			       uint8_t **out)
+{
+	const struct conn_dir *d = &c->dir[dir];
+	uint32_t at = conn_moved_at(c, dir) < len ? conn_moved_at(c, dir) : len, n[2];
+	uint8_t *part[2];
+
+	for (uint32_t s = 0; s < 2; s++) {
+		uint32_t upto = s ? len : at;
+
+		n[s] = script_apply(key_of(c, dir, s), c->stages[s].profile, in, upto, d->jump[s],
+				    d->nr_jumps[s], NULL, NULL);
+		part[s] = get(n[s]);
+		script_apply(key_of(c, dir, s), c->stages[s].profile, in, upto, d->jump[s],
+			     d->nr_jumps[s], part[s], NULL);
+	}
+	/* what comes before it the second finds passed, a jump as any other: unchanged in the model */
+	n[1] = at < len ? n[1] - at : 0;
+	*out = get(n[0] + n[1]);
+	memcpy(*out, part[0], n[0]);
+	memcpy(*out + n[0], part[1] + at, n[1]);
+	free(part[0]);
+	free(part[1]);
+	return n[0] + n[1];
+}
+
 /* Through all stages; *out is allocated. */
 static uint32_t edited(const struct conn *c, uint32_t dir, const uint8_t *in, uint32_t len,
 		       uint8_t **out, uint32_t *need)
 {
 	const struct conn_dir *d = &c->dir[dir];
-	uint8_t *from = get(len), *to;
+	uint8_t *from, *to;
 	uint32_t n = len;
 
+	if (c->moves)
+		return edited_in_turn(c, dir, in, len, out);
+	from = get(len);
 	memcpy(from, in, len);
 	for (uint32_t i = 0; need && i <= len; i++)
 		need[i] = i;
@@ -98,6 +135,7 @@ void conn_init(struct conn *c, const struct peer_config conf[2], const struct co
 		if (d->len)
 			memcpy(d->in, pc[i].data, d->len);
 		d->need = get((d->len + 1u) * sizeof(*d->need));
+		d->second_at = UINT64_MAX;
 		d->saw_max = d->len + (pc[i].rogue ? ROGUE_MORE : 0);
 		d->saw = get(d->saw_max);
 		d->saw_map = get(d->saw_max);

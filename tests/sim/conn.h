@@ -26,6 +26,8 @@ struct conn_dir { /* what one end sends the other */
 	uint32_t *need;	  /* by byte of `in`: output that must have arrived before its ACK */
 	uint8_t *saw, *saw_map; /* what the first module saw */
 	uint64_t saw_end, saw_max;
+	bool told_moved; /* the first module heard that the flow goes on elsewhere */
+	uint64_t second_at; /* conn.moves: the first that the second module saw */
 	struct script_jump jump[CONN_EDITORS][CONN_JUMPS];
 	uint32_t nr_jumps[CONN_EDITORS];
 	uint64_t edge; /* right edge told to the sender, by the box */
@@ -46,6 +48,7 @@ struct conn {
 	bool aborts;
 	bool rogue; /* an end is hostile */
 	bool fifo;	    /* the network keeps the order towards the box */
+	bool moves;	    /* from where the second module begins on, it takes the place of the first */
 	bool missed;	    /* a module missed something: no exact place is known in advance */
 	char error[256];
 };
@@ -67,6 +70,9 @@ void conn_jumped(struct conn *c, uint32_t dir, uint32_t stage, uint64_t from, ui
 
 /* Both ends are through. */
 bool conn_done(const struct conn *c);
+
+/* conn.moves: the first byte of a direction that belongs to the second module; its length: none does. */
+uint32_t conn_moved_at(const struct conn *c, uint32_t dir);
 
 /* Has each end received what it should have?  False with c->error. */
 bool conn_verify(struct conn *c);

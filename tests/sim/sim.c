@@ -10,6 +10,7 @@ void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, con
 		size_t len);
 void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from, uint64_t to);
 void sim_pm_wrong(const struct fos_flow_info *f, const char *what);
+void sim_pm_ended(uint32_t stage, const struct fos_flow_info *f, uint32_t why);
 
 /* the one run under way: modules know no argument to find it by */
 static struct sim *current;
@@ -104,12 +105,25 @@ void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos, con
 		size_t len)
 {
 	uint32_t dir;
-	struct conn *c = stage == 0 ? find(current, f->sport, f->dport, &dir) : NULL;
+	struct conn *c = find(current, f->sport, f->dport, &dir);
 
 	if (!c || f->start_ns < c->start_ns)
 		return;
+	if (stage == 1 && c->moves && pos < c->dir[dir].second_at)
+		c->dir[dir].second_at = pos;
+	if (stage != 0)
+		return;
 	conn_saw(c, dir, pos, data, len);
 	judged(current, c);
+}
+
+void sim_pm_ended(uint32_t stage, const struct fos_flow_info *f, uint32_t why)
+{
+	uint32_t dir;
+	struct conn *c = find(current, f->sport, f->dport, &dir);
+
+	if (c && f->start_ns >= c->start_ns && stage == 0 && why == FOS_END_MOVED)
+		c->dir[dir].told_moved = true;
 }
 
 void sim_pm_jumped(uint32_t stage, const struct fos_flow_info *f, uint64_t from, uint64_t to)
