@@ -13,6 +13,7 @@
 #include "egress/frames.h"
 #include "egress/offline.h"
 #include "egress/out.h"
+#include "egress/route.h"
 #include "egress/timer.h"
 #include "shm/killpoint.h"
 
@@ -300,8 +301,7 @@ static uint32_t work_offline(struct fos_egress *e)
 		n += 1 + fos_offline_work(e);
 		if (flush != own->flush_seen) {
 			e->sink->flush(e->sink_ctx);
-			((struct fos_egr *)(void *)own)->flush_more = e->moved;
-			e->moved = false;
+			((struct fos_egr *)(void *)own)->flush_more = fos_route_tell(e);
 			fos_release64(&own->flush_seen, flush);
 		}
 	}

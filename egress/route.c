@@ -27,10 +27,13 @@ static void publish(struct fos_egress *e, uint32_t flow, const struct fos_route_
 	e->moved = true;
 }
 
+/* In a capture not before the flush is over (fos_route_tell()): what modules do meanwhile is chance. */
 static void tell(struct fos_egress *e, uint32_t flow, uint32_t gen, uint32_t of)
 {
 	const struct fos_dir *dir = e->p->dir;
 
+	if (e->p->offline)
+		return;
 	for (uint32_t i = 0; i < dir->nr_pms; i++)
 		if (e->pm[i] && dir->pm[i].pipeline == of)
 			fos_hint(e->p, e->pm[i], flow, gen);
@@ -111,7 +114,20 @@ static void turn(struct fos_egress *e, uint32_t flow, const struct fos_route_slo
 	tell(e, flow, gen, to);
 	if (e->cls)
 		fos_hint(e->p, e->cls, flow, gen);
-	fos_egress_run_later(e, flow);
+	if (!e->p->offline)
+		fos_egress_run_later(e, flow);
+}
+
+bool fos_route_tell(struct fos_egress *e)
+{
+	bool moved = e->moved;
+
+	for (uint32_t i = 0; i < e->p->dir->nr_pms && moved; i++)
+		if (e->pm[i])
+			fos_hint(e->p, e->pm[i], FOS_NONE, 0);
+	e->walk_all |= moved;
+	e->moved = false;
+	return moved;
 }
 
 static uint32_t mover(const struct fos_view *v)

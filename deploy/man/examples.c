@@ -234,8 +234,8 @@ static void more_examples(struct fos_window *w, struct fos_instance *pm)
 		fos_key_join(w, cookie, len);
 	}
 /* -- fos_move */
-	if (fos_find(w, fos_head(w), "GET ", 0, &hit) && fos_move(w, "web") == FOS_OK)
-		fos_release(w, hit.pos);                /* "web" sees the flow from there on */
+	if (fos_move(w, "web") == FOS_OK)
+		fos_release(w, fos_head(w));            /* "web" sees the flow from there on */
 /* -- fos_key_drop */
 	fos_key_drop(pm, cookie, len);
 /* -- fos_key_read */
