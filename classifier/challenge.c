@@ -32,10 +32,10 @@ static void ask(struct fos_classifier *c, uint32_t flow, const struct fos_packet
 {
 	const struct fos_part *part = &pkt->part[0];
 
-	fos_cls_count(c, FOS_C_drop_tcp_invalid);
+	fos_cls_count(c, FOS_C_drop_tcp_challenged);
 	fos_emit(c, FOS_DESC_CHALLENGE, part->frame, part->gen, flow, 0, 0, 0);
 	for (uint32_t i = 1; i < pkt->nr; i++)
-		fos_cls_drop(c, pkt->part[i].frame, pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+		fos_cls_drop(c, pkt->part[i].frame, pkt->part[i].gen, FOS_C_drop_tcp_payload);
 }
 
 void fos_challenge(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt,
@@ -57,6 +57,6 @@ void fos_challenge(struct fos_classifier *c, uint32_t flow, const struct fos_pac
 	} else {
 		if (live)
 			fos_cls_count(c, FOS_C_challenges_limited);
-		fos_packet_drop(c, pkt, FOS_C_drop_tcp_invalid);
+		fos_packet_drop(c, pkt, FOS_C_drop_tcp_challenged);
 	}
 }

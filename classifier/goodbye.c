@@ -2,6 +2,7 @@
 #include "classifier/goodbye.h"
 
 #include "classifier/expire.h"
+#include "classifier/packet.h"
 #include "classifier/tcp_side.h"
 
 void fos_goodbye_fin(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
@@ -31,4 +32,20 @@ void fos_goodbye_ack(struct fos_classifier *c, uint32_t flow)
 	fos_save_conn(c, flow >> 1);
 	k->flags &= (uint8_t)~FOS_CONN_GOODBYE;
 	fos_expire_publish_closed(c, flow >> 1, FOS_CLOSE_FIN);
+}
+
+void fos_goodbye_late(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt,
+		      const struct fos_tcp_segment *seg)
+{
+	const struct fos_shadow *s = fos_touch(c, flow);
+	bool missed = fos_cls_conn(c, flow)->close == FOS_CLOSE_RST && seg->flags & FOS_TCP_ACK;
+
+	if (missed && s->flags & FOS_FLOW_OPAQUE && !c->p->offline &&
+	    !(s->state & FOS_FLOW_ST_RESET) && !(seg->flags & FOS_TCP_SYN)) {
+		fos_packet_forward(c, pkt, flow);
+		return;
+	}
+	if (missed)
+		fos_emit(c, FOS_DESC_REXMIT, FOS_NONE, 0, flow, seg->ack, 0, FOS_PIECE_RST);
+	fos_packet_drop(c, pkt, FOS_C_drop_tcp_closed);
 }

@@ -65,7 +65,7 @@ static enum fos_tcp_action judge(struct input *in)
 
 static void refuse(struct input *in, uint32_t reason)
 {
-	in->refused |= reason == FOS_C_drop_tcp_invalid;
+	in->refused |= reason >= FOS_C_drop_tcp_invalid && reason <= FOS_C_drop_tcp_payload;
 	fos_packet_drop(in->c, in->pkt, reason);
 }
 
@@ -105,7 +105,7 @@ static void pass_control(struct input *in, uint32_t flags)
 	fos_emit(c, FOS_DESC_TCP_CTL, in->pkt->part[0].frame, in->pkt->part[0].gen, in->flow, pos,
 		 0, flags);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
-		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_payload);
 }
 
 /* The segment's frame stays here or goes home: what it acknowledges is told by itself. */
@@ -129,7 +129,7 @@ static void take_syn(struct input *in)
 
 	/* its data cannot be taken off where nothing may be changed; it comes again without */
 	if (in->s->flags & FOS_FLOW_OPAQUE && in->seg.len > 0 && !in->c->p->offline) {
-		refuse(in, FOS_C_drop_tcp_invalid);
+		refuse(in, FOS_C_drop_tcp_payload);
 		return;
 	}
 	f->isn = in->seg.seq;
@@ -176,7 +176,7 @@ static bool append_reset(struct input *in)
 	p->flags = FOS_PIECE_RST;
 	fos_reasm_append(c, in->flow, piece);
 	for (uint32_t i = 1; i < in->pkt->nr; i++)
-		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_invalid);
+		fos_cls_drop(c, in->pkt->part[i].frame, in->pkt->part[i].gen, FOS_C_drop_tcp_payload);
 	return true;
 }
 
@@ -303,7 +303,7 @@ static void after_fin(struct input *in, int64_t pos)
 	if (end < pos + skip)
 		skip = (uint32_t)(end - pos);
 	if (pos + skip < 0) {
-		refuse(in, FOS_C_drop_tcp_invalid);
+		refuse(in, FOS_C_drop_tcp_sequence);
 		return;
 	}
 	repeat(in, (uint64_t)(pos + skip), (uint32_t)(end - pos - skip), in->seg.header_len + skip,
@@ -328,7 +328,7 @@ static void take_data(struct input *in, int64_t pos)
 	}
 	if (end < pos || (end == pos && !fin) || end < 0) {
 		refuse(in, in->seg.len && end <= pos ? FOS_C_drop_tcp_after_end :
-						       FOS_C_drop_tcp_invalid);
+						       FOS_C_drop_tcp_sequence);
 		return;
 	}
 	if (pos < (int64_t)tail) {
@@ -368,12 +368,12 @@ static void take_segment(struct input *in)
 	bool bytes = in->seg.len > 0 || in->seg.flags & FOS_TCP_FIN;
 
 	if (in->seg.md5 || !fos_timestamp_ok(c, in->flow, &in->seg, bytes)) {
-		refuse(in, FOS_C_drop_tcp_invalid);
+		refuse(in, in->seg.md5 ? FOS_C_drop_tcp_signature : FOS_C_drop_tcp_old);
 		return;
 	}
 	/* before the stream's start: no end takes it for the handshake's last segment */
 	if (!(in->s->state & FOS_FLOW_ST_ESTABLISHED) && pos < 0) {
-		refuse(in, FOS_C_drop_tcp_invalid);
+		refuse(in, FOS_C_drop_tcp_sequence);
 		return;
 	}
 	establish(in);
@@ -387,7 +387,7 @@ static void take_segment(struct input *in)
 		int64_t away = pos - (int64_t)in->s->app_tail;
 
 		if (away > PURE_ACK_SPAN || away < -PURE_ACK_SPAN)
-			refuse(in, FOS_C_drop_tcp_invalid);
+			refuse(in, FOS_C_drop_tcp_sequence);
 		else
 			pass_control(in, 0);
 	} else {
@@ -401,14 +401,6 @@ static void take_segment(struct input *in)
 			take_data(in, pos);
 	}
 	fos_goodbye_ack(c, in->flow);
-}
-
-/* An end that missed the reset asks on; where the ends' numbers differ only egress can answer. */
-static void tell_reset(struct input *in)
-{
-	if (in->conn->close == FOS_CLOSE_RST && in->seg.flags & FOS_TCP_ACK)
-		fos_emit(in->c, FOS_DESC_REXMIT, FOS_NONE, 0, in->flow, in->seg.ack, 0,
-			 FOS_PIECE_RST);
 }
 
 /* ------------------------------------------------------------------ the way in */
@@ -460,8 +452,10 @@ static bool act(struct input *in, enum fos_tcp_action what)
 		fos_challenge(in->c, in->flow, in->pkt, in->seg.flags);
 		return false;
 	case FOS_TCP_DO_CLOSED:
-		tell_reset(in);
-		refuse(in, FOS_C_drop_tcp_closed);
+		fos_goodbye_late(in->c, in->flow, in->pkt, &in->seg);
+		return false;
+	case FOS_TCP_DO_BAD_ACK:
+		refuse(in, FOS_C_drop_tcp_ack);
 		return false;
 	default:
 		refuse(in, FOS_C_drop_tcp_invalid);

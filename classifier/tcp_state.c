@@ -229,6 +229,6 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 	if (!peer->syn && !conn->one_sided && !conn->midstream)
 		return FOS_TCP_DO_ONE_WAY;
 	if (peer->syn && !conn->one_way && !ack_plausible(conn, own, peer, seg->ack))
-		return FOS_TCP_DO_INVALID;
+		return FOS_TCP_DO_BAD_ACK;
 	return FOS_TCP_DO_DATA;
 }

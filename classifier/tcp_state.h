@@ -74,6 +74,7 @@ enum fos_tcp_action {
 	FOS_TCP_DO_JOIN,      /* first segment of the second side of one that was taken up */
 	FOS_TCP_DO_MIDSTREAM, /* nothing is known of the connection */
 	FOS_TCP_DO_CHALLENGE, /* an end would answer with a challenge ACK: refused */
+	FOS_TCP_DO_BAD_ACK,   /* acknowledges what no end could have earned: refused */
 	FOS_TCP_DO_INVALID,   /* no end would accept it: refused */
 	FOS_TCP_DO_CLOSED     /* the connection is over: refused */
 };

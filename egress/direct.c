@@ -97,7 +97,7 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 	fos_out_learn_ace(t, ack, (uint8_t)(d->flags & 7));
 	fos_out_learn_ack(t, ack, wnd);
 	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
-		fos_count(e->p->counter, FOS_C_drop_tcp_invalid, 1);
+		fos_count(e->p->counter, FOS_C_drop_tcp_ack, 1);
 		return;
 	}
 	if (e->p->offline || t->flags & FOS_TCB_DONE || !fos_out_ack(e, d->flow, 0, &now))
@@ -303,7 +303,7 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 		   h.l4 && h.m->flags & FOS_PKT_TCP) {
 		learn(e, d->flow, t, &h);
 		if (!take_ack(e, d->flow, t, &h, &news))
-			why = FOS_C_drop_tcp_invalid;
+			why = FOS_C_drop_tcp_ack;
 		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
 		else if (absorbed(e, d->flow, t, &h, news) || rises(e, d->flow, &h, news))

@@ -141,7 +141,7 @@ static void test_fin(void)
 	cw_tcp(&t, true, CW_ACK | CW_FIN, 0, 0, "AAAA", 4);
 	cw_run(&t);
 	is_u64(t.w.box.flows[0].fin_pos, 4, "a FIN with repeated bytes ends the stream");
-	is_u64(cw_counter(&t, FOS_C_drop_tcp_invalid), 1, "one on old bytes does not");
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_sequence), 1, "one on old bytes does not");
 	finish(&t, "repeated fin");
 }
 
@@ -204,7 +204,12 @@ static void test_invalid(void)
 	cw_tcp(&t, true, CW_ACK, 0, 0, "GOOD", 4);
 	cw_run(&t);
 	is_str(cw_text(&t, 0), "GOOD", "what no host accepts is not taken");
-	is_u64(cw_counter(&t, FOS_C_drop_tcp_invalid), 6, "and counted");
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_invalid), 3, "and counted: flags that no end takes");
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_ack), 1, "what was never sent is acknowledged");
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_challenged), 2, "a SYN, a SYN+ACK");
+	cw_tcp(&t, true, CW_ACK, 0x50000000, 0, NULL, 0);
+	cw_run(&t);
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_sequence), 1, "a number from nowhere");
 	is_u64(cw_counter(&t, FOS_C_tcp_challenge), 2, "two of them would be challenged");
 	cw_forget(&t);
 	cw_tcp(&t, true, CW_ACK, 3, 0, NULL, 0);

@@ -233,6 +233,38 @@ static void test_unchangeable(void)
 	}
 }
 
+/* Who missed a reset asks on.  Where nothing is edited the end that has sent it answers. */
+static void test_reset_missed(void)
+{
+	struct cls_world t;
+
+	make(&t, PASS, true);
+	t.w.dir->tcp_mptcp_pass = true;
+	cw_opt = capable;
+	cw_opt_len = 4;
+	cw_handshake(&t);
+	cw_tcp(&t, true, A_, 0, 0, "seen", 4);
+	cw_tcp(&t, false, R, 0, 4, NULL, 0);
+	cw_run(&t);
+	cw_forget(&t);
+	cw_tcp(&t, true, A_, 0, 0, "seen", 4);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 1, "a segment to the end that has reset passes");
+	cw_forget(&t);
+	cw_tcp(&t, false, R, 0, 0, NULL, 0);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_TCP_CTL), 1, "and so does its answer");
+	cw_forget(&t);
+	cw_tcp(&t, false, A_, 0, 4, "EVIL", 4);
+	cw_run(&t);
+	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 0, "bytes of that end do not");
+	is_u64(cw_counter(&t, FOS_C_drop_tcp_closed), 1, "they are counted");
+	is_str(cw_text(&t, 1), "", "nobody has seen them");
+	cw_opt_len = 0;
+	is_u64(t.nr_away, 0, "all frames are home");
+	cw_free(&t);
+}
+
 /* A signature where none was agreed on is refused; taken up in the middle it is agreed on. */
 static void test_stray_signature(void)
 {
@@ -270,6 +302,7 @@ int main(void)
 	test_late_gate();
 	test_stray_before_syn();
 	test_unchangeable();
+	test_reset_missed();
 	test_stray_signature();
 	return done();
 }
