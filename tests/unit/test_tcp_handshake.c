@@ -182,6 +182,39 @@ static void test_reuse(void)
 	cw_free(&t);
 }
 
+/* The same with a number from before the first one's: a receiver in TIME_WAIT answers out of the old
+ * connection (RFC 9293 section 3.10.7.4), and the ends settle that by themselves. */
+static void test_reuse_older(void)
+{
+	static const struct script first = {
+		"the first connection",
+		{ HANDSHAKE,
+		  { 'A', FA, 0, 0, "one", NONE, "A's FIN" },
+		  { 'B', FA, 0, 4, NULL, ACKED, "B's FIN" },
+		  { 'A', A_, 4, 1, NULL, CTL, "the last ACK" } },
+		"one", "" };
+	static const struct script second = {
+		"an older number",
+		{ { 'A', S, -99999, -1, NULL, CTL | CLOSE, "the SYN passes" },
+		  { 'B', A_, 1, 4, NULL, RAW, "B answers out of TIME_WAIT" },
+		  { 'A', R, 4, -1, NULL, RAW, "A resets that" },
+		  { 'A', S, -99999, -1, NULL, CTL, "and asks again" },
+		  { 'B', SA, 5000, -99998, NULL, CTL, "answered" },
+		  { 'A', A_, -99998, 5001, "two", ACKED, "data" } },
+		"two", "" };
+	struct cls_world t;
+
+	memset(&t, 0, sizeof(t));
+	world_plan(&t.w, false);
+	world_pm(&t.w, "reader", 0, FOS_STREAM_APP, false);
+	cw_make(&t);
+	play_lines(&t, &first);
+	play_lines(&t, &second);
+	play_end(&t, &second, 2);
+	is_str(cw_text(&t, 0), "one", "the first one's bytes are its own");
+	cw_free(&t);
+}
+
 /* A segment that says it starts with the SYN's number and others: window scale on one side only. */
 static void test_scale(void)
 {
@@ -232,6 +265,7 @@ int main(void)
 {
 	test_scripts();
 	test_reuse();
+	test_reuse_older();
 	test_scale();
 	return done();
 }
