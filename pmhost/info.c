@@ -127,6 +127,11 @@ uint64_t fos_wall_ns(struct fos_instance *pm, uint64_t ns)
 	return pm->epoch_ns + ns;
 }
 
+uint64_t fos_hold_ns(struct fos_instance *pm)
+{
+	return pm->hold_ns;
+}
+
 void fos_say(struct fos_instance *pm, const char *fmt, ...)
 {
 	char line[1024];

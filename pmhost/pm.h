@@ -301,6 +301,9 @@ int fos_release_all(struct fos_window *w);
  * platform when it exceeds `bytes` or is older than `ms` (0 = as configured). */
 void fos_hold(struct fos_window *w, uint64_t bytes, uint32_t ms);
 
+/* How long the configuration lets the PM hold bytes (hold.time), ns; UINT64_MAX: for ever. */
+uint64_t fos_hold_ns(struct fos_instance *pm);
+
 /* ---------------------------------------------------------------- what is remembered */
 
 /* The flow's context: ctx_size bytes, yours to change; kept by the next release. */
@@ -474,23 +477,6 @@ int fos_output(struct fos_instance *pm, const char *path);
 int fos_write(struct fos_instance *pm, int output, const void *data, size_t len);
 int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* ---------------------------------------------------------------- text helpers
- * Pure functions over bytes, for modules that read HTML, HTTP and the like. */
-
-/* Value of attribute `name` in a tag "<name attr=value ...>" of len bytes; NULL when it has none (or
- * tag is NULL).  Quotes are taken off; *value_len gets its length. */
-const char *fos_attribute(const char *tag, size_t len, const char *name, size_t *value_len);
-
-/* A list of host names, from option values separated by commas or blanks and from a file with one
- * name a line ('#' begins a comment).  Either key may be absent.  Init; NULL with a log line when
- * the file cannot be read.  Lives as long as the process. */
-struct fos_hosts;
-struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const char *file_option);
-
-/* Is the host of this URL ("//host/..", "http://host:80/..") in the list, or below one of it?  False
- * for NULL. */
-bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
 #include "pmhost/pm_event.h"
 #include "pmhost/pm_http.h"

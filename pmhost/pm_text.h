@@ -1,4 +1,5 @@
-/* pmhost/pm_text.h - for modules that read rules: lists from options and files, words, prefixes, sizes
+/* pmhost/pm_text.h - for modules that read text: rules from options and files, prefixes, sizes, host
+ * names, attributes of tags
  *
  * Part of pmhost/pm.h, which includes it.  Pure functions, but for fos_entries() (init only).
  *
@@ -51,5 +52,22 @@ bool fos_size_parse(const char *text, uint64_t *size);
 
 /* "80" or "1024-65535"; false for anything else. */
 bool fos_ports_parse(const char *text, uint16_t *first, uint16_t *last);
+
+/* ---------------------------------------------------------------- text helpers
+ * Pure functions over bytes, for modules that read HTML, HTTP and the like. */
+
+/* Value of attribute `name` in a tag "<name attr=value ...>" of len bytes; NULL when it has none (or
+ * tag is NULL).  Quotes are taken off; *value_len gets its length. */
+const char *fos_attribute(const char *tag, size_t len, const char *name, size_t *value_len);
+
+/* A list of host names, from option values separated by commas or blanks and from a file with one
+ * name a line ('#' begins a comment).  Either key may be absent.  Init; NULL with a log line when
+ * the file cannot be read.  Lives as long as the process. */
+struct fos_hosts;
+struct fos_hosts *fos_hosts(struct fos_instance *pm, const char *option, const char *file_option);
+
+/* Is the host of this URL ("//host/..", "http://host:80/..") in the list, or below one of it?  False
+ * for NULL. */
+bool fos_hosts_match(const struct fos_hosts *hosts, const char *url, size_t len);
 
 #endif

@@ -16,7 +16,7 @@
  *     mask: "*"                                      the character that hides
  *     limit: 64                                      alerts of one direction of a connection (1 to 256)
  *     wait: 100                                      milliseconds for the rest of a match; less than
- *                                                    hold.time, or the platform lets go before
+ *                                                    hold.time (default: half of it)
  *
  * Actions: `alert` says so; `mask` puts the character in the place of each byte and says so; `cut` takes
  * them out; `reset` ends the connection at both ends (UDP: drops it), before the bytes that made
@@ -166,7 +166,7 @@ static int init(struct fos_instance *pm)
 	const char *wait = fos_option(pm, "wait", 0);
 
 	nr = 0;
-	wait_ns = 100;
+	wait_ns = fos_hold_ns(pm) / 2 / 1000000;
 	mask = character ? (unsigned char)*character : '*';
 	limit = 64;
 	if (character && strlen(character) != 1) {
@@ -177,8 +177,8 @@ static int init(struct fos_instance *pm)
 		fos_say(pm, "options: limit: \"%s\" is not from 1 to 256", most);
 		return -1;
 	}
-	if (wait && (!fos_size_parse(wait, &wait_ns) || wait_ns < 1 || wait_ns > 60000)) {
-		fos_say(pm, "options: wait: \"%s\" is not from 1 to 60000 milliseconds", wait);
+	if (wait && (!fos_size_parse(wait, &wait_ns) || wait_ns < 1 || wait_ns > 1000000)) {
+		fos_say(pm, "options: wait: \"%s\" is not from 1 to 1000000 milliseconds", wait);
 		return -1;
 	}
 	wait_ns *= 1000000;

@@ -91,6 +91,8 @@ static void bytes(struct fos_window *w)
 		fos_overwrite(w, fos_head(w), "GET", 3);
 /* -- fos_hold */
 	fos_hold(w, 512, 50);           /* a line is decided within 512 bytes and 50 ms, or passes */
+/* -- fos_hold_ns */
+	fos_timer(w, fos_hold_ns(fos_pm_of(w)) / 2); /* decide before the platform does */
 /* -- fos_peer_ctx */
 	const struct per_flow *request = fos_peer_ctx(w);
 
