@@ -38,7 +38,7 @@ CLANG_FORMAT ?= clang-format
 
 # ---- packages: say what is missing in one line, before the first compiler error -------------
 
-NO_BUILD := clean deps help lint format test test-full demo
+NO_BUILD := clean deps help lint format test test-full demo bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell bash tests/deps.sh --missing build)
 ifneq ($(MISSING),)
@@ -170,8 +170,11 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libtests.a $(ARCHIVES)
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $< -Wl,--start-group $(B)/libtests.a \
 		$(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
 
+BENCHES  := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
 # Benchmarks; one looks into a box as flowosctl does.
 $(B)/bench/recovery: $(B)/obj/deploy/ctl/view.o
+nids_LIBS := -lnids -lpcap
 $(B)/bench/engine: $(B)/obj/shm/keeper_pms.o $(B)/libtests.a
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
@@ -316,9 +319,13 @@ install: all
 	test -e $(DESTDIR)/etc/flowos/flowos.yaml || \
 		install -m 644 config/flowos.yaml $(DESTDIR)/etc/flowos/flowos.yaml
 
-#: make bench       how long a killed PM is missed, cold and with a spare (root)
-bench: all $(B)/bench/recovery $(B)/bench/load
-	@B=$(B) bash tests/bench/recovery.sh
+#: make bench       compared with bridge, DPDK, proxies, libnids (root; BENCH_N=, BENCH=: tests/bench/run.sh)
+.PHONY: bench
+bench:
+	@bash tests/deps.sh all
+	@bash tests/deps.sh bench
+	@$(MAKE) --no-print-directory $(JOBS) all unit $(BENCHES)
+	@B=$(B) bash tests/bench/run.sh
 
 #: make clean       remove build/
 clean:

@@ -96,6 +96,7 @@ enum {
 
 enum fos_config_down { FOS_CONFIG_DOWN_PASS, FOS_CONFIG_DOWN_DROP };
 enum fos_config_pickup { FOS_CONFIG_PICKUP_PASS, FOS_CONFIG_PICKUP_PROCESS };
+enum fos_config_wait { FOS_CONFIG_WAIT_ADAPTIVE, FOS_CONFIG_WAIT_SLEEP, FOS_CONFIG_WAIT_SPIN };
 enum fos_config_urgent { FOS_CONFIG_URGENT_CLEAR, FOS_CONFIG_URGENT_TRANSLATE };
 enum fos_config_mptcp { FOS_CONFIG_MPTCP_STRIP, FOS_CONFIG_MPTCP_PASS };
 enum fos_config_hugepages {
@@ -252,6 +253,7 @@ struct fos_config {
 	char run_dir[FOS_CONFIG_RUN_DIR_MAX + 1];
 	enum fos_config_down when_down;
 	enum fos_config_pickup pickup;
+	enum fos_config_wait wait;
 	uint32_t lanes;
 	/* memory */
 	uint32_t frames;
@@ -323,6 +325,7 @@ int fos_config_find_pm(const struct fos_config *cfg, const char *name);
 /* The words that the file uses for the enumerations ("5tuple", "restart", ...). */
 const char *fos_config_down_name(enum fos_config_down v);
 const char *fos_config_pickup_name(enum fos_config_pickup v);
+const char *fos_config_wait_name(enum fos_config_wait v);
 const char *fos_config_urgent_name(enum fos_config_urgent v);
 const char *fos_config_mptcp_name(enum fos_config_mptcp v);
 const char *fos_config_hugepages_name(enum fos_config_hugepages v);

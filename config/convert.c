@@ -206,6 +206,7 @@ static int convert_rest(struct fos_config *cfg, const struct fos_raw *raw, struc
 	if (raw->box != NULL) {
 		cfg->when_down = (enum fos_config_down)raw->box->when_down;
 		cfg->pickup = (enum fos_config_pickup)raw->box->pickup;
+		cfg->wait = (enum fos_config_wait)raw->box->wait;
 		node = fos_tree_at(root, "box.run_dir");
 		ret = fos_convert_worse(ret, convert_run_dir(cfg, raw->box, node));
 	}

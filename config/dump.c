@@ -53,6 +53,7 @@ static void dump_box(const struct fos_config *c, FILE *out)
 	put_key_text(out, "  run_dir: ", c->run_dir);
 	fprintf(out, "\n  when_down: %s\n", fos_config_down_name(c->when_down));
 	fprintf(out, "  pickup: %s\n", fos_config_pickup_name(c->pickup));
+	fprintf(out, "  wait: %s\n", fos_config_wait_name(c->wait));
 	fprintf(out, "  lanes: %u\n", c->lanes);
 	fprintf(out, "memory:\n  frames: %s\n", TEXT_OF(size, c->frames));
 	fprintf(out, "  frame_size: %u\n", c->frame_size);

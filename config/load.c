@@ -16,6 +16,7 @@ void fos_config_init(struct fos_config *cfg, FILE *report)
 		.run_dir = FOS_CONFIG_RUN_DIR_DEFAULT,
 		.when_down = FOS_CONFIG_DOWN_PASS,
 		.pickup = FOS_CONFIG_PICKUP_PASS,
+		.wait = FOS_CONFIG_WAIT_ADAPTIVE,
 		.lanes = FOS_CONFIG_LANES_DEFAULT,
 		.frames = FOS_CONFIG_FRAMES_DEFAULT,
 		.frame_size = FOS_CONFIG_FRAME_SIZE_DEFAULT,

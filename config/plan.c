@@ -63,6 +63,9 @@ static int set_geometry(struct compiler *c)
 	dir->nr_edits = cfg->edits;
 	dir->offline = c->plan->input != NULL;
 	dir->pass_midstream = cfg->pickup == FOS_CONFIG_PICKUP_PROCESS;
+	dir->wait = cfg->wait == FOS_CONFIG_WAIT_SPIN  ? FOS_WAIT_SPIN :
+		    cfg->wait == FOS_CONFIG_WAIT_SLEEP ? FOS_WAIT_SLEEP :
+							 FOS_WAIT_ADAPTIVE;
 	dir->when_down_drop = cfg->when_down == FOS_CONFIG_DOWN_DROP;
 	dir->ooo_per_flow = cfg->ooo_per_flow_bytes;
 	dir->ooo_total = cfg->ooo_total_bytes;

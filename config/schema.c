@@ -22,6 +22,11 @@ static const cyaml_strval_t pickup_words[] = {
 	{ "pass", FOS_CONFIG_PICKUP_PASS },
 	{ "process", FOS_CONFIG_PICKUP_PROCESS },
 };
+static const cyaml_strval_t wait_words[] = {
+	{ "adaptive", FOS_CONFIG_WAIT_ADAPTIVE },
+	{ "sleep", FOS_CONFIG_WAIT_SLEEP },
+	{ "spin", FOS_CONFIG_WAIT_SPIN },
+};
 static const cyaml_strval_t urgent_words[] = {
 	{ "clear", FOS_CONFIG_URGENT_CLEAR },
 	{ "translate", FOS_CONFIG_URGENT_TRANSLATE },
@@ -65,6 +70,7 @@ static const cyaml_schema_field_t box_fields[] = {
 	TEXT("run_dir", OPT, struct fos_raw_box, run_dir),
 	WORD("when_down", struct fos_raw_box, when_down, down_words),
 	WORD("pickup", struct fos_raw_box, pickup, pickup_words),
+	WORD("wait", struct fos_raw_box, wait, wait_words),
 	TEXT("lanes", OPT, struct fos_raw_box, lanes),
 	CYAML_FIELD_END
 };
@@ -257,6 +263,7 @@ static const char *word(const cyaml_strval_t *words, uint32_t nr, int v)
 
 WORD_FUNCTION(fos_config_down_name, fos_config_down, down_words)
 WORD_FUNCTION(fos_config_pickup_name, fos_config_pickup, pickup_words)
+WORD_FUNCTION(fos_config_wait_name, fos_config_wait, wait_words)
 WORD_FUNCTION(fos_config_urgent_name, fos_config_urgent, urgent_words)
 WORD_FUNCTION(fos_config_mptcp_name, fos_config_mptcp, mptcp_words)
 WORD_FUNCTION(fos_config_hugepages_name, fos_config_hugepages, hugepages_words)

@@ -19,6 +19,7 @@ struct fos_raw_box {
 	char *run_dir;
 	int when_down;
 	int pickup;
+	int wait;
 	char *lanes;
 };
 

@@ -876,6 +876,8 @@ struct fos_death {
 };
 #define FOS_DEATHS 8u /* per PM and lane; the one with the fewest makes room */
 
+enum fos_wait { FOS_WAIT_ADAPTIVE = 0, FOS_WAIT_SLEEP = 1, FOS_WAIT_SPIN = 2 };
+
 #define FOS_DIR_STRINGS 65536u
 #define FOS_MSS_AUTO UINT32_MAX /* fos_dir.tcp_mss: by the MTU of the way out */
 
@@ -902,6 +904,7 @@ struct fos_dir {
 	uint32_t stopping; /* release: 1 = orderly stop */
 	uint32_t input_off;  /* offline: paths in the string blob */
 	uint32_t output_off; /* 0 = none */
+	uint32_t wait;       /* enum fos_wait: what a process without work does */
 	struct fos_dir_region region[FOS_MAX_REGIONS];
 	struct fos_dir_proc proc[FOS_MAX_PROCS];
 	struct fos_dir_ring ring[FOS_MAX_RINGS];

@@ -17,6 +17,7 @@
 #define SLEEP_NS 10000000ull
 #define SPIN_NS 20000ull
 #define LOOK_NS 2000000ull
+#define IDLE_NS 1000000ull
 #define RECONNECT_NS 100000000ull
 #define DRAIN_PASSES 10000
 
@@ -251,16 +252,33 @@ static void sleep_once(struct fos_run *r)
 	fos_relaxed_store32(&head->sleeping, 0);
 }
 
+/* `wait: spin`: nobody rings, for nobody sleeps.  Timers are looked at by work(); idle() is where a
+ * stage notes what it has left for later. */
+static void spin(struct fos_run *r)
+{
+	if (r->real_ns >= r->idle_ns) {
+		r->idle_ns = r->real_ns + IDLE_NS;
+		if (r->p->hooks->idle)
+			r->p->hooks->idle(r->p);
+	}
+	sched_yield(); /* nothing where each has a core */
+}
+
 /* Nothing to do: look again for a moment, letting others run, before sleeping. */
 static void rest(struct fos_run *r)
 {
 	uint64_t until = r->real_ns + SPIN_NS;
 
-	do {
+	/* offline ingress waits for all to sleep: they wake it */
+	if (r->p->dir->wait == FOS_WAIT_SPIN && !r->p->offline) {
+		spin(r);
+		return;
+	}
+	while (r->real_ns < until && r->p->dir->wait != FOS_WAIT_SLEEP) {
 		sched_yield();
 		if (pass(r) > 0 || r->p->stopping)
 			return;
-	} while (r->real_ns < until);
+	}
 	sleep_once(r);
 }
 

@@ -20,6 +20,7 @@ struct fos_run {
 	const volatile sig_atomic_t *stop;
 	uint64_t real_ns;      /* CLOCK_MONOTONIC of this pass, also offline */
 	uint64_t look_ns;      /* when signals and the keeper are looked at next */
+	uint64_t idle_ns;      /* spinning: when hooks->idle() is called next */
 	uint64_t reconnect_ns; /* when the lost keeper is tried again */
 	uint64_t watchdog_ns;  /* interval, 0 = none */
 	uint64_t watched_ns;   /* last WATCHDOG=1 */

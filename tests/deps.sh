@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # deps.sh - the Debian 12 packages that FlowOS is built, tested and shown with.
 #
-#   deps.sh [all|build]            install those that are absent (root); say nothing when none is
-#   deps.sh --missing [all|build]  only print their names
+#   deps.sh [all|build|bench]      install those that are absent (root); say nothing when none is
+#   deps.sh --missing [all|build|bench]  only print their names
 #
 # Where dpkg does not exist, nothing is checked: the compiler will say what it lacks.
 # `a|b` is satisfied by either; the first is installed.
@@ -13,7 +13,9 @@ BUILD='gcc libc6-dev make clang bpftool libbpf-dev libxdp-dev liburing-dev libnu
 	pkgconf|pkg-config python3'
 TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark procps
 	iputils-ping util-linux groff-base systemd-container qemu-system-x86 busybox-static cpio kmod spin
-	libvectorscan-dev|libhyperscan-dev libpcre2-dev libndpi-dev'
+	libvectorscan-dev|libhyperscan-dev libpcre2-dev libndpi-dev valgrind strace'
+
+BENCH='dpdk-dev wrk privoxy libnids-dev tcpflow nftables'
 
 installed() {
 	local p
@@ -25,10 +27,18 @@ installed() {
 	return 1
 }
 
+packages() {
+	case $1 in
+	build) echo "$BUILD" ;;
+	bench) echo "$BENCH" ;; # besides the others
+	*) echo "$BUILD $TESTS" ;;
+	esac
+}
+
 missing() {
 	local p
 	command -v dpkg-query >/dev/null || return 0
-	for p in $BUILD $([ "$1" = build ] || echo "$TESTS"); do
+	for p in $(packages "$1"); do
 		installed "$p" || printf '%s ' "${p%%|*}"
 	done
 }

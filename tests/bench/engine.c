@@ -1,10 +1,12 @@
 /* engine.c - all stages of an offline box in one process, one after the other
  *
  *	engine CONFIG CAPTURE
+ *	engine --memory CONFIG
  *
  * The same hooks over the same regions as `flowosctl run CONFIG --read CAPTURE`, without keeper,
  * scheduler, doorbells and sleep: what it executes depends on its arguments alone, so that
- * instructions can be counted (budget.sh).  Prints the packets read.
+ * instructions can be counted (tests/offline/39_budget.sh).  Prints the packets read; --memory: the
+ * bytes of all regions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +15,11 @@
 
 #include "config/check.h"
 #include "config/plan.h"
+#include "deploy/stages/stage.h"
 #include "egress/egress.h"
 #include "ingress/ingress.h"
 #include "shm/build.h"
 #include "shm/keeper_pms.h"
-#include "tests/sim/stage.h"
 
 struct stage {
 	struct fos_proc proc;
@@ -146,12 +148,29 @@ static void run(void)
 	}
 }
 
+static int memory(const char *file)
+{
+	uint64_t bytes = 0;
+	char err[256];
+
+	if (configure(file, "none"))
+		return 1;
+	if (fos_build_plan(dir, err, sizeof(err)) < 0)
+		return fail(err);
+	for (uint32_t i = 0; i < dir->nr_regions; i++)
+		bytes += dir->region[i].size;
+	printf("%llu\n", (unsigned long long)bytes);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t packets = 0;
 
 	if (argc != 3)
 		return 2;
+	if (!strcmp(argv[1], "--memory"))
+		return memory(argv[2]);
 	if (configure(argv[1], argv[2]) || make_regions())
 		return 1;
 	for (uint32_t i = 0; i < dir->nr_procs; i++)

@@ -231,6 +231,7 @@ static void test_defaults(void)
 	is_u64(cfg.closing_ms, 10000, "10 s closing");
 	is_str(cfg.run_dir, "/run/flowos", "run_dir");
 	ok(cfg.when_down == FOS_CONFIG_DOWN_PASS && cfg.pickup == FOS_CONFIG_PICKUP_PASS &&
+	   cfg.wait == FOS_CONFIG_WAIT_ADAPTIVE &&
 	   cfg.hugepages == FOS_CONFIG_HUGEPAGES_AUTO, "pass, pass, auto");
 	ok(cfg.interfaces_nr + cfg.wires_nr + cfg.pipelines_nr + cfg.pms_nr == 0, "empty lists");
 	/* flowos.yaml claims to list the defaults: everything but its lists must agree. */
@@ -289,6 +290,7 @@ static void check_every_field(const struct fos_config *c, const char *label)
 	static const uint8_t ones[6] = { 255, 255, 255, 255, 255, 255 };
 
 	ok(c->when_down == FOS_CONFIG_DOWN_DROP && c->pickup == FOS_CONFIG_PICKUP_PROCESS &&
+	   c->wait == FOS_CONFIG_WAIT_SPIN &&
 	   c->lanes == 16, "%s: box", label);
 	is_str(c->run_dir, "/run/flowos-b", "%s: run_dir", label);
 	ok(c->frames == 4 << 20 && c->frame_size == 4096 && c->flows == 256 && c->edits == 1000 &&
