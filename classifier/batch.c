@@ -104,13 +104,11 @@ void fos_batch_commit(struct fos_classifier *c)
 	post_hints(c);
 }
 
-struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow)
+struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 {
 	struct fos_flow *f = &c->flows[flow];
 	struct fos_shadow *s;
 
-	if (c->shadow_batch[flow] == c->batch)
-		return &c->shadow[c->shadow_of[flow]];
 	if (c->nr_shadows >= FOS_SHADOWS)
 		abort(); /* fos_batch_room() promised room */
 	fos_txn_save(&c->txn, (uint8_t *)f + PRIVATE_OFF, sizeof(*f) - PRIVATE_OFF);

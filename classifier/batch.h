@@ -18,7 +18,15 @@ bool fos_batch_room(const struct fos_classifier *c, uint32_t spare);
 void fos_batch_commit(struct fos_classifier *c);
 
 /* The flow's shadow; its private words may be changed from now on. */
-struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow);
+struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow);
+
+static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow)
+{
+	/* some dozen times a packet */
+	if (c->shadow_batch[flow] == c->batch)
+		return &c->shadow[c->shadow_of[flow]];
+	return fos_touch_first(c, flow);
+}
 
 /* The private header may be changed from now on. */
 struct fos_cls_private *fos_touch_header(struct fos_classifier *c);

@@ -24,8 +24,14 @@ void fos_frames_touch(struct fos_egress *e)
 
 struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame)
 {
-	fos_egress_save(e, &e->segs[frame], sizeof(e->segs[frame]));
-	return &e->segs[frame];
+	struct fos_seg *s = &e->segs[frame];
+
+	/* once a batch: undone, the mark goes back with the rest */
+	if (s->batch != e->batch) {
+		fos_egress_save(e, s, sizeof(*s));
+		s->batch = e->batch;
+	}
+	return s;
 }
 
 void fos_frames_retained(struct fos_egress *e, int64_t by)
@@ -57,7 +63,8 @@ bool fos_frames_claim(struct fos_egress *e, uint32_t frame, uint32_t gen)
 		return false;
 	}
 	s = fos_frames_seg(e, frame);
-	*s = (struct fos_seg){.state = FOS_SEG_HELD, .flow = FOS_NONE, .next = FOS_NONE};
+	*s = (struct fos_seg){
+		.state = FOS_SEG_HELD, .flow = FOS_NONE, .next = FOS_NONE, .batch = e->batch};
 	set_claim(e, frame, fos_frames_gen(gen));
 	return true;
 }
@@ -77,8 +84,11 @@ uint32_t fos_frames_get(struct fos_egress *e)
 	fos_frames_touch(e);
 	frame = e->free_queue[e->st->free_head++ & e->free_mask];
 	s = fos_frames_seg(e, frame);
-	*s = (struct fos_seg){
-		.state = FOS_SEG_HELD, .flags = FOS_SEG_OWN, .flow = FOS_NONE, .next = FOS_NONE};
+	*s = (struct fos_seg){.state = FOS_SEG_HELD,
+			      .flags = FOS_SEG_OWN,
+			      .flow = FOS_NONE,
+			      .next = FOS_NONE,
+			      .batch = e->batch};
 	return frame;
 }
 

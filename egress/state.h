@@ -123,7 +123,8 @@ struct fos_seg {
 	uint8_t flags;
 	uint32_t gen; /* of the piece that it came as */
 	uint32_t pad0;
-	uint64_t pad[2];
+	uint64_t batch; /* of the last save to the undo log */
+	uint64_t pad;
 };
 
 #define FOS_EXT_SLOTS 1024u

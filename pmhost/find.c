@@ -1,4 +1,5 @@
 /* pmhost/find.c - searching a window across the borders of its segments */
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <string.h>
 
@@ -61,6 +62,19 @@ static size_t candidate(const struct fos_seg *s, size_t off, const struct patter
 	return a ? (size_t)(a - s->data) : s->len;
 }
 
+/* Where a match within one segment begins, or from where on one may go beyond its end. */
+static size_t within(const struct fos_seg *s, size_t off, const struct pattern *pat, bool *found)
+{
+	const uint8_t *hit;
+
+	*found = false;
+	if (pat->icase || s->len - off < pat->len)
+		return off;
+	hit = memmem(s->data + off, s->len - off, pat->p, pat->len);
+	*found = hit != NULL;
+	return hit ? (size_t)(hit - s->data) : s->len - (pat->len - 1);
+}
+
 static enum outcome search(const struct fos_window *w, uint64_t from, const struct pattern *pat,
 			   uint64_t *pos)
 {
@@ -69,7 +83,13 @@ static enum outcome search(const struct fos_window *w, uint64_t from, const stru
 
 	for (; i < w->nr_seg; i++, off = 0) {
 		const struct fos_seg *s = &w->seg[i];
+		bool found;
 
+		off = within(s, off, pat, &found);
+		if (found) {
+			*pos = s->pos + off;
+			return YES;
+		}
 		while ((off = candidate(s, off, pat)) < s->len) {
 			enum outcome o = stands(w, i, off, pat);
 

@@ -8,25 +8,25 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+/* Two at a time: every processor that Debian's amd64 runs on has registers of 16 bytes. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
 uint64_t fos_csum_add(uint64_t sum, const void *p, size_t len)
 {
+	const pair low = {0xffffffffu, 0xffffffffu};
+	pair lo = {0, 0}, hi = {0, 0}, v, w;
 	const uint8_t *b = p;
-	uint64_t lo = 0, hi = 0, w[4];
 	uint32_t d;
 	uint16_t h;
 
-	for (; len >= sizeof(w); len -= sizeof(w), b += sizeof(w)) {
-		memcpy(w, b, sizeof(w));
-		lo += (uint32_t)w[0];
-		hi += w[0] >> 32;
-		lo += (uint32_t)w[1];
-		hi += w[1] >> 32;
-		lo += (uint32_t)w[2];
-		hi += w[2] >> 32;
-		lo += (uint32_t)w[3];
-		hi += w[3] >> 32;
+	for (; len >= 2 * sizeof(v); len -= 2 * sizeof(v), b += 2 * sizeof(v)) {
+		memcpy(&v, b, sizeof(v));
+		memcpy(&w, b + sizeof(v), sizeof(w));
+		lo += (v & low) + (w & low);
+		hi += (v >> 32) + (w >> 32);
 	}
-	sum += lo + hi;
+	lo += hi;
+	sum += lo[0] + lo[1];
 	for (; len >= sizeof(d); len -= sizeof(d), b += sizeof(d)) {
 		memcpy(&d, b, sizeof(d));
 		sum += d;

@@ -110,6 +110,17 @@ bool fos_txn_room(const struct fos_txn *t, uint32_t redo, uint32_t undo_bytes)
 	       t->log->undo_bytes + undo_bytes <= FOS_TXN_UNDO_BYTES;
 }
 
+/* The sizes that are saved for each packet, without a call. */
+static void copy(uint8_t *to, const void *p, uint32_t n)
+{
+	if (n == 64)
+		memcpy(to, p, 64);
+	else if (n == 4)
+		memcpy(to, p, 4);
+	else
+		memcpy(to, p, n);
+}
+
 void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
 {
 	struct undo_head h = {.off = (uint64_t)((const uint8_t *)p - t->base), .len = n};
@@ -120,7 +131,7 @@ void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
 	if (n > 4096 || h.off + n > t->size || at + total > FOS_TXN_UNDO_BYTES)
 		abort();
 	memcpy(t->log->undo + at, &h, sizeof(h));
-	memcpy(t->log->undo + at + sizeof(h), p, n);
+	copy(t->log->undo + at + sizeof(h), p, n);
 	memcpy(t->log->undo + at + total - 8, &total, 8);
 	fos_killpoint("txn.save");
 	/* the entry is whole before it counts, and counts before the caller changes the words */
