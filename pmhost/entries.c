@@ -1,9 +1,11 @@
 /* pmhost/entries.c - lists from options and files, prefixes, sizes: see pm_text.h */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pmhost/host.h"
 #include "pmhost/preopen.h"
@@ -74,17 +76,26 @@ static bool from_file(struct fos_instance *pm, FILE *f, const char *path, fos_en
 	return true;
 }
 
-static bool add_file(struct fos_instance *pm, const char *path, fos_entry_fn fn, void *arg)
+int fos_input(struct fos_instance *pm, const char *path)
 {
 	int fd = fos_preopened(path, false);
-	FILE *f = fd < 0 ? fopen(path, "re") : fdopen(fd, "r");
+
+	(void)pm;
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET); /* it was opened before, and its place is shared */
+	return fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool add_file(struct fos_instance *pm, const char *path, fos_entry_fn fn, void *arg)
+{
+	int fd = fos_input(pm, path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	bool good;
 
 	if (!f) {
 		fos_log(FOS_LOG_ERROR, "%s: cannot read %s: %s", pm->d->name, path, strerror(errno));
 		return false;
 	}
-	rewind(f); /* the descriptor was opened before, and its place is shared */
 	good = from_file(pm, f, path, fn, arg);
 	if (good && ferror(f)) {
 		fos_log(FOS_LOG_ERROR, "%s: cannot read %s: %s", pm->d->name, path, strerror(errno));

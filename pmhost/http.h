@@ -49,7 +49,8 @@ enum fos_http_asked {
 	FOS_HTTP_ASKED_METHOD = 3u << 0, /* enum fos_http_method */
 	FOS_HTTP_ASKED_10 = 1u << 2,     /* by an HTTP/1.0 client */
 	FOS_HTTP_ASKED_CLOSE = 1u << 3,  /* that wants the connection to end */
-	FOS_HTTP_ASKED_UNKNOWN = 1u << 4 /* there was none */
+	FOS_HTTP_ASKED_UNKNOWN = 1u << 4, /* there was none */
+	FOS_HTTP_ASKED_SWITCH = 1u << 5   /* its answer may make the connection something else */
 };
 
 struct fos_http_state {

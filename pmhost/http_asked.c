@@ -112,6 +112,7 @@ const struct fos_http *fos_http(struct fos_window *w)
 	if ((w->pm->in != FOS_IN_DATA && w->pm->in != FOS_IN_TIMER) || !(s->marks & FOS_HTTP_WATCHED))
 		return NULL;
 	v->info.response = (s->frame.flags & FOS_HTTP_F_RESPONSE) != 0;
+	v->info.body = true;
 	v->info.fixed = s->mode == FOS_HTTP_FIXED;
 	v->info.cut = v->cut;
 	v->info.minor = s->frame.minor;

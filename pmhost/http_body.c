@@ -265,7 +265,6 @@ static void follow(struct fos_window *w, uint64_t from, uint64_t to, bool end)
 		fos_http_eof(&s->frame);
 	if (ev != FOS_HTTP_BODY_END)
 		fos_http_step(&s->frame, NULL, 0, &ev);
-	s->marks |= FOS_HTTP_ENDED;
 }
 
 int fos_http_release(struct fos_window *w, uint64_t pos)
@@ -273,7 +272,7 @@ int fos_http_release(struct fos_window *w, uint64_t pos)
 	struct fos_http_view *v = w->http;
 	struct fos_http_state *s = fos_http_state(w);
 	uint64_t raw, from;
-	bool end;
+	bool end, last;
 	int rc;
 
 	if (!v->shown)
@@ -281,12 +280,14 @@ int fos_http_release(struct fos_window *w, uint64_t pos)
 	if (pos < w->head || pos > w->tail)
 		return FOS_EINVAL;
 	end = pos == w->tail && v->ends;
+	last = pos == w->tail && w->fin; /* or nothing more will come */
 	raw = pos == w->tail ? v->raw_end : raw_of(w, pos);
 	fos_edits_clear(&v->edits);
 	rc = stage_release(w, pos, end);
 	if (rc != FOS_OK)
 		return rc;
 	s->body_pos += pos - w->head;
+	s->marks |= last ? FOS_HTTP_ENDED : 0;
 	w->ctx_touched = true;
 	fos_http_verdict(w);
 	fos_edits_passed(&w->edits, pos);
@@ -297,7 +298,7 @@ int fos_http_release(struct fos_window *w, uint64_t pos)
 	fos_edits_clear(&w->edits);
 	turn_over(w);
 	w->head = rc == FOS_OK ? pos : w->head;
-	if (rc != FOS_OK || end)
+	if (rc != FOS_OK || last)
 		w->tail = w->head;
 	if (end)
 		v->ends = false;

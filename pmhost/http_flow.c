@@ -131,43 +131,56 @@ static bool commit(struct fos_window *w, uint64_t at)
 	return fos_commit_window(w, at, 0) == FOS_OK;
 }
 
-/* From `at` on the direction passes untouched, and so will the other one. */
-static enum found leave(struct fos_window *w, uint64_t at, bool bad)
+/* From `at` on the direction passes untouched. */
+static enum found leave(struct fos_window *w, uint64_t at, enum fos_http_why why)
 {
-	struct fos_http_state *s = fos_http_state(w);
-
-	s->marks |= FOS_HTTP_GONE;
+	fos_http_state(w)->marks |= FOS_HTTP_GONE;
 	w->verdict = FOS_VERDICT_BYPASS;
-	if (!commit(w, at))
-		return END;
-	fos_count(w->pm->p->counter, bad ? FOS_C_http_malformed : FOS_C_http_switched, 1);
-	wake_peer(w);
+	if (commit(w, at))
+		fos_count(w->pm->p->counter, why == FOS_HTTP_MALFORMED ? FOS_C_http_malformed :
+									 FOS_C_http_switched, 1);
 	return END;
 }
 
-/* ---------------------------------------------------------------- before a message */
+/* ---------------------------------------------------------------- before a message
+ * Where a direction is at the first byte of a message: goes on (BODY), waits (NOTHING), or is no HTTP
+ * any more (END).  What it depends on is what the other direction says, not how far that is: who is
+ * early waits, as long as its hold lasts.  (On the wire only responses to nothing are early.) */
 
-/* Where this direction is at the first byte of a message: goes on, waits, or leaves. */
-static enum found begin_message(struct fos_window *w, bool forced)
+static enum found wait_for_peer(struct fos_window *w, bool forced)
+{
+	w->pm->local[w->flow].waits = !forced;
+	return forced ? BODY : NOTHING;
+}
+
+/* Behind a request that may switch protocols bytes mean what its answer says. */
+static enum found begin_request(struct fos_window *w, bool forced)
+{
+	const struct fos_http_state *s = fos_http_state(w), *peer = fos_http_peer(w);
+
+	if (s->number == 0 ||
+	    !(s->asked[(s->number - 1) % FOS_HTTP_PENDING] & FOS_HTTP_ASKED_SWITCH))
+		return BODY;
+	if (peer && peer->number == s->number)
+		return peer->frame.why == FOS_HTTP_SWITCHED ? END : BODY;
+	if (peer && (peer->marks & FOS_HTTP_GONE))
+		return END;
+	return wait_for_peer(w, forced);
+}
+
+static enum found begin_response(struct fos_window *w, bool forced)
 {
 	struct fos_http_state *s = fos_http_state(w);
 	const struct fos_http_state *peer = fos_http_peer(w);
-	bool gone = peer && (peer->marks & FOS_HTTP_GONE);
 	bool known = peer && peer->number - s->number - 1u < FOS_HTTP_PENDING;
 
-	if (!is_reverse(w))
-		return gone ? END : BODY;
-	if (!known && gone)
-		return END;
 	s->answering = FOS_HTTP_ASKED_UNKNOWN;
 	if (known)
 		s->answering = peer->asked[s->number % FOS_HTTP_PENDING];
-	else if (!forced) {
-		w->pm->local[w->flow].waits = 1;
-		return NOTHING;
-	}
+	else if (peer && (peer->marks & FOS_HTTP_GONE))
+		return END;
 	fos_http_answers(&s->frame, (enum fos_http_method)(s->answering & FOS_HTTP_ASKED_METHOD));
-	return BODY;
+	return known ? BODY : wait_for_peer(w, forced);
 }
 
 static void end_message(struct fos_window *w)
@@ -185,12 +198,16 @@ static bool account(struct fos_window *w, const struct fos_http_frame *f)
 
 	fos_count(w->pm->p->counter, FOS_C_http_messages, 1);
 	if (is_reverse(w)) {
-		if (f->status / 100 != 1 && !(s->answering & FOS_HTTP_ASKED_UNKNOWN))
+		if ((f->status / 100 != 1 || f->status == 101) && !(s->answering & FOS_HTTP_ASKED_UNKNOWN))
 			s->number++;
 		return true;
 	}
 	return fos_http_asked_add(w, (uint8_t)(f->method | (f->minor ? 0 : FOS_HTTP_ASKED_10) |
-					       (fos_http_closes(f) ? FOS_HTTP_ASKED_CLOSE : 0)));
+					       (fos_http_closes(f) ? FOS_HTTP_ASKED_CLOSE : 0) |
+					       (f->method == FOS_HTTP_CONNECT ||
+								(f->flags & FOS_HTTP_F_UPGRADE) ?
+							FOS_HTTP_ASKED_SWITCH :
+							0)));
 }
 
 /* ---------------------------------------------------------------- header blocks */
@@ -236,6 +253,7 @@ static void describe(struct fos_window *w, struct fos_http *i)
 	const struct fos_http_state *s = fos_http_state(w);
 
 	i->response = is_reverse(w);
+	i->body = s->frame.body != FOS_HTTP_NO_BODY;
 	i->fixed = i->cut = false;
 	i->minor = s->frame.minor;
 	i->status = s->frame.status;
@@ -303,12 +321,9 @@ static enum found block(struct fos_window *w, uint64_t at, uint64_t end,
 		abort(); /* the lists have room for every line and for the texts */
 	if (!account(w, f)) {
 		fos_edits_clear(&w->edits);
-		return leave(w, at, true);
+		return leave(w, at, FOS_HTTP_MALFORMED);
 	}
-	if (!commit(w, end))
-		return END;
-	wake_peer(w);
-	return BLOCK;
+	return commit(w, end) ? BLOCK : END;
 }
 
 /* ---------------------------------------------------------------- what is not for the module */
@@ -328,14 +343,14 @@ static enum found pass(struct fos_window *w, uint64_t *at)
 
 	took = fos_http_step(&s->frame, p, n, &ev);
 	if (ev == FOS_HTTP_OPAQUE)
-		return leave(w, *at, s->frame.why == FOS_HTTP_MALFORMED);
+		return leave(w, *at, (enum fos_http_why)s->frame.why);
 	*at += took;
 	if (ev == FOS_HTTP_HEAD) {
 		struct fos_http_frame f = s->frame;
 
 		s->mode = FOS_HTTP_AS_IS;
 		if (!account(w, &f))
-			return leave(w, *at, true);
+			return leave(w, *at, FOS_HTTP_MALFORMED);
 	}
 	if (ev == FOS_HTTP_END)
 		end_message(w);
@@ -353,10 +368,11 @@ static enum found advance(struct fos_window *w, uint64_t *at, bool forced)
 		if (fos_http_idle(&s->frame)) {
 			if (*at == w->tail)
 				return NOTHING;
-			found = begin_message(w, forced);
+			found = is_reverse(w) ? begin_response(w, forced) :
+						begin_request(w, forced);
 		}
 		if (found == END)
-			return leave(w, *at, false);
+			return leave(w, *at, FOS_HTTP_SWITCHED);
 		if (found == NOTHING)
 			return NOTHING;
 		if (wants_block(w))
@@ -377,13 +393,13 @@ static enum found let_go(struct fos_window *w)
 	struct fos_http_view *v = w->http;
 	bool end = v->ends, broken = v->broken, limited = v->limited;
 
-	if (w->tail > w->head || v->raw_end > v->head || end)
+	if (w->tail > w->head || v->raw_end > v->head || w->fin)
 		fos_http_release(w, w->tail);
 	if (w->again)
 		return END;
 	restore(w);
 	if (broken)
-		return leave(w, w->head, true);
+		return leave(w, w->head, FOS_HTTP_MALFORMED);
 	return end || limited ? BODY : NOTHING;
 }
 
@@ -442,6 +458,7 @@ static bool stopped(const struct fos_window *w)
 
 void fos_http_work(struct fos_window *w, bool forced)
 {
+	uint32_t ver = w->pm->flows[w->flow].ver;
 	enum found found = BODY;
 
 	restore(w);
@@ -458,6 +475,8 @@ void fos_http_work(struct fos_window *w, bool forced)
 			found = body(w, forced);
 	}
 	fos_http_hide(w);
+	if (w->pm->flows[w->flow].ver != ver)
+		wake_peer(w);
 }
 
 void fos_http_timer(struct fos_window *w, void (*hook)(struct fos_window *))

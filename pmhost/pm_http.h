@@ -57,10 +57,12 @@
  * one.  `direction:` in the configuration says which of them the handlers see.  fos_bypass() stops
  * the handlers for the rest of a direction.
  *
- * What is not HTTP.  Bytes that cannot be read as HTTP/1 without guessing (pmhost/http_frame.h says
- * which), a switch (101, CONNECT), more than 64 requests under way: from there on both directions
- * pass untouched, counted (http_malformed, http_switched).  A body that is under way then ends for
- * the module with fos_fin() and fos_http(w)->cut.
+ * What is not HTTP.  Where bytes cannot be read as HTTP/1 without guessing (pmhost/http_frame.h says
+ * which), or a 65th request comes while none is answered, the rest of the direction passes untouched,
+ * and so do responses to requests that could not be read (http_malformed, http_switched).  After a
+ * switch (101, CONNECT) both directions pass; what a client sends behind a request that may lead to
+ * one waits for the answer.  A body that is under way then ends for the module with fos_fin() and
+ * fos_http(w)->cut.
  *
  * Waiting.  A header block waits until it is complete, at most as `hold` says; then its message
  * passes unseen (http_heads_missed), those behind it do not.  So does one of more than 512 fields.
@@ -78,6 +80,7 @@
  * handler returns. */
 struct fos_http {
 	bool response;
+	bool body;       /* there is one, maybe of no bytes: on_data will be called for it */
 	bool fixed;      /* edits must keep the body's length (see above) */
 	bool cut;        /* with fos_fin(): the connection ended before the body did */
 	uint8_t minor;   /* HTTP/1.minor */
@@ -123,5 +126,30 @@ int fos_http_set(struct fos_window *w, const char *name, const char *value);
 /* on_data is not to be called for this message: its body passes as it came, its length fields
  * too. */
 void fos_http_skip(struct fos_window *w);
+
+/* ---------------------------------------------------------------- file.transfer
+ * The topic "file.transfer/1" (pm_link.h): files on their way, in pieces.  The module `transfer`
+ * publishes those of HTTP; modules for other protocols may, too.  Of each file: one BEGIN, DATA in order
+ * of `offset`, one END or CUT; a gap between offsets is what passed unseen (a hold that ended).  Messages
+ * are as long as their data asks. */
+#define FOS_TRANSFER_TOPIC "file.transfer/1"
+#define FOS_TRANSFER_DATA 200u
+
+enum fos_transfer_kind {
+	FOS_TRANSFER_BEGIN, /* data: name NUL content type NUL, each "" when not known */
+	FOS_TRANSFER_DATA_OF,
+	FOS_TRANSFER_END, /* it was complete; `length`: its bytes */
+	FOS_TRANSFER_CUT  /* it was not; `length`: those that came */
+};
+struct fos_transfer {
+	uint8_t id[16]; /* the same in all messages of a file, another for each file under way */
+	uint64_t offset; /* of data in the file */
+	uint64_t length; /* BEGIN: announced bytes, UINT64_MAX = not announced */
+	uint16_t len;    /* bytes of data */
+	uint8_t kind;    /* enum fos_transfer_kind */
+	uint8_t upload;  /* to the server */
+	uint8_t data[FOS_TRANSFER_DATA];
+};
+#define FOS_TRANSFER_SIZE(len) (offsetof(struct fos_transfer, data) + (len))
 
 #endif

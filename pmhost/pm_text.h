@@ -1,7 +1,8 @@
 /* pmhost/pm_text.h - for modules that read text: rules from options and files, prefixes, sizes, host
  * names, attributes of tags
  *
- * Part of pmhost/pm.h, which includes it.  Pure functions, but for fos_entries() (init only).
+ * Part of pmhost/pm.h, which includes it.  Pure functions, but for fos_entries() and fos_input()
+ * (init only).
  *
  *	static const char *rule(struct fos_instance *pm, char *text, void *arg)
  *	{
@@ -32,6 +33,10 @@ typedef const char *(*fos_entry_fn)(struct fos_instance *pm, char *text, void *a
  * 0; or -1 at the first that is wrong or cannot be read, which has been logged with its place. */
 int fos_entries(struct fos_instance *pm, const char *option, const char *file_option,
 		fos_entry_fn fn, void *arg);
+
+/* Opens a file that an option names, for reading: a descriptor that is the caller's, or -1 (errno).
+ * Works also when this process may no longer open it (README, Trust).  Init only. */
+int fos_input(struct fos_instance *pm, const char *path);
 
 /* Next word of *text, ended by blanks; NULL when there is none.  Changes the text. */
 char *fos_word(char **text);

@@ -1,6 +1,7 @@
 # pms/: each file is a module; here only what is special about one.
 pms_digest_LIBS := -lcrypto
 pms_balance_LIBS := -lm
+pms_filescan_PKG := yara
 
 # Modules that only the tests load.
 TEST_PMS := $(patsubst tests/pm/%.c,$(B)/tests/pm/%.so,$(wildcard tests/pm/*.c))

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct per_flow {
 	uint64_t bytes;
@@ -283,6 +284,17 @@ static bool inside(struct fos_instance *pm, const uint8_t addr[16])
 
 	return fos_entries(pm, "allow", "allow_file", rule, &prefix) == 0 &&
 	       fos_prefix_has(&prefix, addr);
+}
+/* -- fos_input: in init */
+static bool read_key(struct fos_instance *pm, uint8_t key[32])
+{
+	const char *path = fos_option(pm, "key", 0);
+	int fd = path ? fos_input(pm, path) : -1;
+	bool good = fd >= 0 && read(fd, key, 32) == 32;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
 }
 /* -- fos_size_parse, fos_ports_parse */
 static bool limits(struct fos_instance *pm)

@@ -93,6 +93,8 @@ static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *
 	i = play_pm(p, stage, &like, options, options_len);
 	p->module[i] = NULL;
 	p->w.dir->pm[i].http = f.http;
+	p->w.dir->pm[i].keys = f.keys;
+	p->w.dir->pm[i].key_value = f.key_value;
 	p->w.dir->pm[i].gates = f.gates;
 	p->w.dir->pm[i].events = f.events;
 	p->w.dir->pm[i].event_wants = f.event_wants;
