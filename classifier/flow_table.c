@@ -121,6 +121,7 @@ static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	f->tcp_state = f->sack_ok = f->ts_ok = 0;
 	f->ooo_first = FOS_NONE;
 	f->ooo_bytes = f->nr_ooo = f->pass_pos_flags = 0;
+	f->again_pos = f->stuck_ns = f->again_ms = 0;
 	f->hash_next = FOS_NONE;
 	f->last_time_ns = f->start_ns = 0;
 	f->pkt.last = f->app.last = FOS_NONE;

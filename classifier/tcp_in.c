@@ -12,6 +12,7 @@
 #include "classifier/packet.h"
 #include "classifier/pickup.h"
 #include "classifier/reassembly.h"
+#include "classifier/stuck.h"
 #include "classifier/tcp_side.h"
 #include "classifier/timestamp.h"
 
@@ -228,6 +229,7 @@ static void repeat(struct input *in, uint64_t pos, uint32_t len, uint32_t off, b
 
 	fos_cls_count(c, FOS_C_tcp_retransmitted);
 	note(in, FOS_EVENT_RETRANSMISSION, pos, len);
+	fos_stuck_again(c, in->flow, pos, len, in->pkt->meta.time_ns);
 	if (fos_reasm_differs(c, in->flow, in->pkt, pos, off, len))
 		differing(in, pos, len);
 	if (give_frame && in->pkt->nr > 1 && in->s->flags & FOS_FLOW_OPAQUE && !c->p->offline)

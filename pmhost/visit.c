@@ -173,6 +173,14 @@ static uint64_t window_opened(const struct fos_window *w)
 	return fos_acquire64(&out->opened_ns);
 }
 
+/* Has the sender since then had nothing to send but bytes that are held? */
+static bool stuck(const struct fos_window *w, uint64_t since)
+{
+	/* pairs with the classifier's release */
+	return w->pm->d->stream == FOS_STREAM_APP &&
+	       fos_acquire64(&w->pm->box->flows[w->flow].stuck_ns) > since;
+}
+
 /* After on_data, or when time has passed: does what is left exceed a limit?  Then it goes on
  * unedited.  Returns true when it did. */
 bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head)
@@ -193,7 +201,7 @@ bool fos_visit_end_hold(struct fos_window *w, uint64_t old_head)
 		*since = now ? now : 1;
 	if (opened > *since)
 		*since = opened < now ? opened : now;
-	if (held <= l->hold_bytes && now - *since < l->hold_ns && !ended) {
+	if (held <= l->hold_bytes && now - *since < l->hold_ns && !ended && !stuck(w, *since)) {
 		arm_hold(w, *since);
 		return false;
 	}

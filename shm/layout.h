@@ -412,14 +412,15 @@ struct fos_flow {
 	uint32_t lru_prev; /* idle order, by connection (even flow's fields are used) */
 	uint32_t lru_next;
 	uint32_t hash_next;
+	uint32_t again_ms; /* stuck.h: when the bytes at again_pos first came again */
 	uint64_t last_time_ns;
 	uint32_t pass_pos_flags;
 	uint32_t ts_recent;
 
 	struct fos_stream pkt; /* packets in arrival order: positions of `ip`, tail_l4 of `tcp` */
 	struct fos_stream app;
-	uint64_t app_nxt; /* classifier's own tails, ahead of the published ones inside a batch */
-	uint64_t pkt_nxt;
+	uint64_t again_pos; /* stuck.h: 1 + app position of bytes that came again while a PM had them */
+	uint64_t stuck_ns;  /* since then the sender goes on with nothing else; release; 0 = it does */
 
 	uint64_t fin_pos; /* app position of the FIN; valid with FOS_FLOW_ST_FIN */
 	uint32_t state;   /* enum fos_flow_state; release */

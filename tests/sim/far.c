@@ -25,7 +25,6 @@ void sim_far(struct sim *s, uint64_t by)
 			continue;
 		f->isn -= (uint32_t)by;
 		f->app.tail += by;
-		f->app_nxt += by;
 		for (uint32_t k = 0; k <= FOS_MAX_EDITORS; k++)
 			o->pos[k] += by;
 		for (uint32_t k = 0; k < s->world.dir->nr_pms; k++)

@@ -67,6 +67,26 @@ static void test_holds(void)
 	play_free(&p);
 }
 
+/* The sender has nothing but held bytes to send: what it would have to send comes only after them. */
+static void test_hold_and_stuck_sender(void)
+{
+	struct play p;
+
+	begin(&p);
+	world_flow(&p.w, 0)->stuck_ns = p.now;
+	p.now += 1000000;
+	body = hold;
+	play_append(&p, 0, "held", 4);
+	play_turn(&p);
+	is_u64(p.out[0].len, 0, "what stopped the sender before the hold began does not end it");
+	p.now += 1000000;
+	world_flow(&p.w, 0)->stuck_ns = p.now;
+	play_turn(&p);
+	ok(p.out[0].len == 4 && p.host[0].counter[FOS_C_pm_hold_expired] == 1,
+	   "a sender that cannot go on without them ends it");
+	play_free(&p);
+}
+
 /* While the receiver's window is closed the sender is kept waiting by it, not by the PM. */
 static void test_hold_and_window(void)
 {
@@ -98,6 +118,7 @@ int main(void)
 {
 	tap_plan(0);
 	test_holds();
+	test_hold_and_stuck_sender();
 	test_hold_and_window();
 	return done();
 }
