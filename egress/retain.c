@@ -4,6 +4,7 @@
 #include "egress/frames.h"
 #include "egress/out.h"
 
+#define EVICT_LOOK 4096u /* flows looked at to free one segment */
 #define ACK_MAX 1024u /* segments freed by one acknowledgement at a time */
 
 static void drop_first(struct fos_egress *e, struct fos_tcb *t)
@@ -18,12 +19,34 @@ static void drop_first(struct fos_egress *e, struct fos_tcb *t)
 	fos_frames_put(e, frame);
 }
 
-/* Offline nobody waits for a resend; what is kept must not starve the input. */
-static void bound(struct fos_egress *e, struct fos_tcb *t)
+/* The next flow after the one that gave up something last does so. */
+static void evict(struct fos_egress *e, uint32_t but)
 {
-	if (e->p->offline && e->st->nr_retained > e->p->dir->nr_frames / 4 && t->nr_seg > 1 &&
-	    !(e->segs[t->seg_first].flags & FOS_SEG_WAITS))
+	uint32_t nr = e->p->dir->nr_flows;
+
+	fos_frames_touch(e);
+	for (uint32_t i = 0; i < nr && i < EVICT_LOOK; i++) {
+		uint32_t flow = (uint32_t)(e->st->evict++ % nr), frame = e->tcbs[flow].seg_first;
+
+		if (flow == but || e->tcbs[flow].nr_seg == 0 ||
+		    e->segs[frame].flags & FOS_SEG_WAITS)
+			continue;
+		drop_first(e, fos_out_tcb(e, flow));
+		return;
+	}
+}
+
+/* Offline nobody waits for a resend; what is kept must not starve the input. */
+static void bound(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	if (!e->p->offline || e->st->nr_retained <= e->p->dir->nr_frames / 4)
+		return;
+	if (t->nr_seg > 1 && !(e->segs[t->seg_first].flags & FOS_SEG_WAITS))
 		drop_first(e, t);
+	else if (e->st->nr_retained > e->p->dir->nr_frames / 2)
+		evict(e, flow);
 }
 
 void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
@@ -42,7 +65,7 @@ void fos_retain_add(struct fos_egress *e, uint32_t flow, uint32_t frame)
 	t->seg_last = frame;
 	t->nr_seg++;
 	fos_frames_retained(e, 1);
-	bound(e, t);
+	bound(e, flow);
 }
 
 void fos_retain_tell(struct fos_egress *e, uint32_t flow)
