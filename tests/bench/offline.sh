@@ -23,11 +23,13 @@ CAPTURE=$BENCH_DIR/offline.pcap
 "$B/bench/gen" tcp "$CAPTURE" "$MB" 1000 100 10 1448 >/dev/null || die 'no room for the capture'
 BITS=$(($(stat -c %s "$CAPTURE") * 8))
 cat "$CAPTURE" >/dev/null
+hugepages_reserve 400
 for what in reassembly search; do
 	options=''
 	[ $what = reassembly ] || options=", options: { find: \"$TEXT\", file: $D/hits }"
 	pipeline web '"tcp port 80"' "{ pm: reader, file: $READER$options }" |
 		file_config "$D/$what.yaml"
+	printf 'memory:\n  hugepages: require\n' >>"$D/$what.yaml"
 done
 
 variant_start() { VARIANT=$1; }

@@ -15,8 +15,24 @@ GROUPS_ALL='bulk http latency offline scale stages udp jumbo recovery'
 BENCH_DIR=$(mktemp -d --suffix=-flowos-bench)
 export BENCH_DIR
 CHILD=''
-trap 'rm -rf "$BENCH_DIR"' EXIT
-trap '[ -z "$CHILD" ] || { kill -TERM $CHILD; wait $CHILD; }; exit 130' INT TERM HUP
+HUGE=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+HUGE_BEFORE=$(cat $HUGE 2>/dev/null)
+
+# A group cleans up after itself; also when it hangs in a command, nothing of it stays.
+clean_up() {
+	if [ -n "$CHILD" ]; then
+		kill -TERM -- "-$CHILD" 2>/dev/null
+		for _ in $(seq 100); do
+			kill -0 -- "-$CHILD" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL -- "-$CHILD" 2>/dev/null
+	fi
+	[ -z "$HUGE_BEFORE" ] || [ "$(cat $HUGE)" = "$HUGE_BEFORE" ] || echo "$HUGE_BEFORE" >$HUGE
+	rm -rf "$BENCH_DIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
 : >"$BENCH_DIR/records.tsv"
 : >"$BENCH_DIR/comparisons.tsv"
 
@@ -44,7 +60,7 @@ for group in $GROUPS_ALL; do
 	[ -e "tests/bench/$group.sh" ] || continue
 	! skipped "$group" || continue
 	start=$SECONDS
-	bash "tests/bench/$group.sh" &
+	setsid bash "tests/bench/$group.sh" &
 	CHILD=$!
 	wait $CHILD || echo "# $group: failed" >&2
 	CHILD=''

@@ -38,7 +38,7 @@ captures() {
 			config "$k" require || die 'no room for the captures'
 	done
 	"$B/bench/gen" setups "$D/setups.pcap" 200000 >/dev/null
-	config 200
+	config 200 require
 }
 
 variant_start() { VARIANT=$1; }
