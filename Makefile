@@ -100,7 +100,7 @@ MAN := $(B)/man/made
 all: $(BINS) $(PMS) $(PKG) $(MAN)
 	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
  (pkg-config), as \`make deps\` does";)
-unit: $(UNIT) $(TEST_PMS) $(PMS)
+unit: $(UNIT) $(TEST_PMS) $(PMS) $(B)/bench/engine $(B)/bench/gen
 fuzzers: $(FUZZ)
 
 # ---- objects ---------------------------------------------------------------------------------

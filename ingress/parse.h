@@ -28,7 +28,8 @@
 /* Fill `m` for the packet in the frame at `frame`.  Set before: data_off, len, link, orig_len
  * (len where nothing was cut), time_ns, number, port, queue; these stay.  All the rest is written.
  * `key` is the seed of the address hash; the hash is of the addresses sorted, of the quoted
- * packet's for an ICMP error, 0 for what is not IP.  `m` may lie in the frame itself. */
+ * packet's for an ICMP error, 0 for what is not IP.  NULL: nobody needs it, 0 (one lane).  `m` may lie in
+ * the frame itself. */
 void fos_parse(const uint8_t *frame, struct fos_frame_meta *m, const uint64_t key[2]);
 
 /* Can packets of this link type be parsed? */

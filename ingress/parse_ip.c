@@ -259,5 +259,5 @@ void fos_parse_ip(struct fos_parse *c, uint32_t off, uint16_t eth_type, const ui
 		parse_ipv4(c);
 	else
 		parse_ipv6(c);
-	m->hash = address_hash(c, key);
+	m->hash = key ? address_hash(c, key) : 0;
 }

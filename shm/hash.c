@@ -4,12 +4,13 @@
 #include <endian.h>
 #include <string.h>
 
-static uint64_t rotl(uint64_t x, unsigned int n)
+static inline uint64_t rotl(uint64_t x, unsigned int n)
 {
 	return (x << n) | (x >> (64 - n));
 }
 
-static void mix(uint64_t v[4])
+/* Inlined, the four words stay in registers. */
+static inline __attribute__((always_inline)) void mix(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[1] = rotl(v[1], 13) ^ v[0];
