@@ -289,6 +289,11 @@ soak: $(B)/tests/test_sim $(PMS) $(TEST_PMS)
 bench-loss: all
 	@B=$(B) bash tests/bench/loss.sh
 
+#: make bench-hostile  what an attacking module costs the flows of others (root)
+.PHONY: bench-hostile
+bench-hostile: all unit
+	@B=$(B) bash tests/bench/hostile.sh
+
 #: make install     DESTDIR= PREFIX=/usr; /etc/flowos/flowos.yaml stays if it is there
 D           = $(DESTDIR)$(PREFIX)
 DOC         = $(D)/share/doc/flowos

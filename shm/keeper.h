@@ -46,6 +46,15 @@ struct fos_keeper_options {
 	bool changed;
 };
 
+/* A PM's process since its heartbeat last moved. */
+struct fos_keeper_slow {
+	uint32_t generation; /* of its lease */
+	uint64_t beat;
+	uint64_t cpu; /* processor time when it was first seen to stand; 0 = it moved */
+	bool low;     /* it has a low priority; before it had `nice` */
+	int nice;
+};
+
 struct fos_keeper {
 	const char *program;
 	const char *file; /* configuration */
@@ -62,6 +71,8 @@ struct fos_keeper {
 	struct fos_keeper_port port[FOS_MAX_PORTS];
 	int pidfd[FOS_MAX_PROCS]; /* of the lease's holder, -1 = none */
 	bool ready[FOS_MAX_PROCS];
+	struct fos_keeper_slow slow[FOS_MAX_PROCS];
+	struct fos_map pm_head[FOS_MAX_PROCS]; /* PM regions, read-only; mapped when first needed */
 	bool sg; /* the kernel gives and takes packets in several buffers */
 	bool active; /* all stages were ready once: packets are taken */
 	/* with dir->sockets: which of them a stage has mapped; whether they are bound; whether that
@@ -130,6 +141,9 @@ int fos_keeper_send_lease(const struct fos_keeper *k, int fd, uint32_t proc);
 
 /* keeper_failure.c: a PM's process is dead; deaths on one flow are counted (struct fos_death). */
 void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
+
+/* keeper_slow.c: whose handlers do not return gets a low priority; called every 20 ms. */
+void fos_keeper_look_slow(struct fos_keeper *k);
 
 /* keeper_module.c: another file for a PM (all its lanes), from its next start on.  Checks that it fits
  * the region; -errno with one line in err. */

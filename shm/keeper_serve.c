@@ -34,7 +34,8 @@
 #include "shm/notify.h"
 #include "shm/proc.h"
 
-#define TICK_NS 500000000L
+#define TICK_NS 20000000L /* offline nobody is to be slowed down: */
+#define LONG_TICK_NS 500000000L
 
 static volatile sig_atomic_t asked_to_stop;
 
@@ -436,8 +437,8 @@ int fos_keeper_serve(struct fos_keeper *k)
 {
 	static struct pollfd p[1 + FOS_MAX_PROCS + FOS_KEEPER_CONNS];
 	struct sigaction stop_action = {.sa_handler = on_signal};
-	const struct timespec tick = {.tv_nsec = TICK_NS};
-	uint64_t give_up = 0;
+	const struct timespec tick = {.tv_nsec = k->dir->offline ? LONG_TICK_NS : TICK_NS};
+	uint64_t give_up = 0, told = 0;
 	int rc = 0;
 	sigset_t block, before;
 
@@ -453,12 +454,17 @@ int fos_keeper_serve(struct fos_keeper *k)
 	signal(SIGPIPE, SIG_IGN);
 	while (!asked_to_stop) {
 		uint32_t n = collect(k, p);
+		uint64_t now = fos_clock_ns();
 
-		fos_relaxed_store64(&k->dir->head.heartbeat_ns, fos_clock_ns());
-		if (fos_notify_watchdog_ns())
+		fos_relaxed_store64(&k->dir->head.heartbeat_ns, now);
+		if (fos_notify_watchdog_ns() && now > told + LONG_TICK_NS) {
 			fos_notify("WATCHDOG=1");
+			told = now;
+		}
 		if (ppoll(p, n, &tick, &before) > 0)
 			look(k, p);
+		if (!k->dir->offline)
+			fos_keeper_look_slow(k);
 		/* the first time it is a matter of the configuration or the machine */
 		if (k->bind_failed && (!k->active || fos_keeper_renew_sockets(k) < 0)) {
 			rc = -EIO;

@@ -6,6 +6,6 @@ shm_LIBS := -lxdp -lbpf -luring -lnuma -lelf -lz -lseccomp
 PROGS += flowos-keeper
 flowos-keeper_SRCS := $(addprefix shm/,keeper_main.c keeper_conf.c keeper_pms.c keeper_nic.c \
 	keeper_regions.c keeper_net.c keeper_match.c keeper_store.c keeper_lease.c \
-	keeper_grant.c keeper_serve.c keeper_module.c keeper_options.c keeper_failure.c keeper_spare.c)
+	keeper_grant.c keeper_serve.c keeper_module.c keeper_options.c keeper_failure.c keeper_spare.c keeper_slow.c)
 flowos-keeper_DEPS := config shm
 flowos-keeper_LIBS := -ljansson

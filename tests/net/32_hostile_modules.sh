@@ -49,6 +49,7 @@ attacked() { # attack, deaths wanted (0: it is refused and lives), sentence
 	bad=$!
 	fetch "http://$SERVER/open/text" "$D/got"
 	wait_for 30 died_or_not "$2"
+	SLOWED=$(counter pm_slowed)
 	deaths=$(deaths) restarts=$(core_restarts)
 	fetch "http://$SERVER/open/text" "$D/again"
 	if [ "$2" = 0 ]; then
@@ -83,5 +84,7 @@ attacked reopen 0 "reopening what others hold is refused"
 check "reopen: nothing was opened" grep -q 'reopened 0' "$D/box.log"
 attacked orders 0 "telling the keeper what to do is refused"
 check "orders: it says so" grep -q "a module's process .* asks for 'stop': refused" "$D/box.log"
+attacked loop 1 "looping for ever is its death"
+at_least "$SLOWED" 1 "loop: until then it had a low priority"
 attacked garbage 0 "garbage over all it can write is survived"
 finish

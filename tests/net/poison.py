@@ -1,7 +1,7 @@
 """Endpoints for tests/net/30 and 32: a server that sends what a module cannot bear, as it is asked to.
 
     poison.py server PORT              one line of request per connection: NAME
-    poison.py client ADDRESS PORT NAME prints what came, or "reset"
+    poison.py client ADDRESS PORT NAME prints what came, or "reset"; "attacks": again and again
 """
 import socket
 import sys
@@ -14,6 +14,7 @@ PIECES = {  # bytes, or seconds to wait
     "folded": [b"a ~ b\n", 0.5, b"c \1 ~ d\n", 1.0, b"~ e\n"],
     "live": [b"~" * 1000 + b"\1", 30],
     "attack": [b"x ! y\n", 1.0, b"z\n"],
+    "attacks": [b"x ! y\n", 0.05] * 20,
     "hang": [b"before ~ ", 0.3, b"\2 ~ after\n"],
 }
 
@@ -43,7 +44,7 @@ def fetch(address, port, name):
     s = socket.socket()
     if name == "live":  # a window too small for what the edits make of the bytes
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    s.settimeout(40)
+    s.settimeout(3 if name == "attacks" else 40)
     got = b""
     try:
         s.connect((address, port))
@@ -66,5 +67,8 @@ def fetch(address, port, name):
 
 if sys.argv[1] == "server":
     serve(int(sys.argv[2]))
+elif sys.argv[4] == "attacks":
+    while True:
+        fetch(sys.argv[2], int(sys.argv[3]), "attacks")
 else:
     fetch(sys.argv[2], int(sys.argv[3]), sys.argv[4])

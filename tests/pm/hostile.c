@@ -172,6 +172,12 @@ static void orders(struct fos_window *w)
 	}
 }
 
+static void loop(struct fos_window *w)
+{
+	for (volatile uint64_t i = 0; w; i = i + 1)
+		continue;
+}
+
 static void memory(struct fos_window *w)
 {
 	(void)w;
@@ -199,7 +205,7 @@ static const struct {
 	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
 	{"reopen", reopen}, {"holes", holes}, {"hugepages", hugepages}, {"doorbells", doorbells},
 	{"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
-	{"orders", orders},
+	{"orders", orders}, {"loop", loop},
 };
 
 static void on_data(struct fos_window *w)
