@@ -36,11 +36,8 @@
 int main(int argc, char **argv)
 {
 	struct fos_classifier *c = fos_classifier_new();
-	int status;
+	int status = fos_proc_main(argc, argv, &fos_classifier_hooks, c);
 
-	if (!c)
-		return EXIT_FAILURE;
-	status = fos_proc_main(argc, argv, &fos_classifier_hooks, c);
 	fos_classifier_free(c);
 	return status;
 }

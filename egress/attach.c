@@ -80,8 +80,10 @@ static int find_homes(struct fos_egress *e)
 	const struct fos_dir *dir = e->p->dir;
 
 	e->home = calloc(dir->nr_procs, sizeof(*e->home));
-	if (!e->home)
+	if (!e->home) {
+		fos_log(FOS_LOG_ERROR, "egress: no memory for a list of %u processes", dir->nr_procs);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < dir->nr_procs; i++)
 		if (dir->proc[i].role == FOS_ROLE_INGRESS)
 			e->home[e->nr_home++] = (struct fos_home){

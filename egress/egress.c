@@ -402,8 +402,10 @@ static int init(struct fos_proc *p)
 	if (!e->sink) {
 		e->sink = p->offline ? &fos_sink_capture_ops : &fos_sink_xsk_ops;
 		e->sink_ctx = p->offline ? fos_sink_capture_new() : fos_sink_xsk_new();
-		if (!e->sink_ctx)
+		if (!e->sink_ctx) {
+			fos_log(FOS_LOG_ERROR, "egress: no memory for its output");
 			return -ENOMEM;
+		}
 	}
 	rc = fos_attach(e);
 	if (rc == 0)

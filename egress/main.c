@@ -40,11 +40,8 @@
 int main(int argc, char **argv)
 {
 	struct fos_egress *e = fos_egress_new(NULL, NULL);
-	int status;
+	int status = fos_proc_main(argc, argv, &fos_egress_hooks, e);
 
-	if (!e)
-		return EXIT_FAILURE;
-	status = fos_proc_main(argc, argv, &fos_egress_hooks, e);
 	fos_egress_free(e);
 	return status;
 }

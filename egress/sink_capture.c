@@ -47,6 +47,8 @@ static int open_sink(void *ctx, struct fos_proc *p)
 	s->p = p;
 	s->path = p->dir->output_off ? fos_dir_string(p->dir, p->dir->output_off) : "";
 	s->done.frame = calloc(p->dir->nr_frames, sizeof(*s->done.frame));
+	if (!s->done.frame)
+		fos_log(FOS_LOG_ERROR, "egress: no memory for a list of %u frames", p->dir->nr_frames);
 	return s->done.frame ? 0 : -ENOMEM;
 }
 

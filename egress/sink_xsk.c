@@ -59,6 +59,8 @@ static int open_sink(void *ctx, struct fos_proc *p)
 
 	s->p = p;
 	s->refused.frame = calloc(p->dir->nr_frames, sizeof(*s->refused.frame));
+	if (!s->refused.frame)
+		fos_log(FOS_LOG_ERROR, "egress: no memory for a list of %u frames", p->dir->nr_frames);
 	return s->refused.frame ? open_ports(s) : -ENOMEM;
 }
 

@@ -88,8 +88,10 @@ static int ingress_init(struct fos_proc *p)
 	g->claims = (void *)(own + region->claims_off);
 	g->frame_size = p->dir->frame_size;
 	g->stack = calloc(p->dir->nr_frames, sizeof(*g->stack));
-	if (!g->stack)
+	if (!g->stack) {
+		fos_log(FOS_LOG_ERROR, "no memory for a list of %u frames", p->dir->nr_frames);
 		return -ENOMEM;
+	}
 	for (uint32_t lane = 0; lane < p->dir->nr_lanes; lane++) {
 		uint32_t cls = fos_proc_find(p->dir, FOS_ROLE_CLASSIFIER, lane, lane);
 

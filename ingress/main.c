@@ -32,11 +32,8 @@
 int main(int argc, char **argv)
 {
 	struct fos_ingress *g = fos_ingress_new();
-	int status;
+	int status = fos_proc_main(argc, argv, &fos_ingress_hooks, g);
 
-	if (!g)
-		return EXIT_FAILURE;
-	status = fos_proc_main(argc, argv, &fos_ingress_hooks, g);
 	fos_ingress_free(g);
 	return status;
 }

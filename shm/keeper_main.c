@@ -181,9 +181,11 @@ int main(int argc, char **argv)
 	struct fos_keeper *k = calloc(1, sizeof(*k));
 	int rc;
 
-	if (!k)
-		return EXIT_FAILURE;
 	fos_log_program("flowos-keeper");
+	if (!k) {
+		fos_log(FOS_LOG_ERROR, "no memory to start with");
+		return EXIT_FAILURE;
+	}
 	set_empty(k);
 	rc = parse(k, argc, argv);
 	if (rc >= 0) {

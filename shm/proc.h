@@ -99,7 +99,7 @@ uint32_t fos_proc_work(struct fos_proc *p);
 int fos_proc_watch(struct fos_proc *p, int fd);
 
 /* The main() of a stage: parses arguments (--keeper PATH --proc NAME, -h), runs, returns the exit
- * status. */
+ * status.  state NULL = there was no memory for it; said here. */
 int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, void *state);
 
 /* Current time on the scale of p->now_ns (refreshed before every work()). */

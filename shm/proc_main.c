@@ -184,12 +184,15 @@ static int attach(struct fos_run *r)
 	p->fds = r->grant->fds;
 	/* what a ring is asked for, no filter of system calls sees */
 	p->loop = fos_loop_create(!confined(r));
-	if (!p->loop)
-		return -ENOMEM;
+	rc = p->loop ? 0 : -ENOMEM;
 	for (uint32_t i = 0; i < p->nr_cons && rc == 0; i++)
 		if (r->grant->bell[p->cons[i].id] >= 0)
 			rc = fos_loop_watch(p->loop, r->grant->bell[p->cons[i].id], true);
-	return rc < 0 ? rc : fos_loop_watch(p->loop, r->control, false);
+	if (rc == 0)
+		rc = fos_loop_watch(p->loop, r->control, false);
+	if (rc < 0)
+		fos_log(FOS_LOG_ERROR, "%s: cannot watch its doorbells: %s", r->name, strerror(-rc));
+	return rc;
 }
 
 /* ------------------------------------------------------------------ main */
@@ -237,8 +240,11 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 
 	fos_log_program(hooks->program);
 	r.p = calloc(1, sizeof(*r.p));
-	if (!r.p)
+	if (!r.p || !state) {
+		fos_log(FOS_LOG_ERROR, "no memory to start with");
+		free(r.p);
 		return 1;
+	}
 	r.p->hooks = hooks;
 	r.p->state = state;
 	rc = parse(&r, argc, argv);

@@ -19,7 +19,7 @@ same() { # sentence
 	is "$(cmp "$D/plain.pcap" "$D/out.pcap" 2>&1)" "" "$1: the same bytes are written"
 	is "$(sort "$D/streams.tsv" | diff - "$D/streams" | head -n 2)" "" "$1: PMs saw the same bytes"
 }
-for seed in $([ "$FULL" = 1 ] && seq 20 || seq 2); do
+for seed in $([ "$FULL" = 1 ] && seq 20 || seq 1); do
 	rm -rf "$D/kills"
 	mkdir "$D/kills"
 	for point in $POINTS; do

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# While curl and iperf3 move bytes, every process of the box is killed 20 times (FULL=1: 200), one after
+# the other, at random moments: no connection is lost, every byte comes once, and in the end no frame
+# and no descriptor is missing or too many.
+. "$(dirname "$0")/lib.sh"
+need_topo
+D=$NET_TMP
+TIMES=20
+[ "$FULL" = 1 ] && TIMES=200
+SEED=${SEED:-$RANDOM}
+echo "# SEED=$SEED"
+RANDOM=$SEED
+mkdir "$D/www"
+seq -f 'line %.0f has a ~ in it' 400000 >"$D/www/text"
+sed 's/~/tilde/' "$D/www/text" >"$D/want"
+start_nginx "$D/www" || skip_all "nginx does not start"
+pipeline web '"tcp port 80 or tcp port 5201"' "{ pm: web, file: $B/tests/pm/poison.so }" \
+	"$(pm_to_file digest "$D/streams.tsv")" | box_config "$D/box.yaml"
+need_box "$D/box.yaml"
+PROCESSES='keeper ingress.lan.0 ingress.wan.0 classifier.0 pm.web.0 pm.digest.0 egress.0'
+
+pid_of() { # process
+	if [ "$1" = keeper ]; then
+		pgrep -f -- "flowos-keeper .*$D/run/"
+	else
+		pgrep -f -- "--keeper $D/run/.* --proc $1\$"
+	fi | head -n 1
+}
+# Frames that some process keeps, once what was under way has come to rest.
+held() {
+	flowosctl_in_box audit -o json | "$PYTHON" -c "import json,sys
+f = json.load(sys.stdin)['frames']
+print(f['classifier'] + f['egress'])"
+}
+descriptors() { # of the two processes that are handed all of them
+	echo "$(find "/proc/$(pid_of keeper)/fd" -type l | wc -l)"
+}
+at_rest() { [ "$(held)" = "$HELD" ]; }
+
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/want" "undisturbed, the bytes are right"
+# The first keeper made everything, one that was restarted was handed it: that is what is compared.
+kill -KILL "$(pid_of keeper)"
+sleep 1
+HELD=$(held) FDS=$(descriptors)
+in_server iperf3 -s -1 >"$D/iperf3" 2>&1 &
+wait_for 100 listens server 5201
+in_client iperf3 -c $SERVER -b 30M -t $((TIMES * 7 * 12 / 100 + 4)) >"$D/iperf3.client" 2>&1 &
+iperf=$!
+broken=0 pages=0
+(
+	while [ ! -e "$D/stop" ]; do
+		in_client curl -s -S --max-time 120 --limit-rate 5M -o "$D/got" \
+			"http://$SERVER/open/text" && cmp -s "$D/got" "$D/want" || echo broken
+		echo page
+	done >"$D/pages" 2>"$D/curl.log"
+) &
+curls=$!
+kills=0
+for _ in $(seq $TIMES); do
+	for p in $PROCESSES; do
+		sleep "0.$(printf %02d $((4 + RANDOM % 13)))"
+		pid=$(pid_of "$p")
+		[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null && kills=$((kills + 1))
+	done
+done
+touch "$D/stop"
+wait $curls
+broken=$(grep -c broken "$D/pages")
+pages=$(grep -c page "$D/pages")
+at_least $kills $((TIMES * 6)) "processes were killed, each about $TIMES times"
+is "$broken" 0 "$pages pages meanwhile ($kills kills): every byte once"
+[ "$broken" = 0 ] || sed 's/^/# /' "$D/curl.log"
+wait $iperf
+is $? 0 "iperf3 meanwhile comes to its end"
+is "$(counter pm_rules_broken)" 0 "no value of a PM was refused"
+fetch "http://$SERVER/open/text" "$D/got"
+same_file "$D/got" "$D/want" "afterwards, the bytes are right"
+check "no frame is kept that was not before" wait_for 100 at_rest
+is "$(descriptors)" "$FDS" "the keeper has as many descriptors as before"
+check "the audit is clean" flowosctl_in_box audit
+stop_box
+finish
