@@ -289,6 +289,11 @@ soak: $(B)/tests/test_sim $(PMS) $(TEST_PMS)
 bench-loss: all
 	@B=$(B) bash tests/bench/loss.sh
 
+#: make bench-recovery  how long each killed process is missed, by number of flows (root)
+.PHONY: bench-recovery
+bench-recovery: all $(B)/bench/recovery $(B)/bench/load
+	@B=$(B) bash tests/bench/recovery_table.sh
+
 #: make bench-hostile  what an attacking module costs the flows of others (root)
 .PHONY: bench-hostile
 bench-hostile: all unit

@@ -1,12 +1,13 @@
-/* recovery.c - from the kill of a PM to the first release by its successor
+/* recovery.c - from the kill of a process to the first work by its successor
  *
- *	recovery SOCKET PM TIMES PAUSE_MS
+ *	recovery SOCKET PROCESS TIMES PAUSE_MS [row]
  *
- * Kills the PM's process TIMES times with SIGKILL, PAUSE_MS apart, and watches the box's memory:
- * the lease's generation changes when the keeper grants it anew, at which moment the old process is
- * certainly dead; the first growth of the PM's count of released bytes after that is its
- * successor's.  Prints the times from before kill() to either.  It looks every 20 us, asleep between:
- * on a machine of two cores, one that spins takes half of what is measured.
+ * Kills the process TIMES times with SIGKILL, PAUSE_MS apart, and watches the box's memory: the
+ * lease's generation changes when the keeper grants it anew, at which moment the old process is
+ * certainly dead; the first growth of what it counts after that (a PM: bytes released; ingress: packets
+ * received; classifier: pieces appended; egress: packets sent) is its successor's.  Prints the times
+ * from before kill() to either.  It looks every 20 us, asleep between: on a machine of two cores, one
+ * that spins takes half of what is measured.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -39,18 +40,32 @@ static int by_size(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void print(const char *what, uint64_t *ns, uint32_t n)
+/* Sentences, or the columns of recovery_table.sh: median, 99th percentile and least, in ms. */
+static void print(bool row, const char *what, uint64_t *ns, uint32_t n)
 {
 	qsort(ns, n, sizeof(*ns), by_size);
-	printf("%-24s median %8.3f ms   p99 %8.3f ms   least %8.3f   most %8.3f   (%u kills)\n", what,
-	       (double)ns[n / 2] / 1e6, (double)ns[(n * 99 + 99) / 100 - 1] / 1e6,
-	       (double)ns[0] / 1e6, (double)ns[n - 1] / 1e6, n);
+	if (!row)
+		printf("%-24s median %8.3f ms   p99 %8.3f ms   least %8.3f   most %8.3f   (%u kills)\n",
+		       what, (double)ns[n / 2] / 1e6, (double)ns[(n * 99 + 99) / 100 - 1] / 1e6,
+		       (double)ns[0] / 1e6, (double)ns[n - 1] / 1e6, n);
+	else
+		printf(" %10.2f %8.2f %8.2f", (double)ns[n / 2] / 1e6,
+		       (double)ns[(n * 99 + 99) / 100 - 1] / 1e6, (double)ns[0] / 1e6);
+}
+
+static uint32_t work_of(uint32_t role)
+{
+	return role == FOS_ROLE_INGRESS	     ? FOS_C_rx_packets :
+	       role == FOS_ROLE_CLASSIFIER ? FOS_C_pieces_appended :
+	       role == FOS_ROLE_EGRESS	     ? FOS_C_tx_packets :
+						     FOS_C_pm_released_bytes;
 }
 
 static bool once(const struct fos_ctl_view *v, uint32_t proc, uint64_t *lease, uint64_t *release)
 {
 	const struct fos_lease *l = &v->dir->proc[proc].lease;
-	const uint64_t *released = &fos_ctl_head(v, proc)->counter[FOS_C_pm_released_bytes];
+	const uint64_t *released =
+		&fos_ctl_head(v, proc)->counter[work_of(v->dir->proc[proc].role)];
 	uint32_t gen = fos_acquire32(&l->generation), pid;
 	const struct timespec look = {.tv_nsec = 20000};
 	uint64_t start, before;
@@ -79,7 +94,7 @@ int main(int argc, char **argv)
 	struct timespec pause;
 	char err[512];
 
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 2;
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	times = (uint32_t)atoi(argv[3]);
@@ -92,7 +107,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (uint32_t i = 0; i < v.dir->nr_procs; i++)
-		if (!strcmp(fos_ctl_name(&v, i), argv[2]))
+		if (!strcmp(v.dir->proc[i].name, argv[2]) || !strcmp(fos_ctl_name(&v, i), argv[2]))
 			proc = i;
 	for (uint32_t i = 0; proc != FOS_NONE && i < times; i++) {
 		nanosleep(&pause, NULL);
@@ -100,7 +115,9 @@ int main(int argc, char **argv)
 	}
 	if (n == 0)
 		return 1;
-	print("kill to lease", lease, n);
-	print("kill to first release", release, n);
+	print(argc == 6, "kill to lease", lease, n);
+	print(argc == 6, "kill to first release", release, n);
+	if (argc == 6)
+		printf(" %8u\n", n);
 	return n < times;
 }
