@@ -224,7 +224,7 @@ int fos_grant_receive(int sock, int timeout_ms, struct fos_grant **out, char *er
 		accept_record(g, &m, fds);
 		if (m.kind == FOS_GRANT_REFUSED) {
 			snprintf(err, err_size, "the keeper refuses: %s", m.text);
-			rc = -EPERM;
+			rc = m.index[0] == EAGAIN ? -EAGAIN : -EPERM;
 		}
 	}
 	if (rc != -EPERM)

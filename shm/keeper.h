@@ -71,6 +71,9 @@ struct fos_keeper {
 	struct fos_keeper_port port[FOS_MAX_PORTS];
 	int pidfd[FOS_MAX_PROCS]; /* of the lease's holder, -1 = none */
 	bool ready[FOS_MAX_PROCS];
+	uint64_t ready_ns[FOS_MAX_PROCS];
+	uint32_t quick[FOS_MAX_PROCS]; /* deaths in a row before, or soon after, it was ready */
+	uint64_t not_before[FOS_MAX_PROCS]; /* when its successor is granted the lease, earliest */
 	struct fos_keeper_slow slow[FOS_MAX_PROCS];
 	struct fos_map pm_head[FOS_MAX_PROCS]; /* PM regions, read-only; mapped when first needed */
 	bool sg; /* the kernel gives and takes packets in several buffers */

@@ -15,6 +15,13 @@
 #include "shm/grant.h"
 #include "shm/keeper.h"
 #include "shm/killpoint.h"
+#include "shm/proc.h"
+
+#define MS 1000000ull
+#define QUICK_NS (200 * MS)
+#define FREE_RESTARTS 3u
+#define BACKOFF_NS (10 * MS)
+#define BACKOFF_MAX_NS (2000 * MS)
 
 /* Field 22 of /proc/PID/stat; 0 = no such process. */
 static uint64_t start_time(uint32_t pid)
@@ -109,9 +116,27 @@ static void wake_neighbours(struct fos_keeper *k, uint32_t dead)
 			fos_keeper_tell(k, i, FOS_GRANT_PEER, dead);
 }
 
+/* A manager may start what dies ever again at once (systemd); it gets its lease ever later.  The first
+ * few deaths cost no time; `flowosctl run`, which does the same, has waited by then. */
+static void back_off(struct fos_keeper *k, uint32_t proc)
+{
+	uint64_t now = fos_clock_ns(), wait = 0;
+	bool quick = !k->ready[proc] || now - k->ready_ns[proc] < QUICK_NS;
+
+	k->quick[proc] = quick ? k->quick[proc] + 1 : 0;
+	if (k->quick[proc] > FREE_RESTARTS) {
+		uint32_t n = k->quick[proc] - FREE_RESTARTS;
+
+		wait = n > 8 ? BACKOFF_MAX_NS : BACKOFF_NS << (n - 1);
+		wait = wait < BACKOFF_MAX_NS ? wait : BACKOFF_MAX_NS;
+	}
+	k->not_before[proc] = now + wait;
+}
+
 void fos_keeper_dead(struct fos_keeper *k, uint32_t proc)
 {
 	hold(k, proc, -1);
+	back_off(k, proc);
 	k->ready[proc] = false;
 	fos_killpoint("lease.over");
 	fos_release32(&k->dir->proc[proc].lease.state, FOS_LEASE_DEAD);

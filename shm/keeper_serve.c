@@ -158,6 +158,9 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 		return refuse(c->fd, -EPERM, "%s is not to be had by a module (pid %u)", name, c->pid);
 	if (json_is_true(json_object_get(request, "spare")))
 		return fos_keeper_spare(k, c, proc);
+	if (!resume && fos_clock_ns() < k->not_before[proc])
+		return refuse(c->fd, -EAGAIN, "%s dies again and again: a while before pid %u is it",
+			      name, c->pid);
 	rc = fos_keeper_lease(k, proc, c->pid, resume);
 	if (rc == -EBUSY && !resume)
 		return refuse(c->fd, rc, "%s is running already (pid %u)", name,
@@ -182,6 +185,7 @@ static void set_ready(struct fos_keeper *k, uint32_t proc, uint32_t sockets)
 	if (proc == FOS_NONE)
 		return;
 	k->ready[proc] = true;
+	k->ready_ns[proc] = fos_clock_ns();
 	k->mapped[proc] = sockets;
 	if (fos_keeper_bind_sockets(k) < 0)
 		return;
