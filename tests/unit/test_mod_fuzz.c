@@ -25,6 +25,8 @@ static const struct {
 	{"checksum", "file=/dev/null\n", false, false},
 	{"digest", "file=/dev/null\n", true, false},
 	{"adblock", "hosts=ads.example\n", true, true},
+	{"header", "response_set=Server: y\nrequest_add=A: b\nresponse_remove=ETag\n", true, true},
+	{"transfer", "uploads=yes\n", true, false},
 	{"replace", "find=abc\nwith=x\nfind=<\nwith=longer\n", true, true},
 	{"nat", "pool=192.0.2.10\npool6=2001:db8::10\nports=40000-40003\n", false, true},
 };
