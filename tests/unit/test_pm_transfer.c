@@ -164,6 +164,15 @@ static void test_all(void)
 
 /* ---------------------------------------------------------------- filescan */
 
+#ifdef FOS_SANITIZED
+/* A killed module leaves its rules behind: here, where it is the same process, that looks like a leak. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+
 static char *file_text(const char *path)
 {
 	static char text[4096];
