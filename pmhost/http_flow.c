@@ -292,11 +292,14 @@ static bool ask_module(struct fos_window *w)
 	return true;
 }
 
-/* This message passes without the module. */
-static enum found miss(struct fos_window *w)
+/* The message at `at` passes without the module.  What lies before it was passed in the state only:
+ * the head catches up. */
+static enum found miss(struct fos_window *w, uint64_t at, bool count)
 {
 	fos_http_state(w)->marks |= FOS_HTTP_MISSED;
-	fos_count(w->pm->p->counter, FOS_C_http_heads_missed, 1);
+	if (at > w->head && !commit(w, at))
+		return END;
+	fos_count(w->pm->p->counter, FOS_C_http_heads_missed, count);
 	return BLOCK;
 }
 
@@ -310,7 +313,7 @@ static enum found block(struct fos_window *w, uint64_t at, uint64_t end,
 	bool switched = f->why == FOS_HTTP_SWITCHED;
 
 	if (!fos_http_block_read(w, at, end))
-		return miss(w);
+		return miss(w, at, true);
 	s->frame = *f;
 	describe(w, &v->info);
 	if (!switched && !interim && fos_http_ours(w))
@@ -444,10 +447,7 @@ static enum found block_at(struct fos_window *w, uint64_t at, bool forced)
 			commit(w, at);
 		return NOTHING;
 	}
-	if (ev != FOS_HTTP_OPAQUE)
-		return miss(w);
-	fos_http_state(w)->marks |= FOS_HTTP_MISSED;
-	return BLOCK;
+	return miss(w, at, ev != FOS_HTTP_OPAQUE);
 }
 
 static bool stopped(const struct fos_window *w)

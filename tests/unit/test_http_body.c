@@ -124,6 +124,13 @@ static const struct exchange table[] = {
 	{"a malformed chunk ends the body", GET,
 	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n4\r\nxADy\r\n2!\r\nAD", "G", GET,
 	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n{[xy2!!\r\nAD", "|xADy%"},
+	{"a malformed response right behind a body that is skipped", GET GET GET,
+	 "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 7\r\n\r\nHTTP/1.1 304 N\r\n\r\n"
+	 "HTTP/1.1 204 N\r\nX-Old: 1\r\n\r\n",
+	 "GGG", GET GET GET,
+	 "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 7\r\n\r\n{HTTP/1.}1! 304 N\r\n\r\n"
+	 "HTTP/1.1 204 N\r\nX-Old: 1\r\n\r\n",
+	 "|HTTP/1.."},
 	{"an end in the middle", GET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nxAD", "G", GET,
 	 "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n{[x%", "|xAD%"},
 };
