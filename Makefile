@@ -14,7 +14,7 @@
 #   test_NAME_LIBS, fuzz_NAME_LIBS    the same of a unit test or fuzz target
 #
 # Unit tests are linked with every library, with tests/tap.c, tests/sim/*.c,
-# deploy/audit/*.c and deploy/stages/*.c;
+# deploy/audit/*.c, deploy/stages/*.c and what deploy/pmtest has beside its runs;
 # modules written for them, tests/pm/NAME.c, become $(B)/tests/pm/NAME.so.
 #
 # Everything built lies under $(B).  `make help` lists the targets.
@@ -87,7 +87,8 @@ PMS      := $(patsubst %,$(B)/pms/%.so,$(filter-out $(PM_LACK),$(PM_NAMES)))
 TEST_PMS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/pm/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c deploy/stages/*.c)
+HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c deploy/stages/*.c) \
+	$(addprefix deploy/pmtest/,recording.c variant.c play.c streams.c fuzz.c)
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 # For modules built outside of the tree, before anything is installed: PKG_CONFIG_PATH.

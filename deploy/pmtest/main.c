@@ -42,7 +42,7 @@
  * ON CRASH
  *	of the module: it is the result of the test
  * SIGNALS
- *	none of its own
+ *	INT, TERM: ends, and removes what it has made
  * DIAGNOSTICS
  *	exit status 0 the same every time, 1 not, 2 wrong usage
  * CONFIGURATION
@@ -150,6 +150,8 @@ static void summary(const struct test *t, const char *what, uint64_t runs)
 {
 	const uint64_t *p = t->played;
 
+	if (test_stopped)
+		return;
 	printf("%s: %llu runs over %s, %s: %llu cuts, %llu segments late, %llu repeated, %llu "
 	       "overlapping, %llu kills\n", t->setup.name, (unsigned long long)runs, what,
 	       t->compare ? "the same bytes left each time" : "no crash",
@@ -190,7 +192,7 @@ static int over_capture(struct test *t, const struct args *a)
 		test_tell(t, &v, "");
 		return 1;
 	}
-	if (check_expected(t, a) < 0)
+	if (test_stopped || check_expected(t, a) < 0)
 		return 1;
 	if (!a->only) {
 		runs++;
@@ -203,7 +205,7 @@ static int over_capture(struct test *t, const struct args *a)
 			return bad(t, &v, option);
 		}
 	}
-	for (uint64_t i = 0; i < a->runs; i++, runs++) {
+	for (uint64_t i = 0; i < a->runs && !test_stopped; i++, runs++) {
 		variant_draw(&v, a->seed + i, &t->rec, &t->rules);
 		only(a, &v);
 		if (test_play(t, &v) != TEST_SAME)
@@ -240,7 +242,7 @@ static int fuzz(struct test *t, const struct args *a)
 		fprintf(stderr, "flowosctl: %s\n", err);
 		return 1;
 	}
-	for (uint64_t i = 0; i < a->fuzz; i++) {
+	for (uint64_t i = 0; i < a->fuzz && !test_stopped; i++) {
 		struct variant v = {.seed = a->seed + i};
 		enum test_verdict verdict;
 
@@ -314,5 +316,5 @@ int main(int argc, char **argv)
 	test_close(&t);
 	pmtest_setup_free(&t.setup);
 	args_clean(&t.setup);
-	return rc;
+	return test_stopped ? 130 : rc;
 }

@@ -13,9 +13,21 @@
 
 #define LARGE 1600u /* bytes of a packet for which the usual frame may be too small */
 
+volatile sig_atomic_t test_stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	test_stopped = 1;
+}
+
 int test_open(struct test *t)
 {
+	const struct sigaction sa = {.sa_handler = stop}; /* no SA_RESTART: a wait is to end */
 	size_t size = sizeof(*t->result) + TEST_WHY;
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
 
 	t->result = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	t->pcap = memfd_create("pcap", MFD_CLOEXEC);
@@ -72,6 +84,8 @@ static void child(struct test *t, const char *path, const struct variant *v, boo
 	dup2(log, STDOUT_FILENO);
 	if (!t->verbose)
 		dup2(log, STDERR_FILENO);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	alarm(t->patience_s);
 	play(t, path, v, save);
 	fflush(NULL);
@@ -115,8 +129,9 @@ static enum test_verdict run(struct test *t, const char *path, const struct vari
 		return TEST_DIED;
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return end_of(t, status);
+		if (test_stopped)
+			kill(pid, SIGKILL);
+	return test_stopped ? TEST_SAME : end_of(t, status);
 }
 
 enum test_verdict test_reference(struct test *t, const char *path)
@@ -131,7 +146,7 @@ enum test_verdict test_reference(struct test *t, const char *path)
 		snprintf(played, sizeof(played), "/proc/self/fd/%d", t->pcap);
 	}
 	v = run(t, path ? path : played, path ? NULL : &whole, true);
-	if (v != TEST_SAME)
+	if (v != TEST_SAME || test_stopped)
 		return v;
 	streams_free(&t->want);
 	f = fdopen(dup(t->saved), "r");

@@ -2,6 +2,8 @@
 #ifndef FOS_DEPLOY_PMTEST_TEST_H
 #define FOS_DEPLOY_PMTEST_TEST_H
 
+#include <signal.h>
+
 #include "deploy/pmtest/box.h"
 
 struct test {
@@ -25,6 +27,9 @@ struct test {
 #define TEST_WHY 2048u
 
 enum test_verdict { TEST_SAME, TEST_DIFFERS, TEST_DIED };
+
+/* Set by SIGINT and SIGTERM: runs end at once, and say nothing. */
+extern volatile sig_atomic_t test_stopped;
 
 int test_open(struct test *t);
 void test_close(struct test *t);

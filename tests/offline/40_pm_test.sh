@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../net/lib.sh"
 D=$NET_TMP
 CTL=$B/bin/flowosctl
-FUZZ=$([ "$FULL" = 1 ] && echo 2000 || echo 60)
+FUZZ=$([ "$FULL" = 1 ] && echo 2000 || echo 40)
 export TMPDIR=$D
 
 # A run of pm test; its exit status, its lines in $D/out.
@@ -78,5 +78,10 @@ for so in "$B"/pms/*.so; do
 		pm_test "$pm" "${conf[@]}" --fuzz "$FUZZ" -r "$D/in.pcap"
 	[ $NR_FAILED = 0 ] || tail -n 12 "$D/out" | sed 's/^/# /'
 done
+"$CTL" pm test count -r "$D/in.pcap" --runs 1000000 >"$D/out" 2>&1 &
+sleep 0.5
+kill -TERM $!
+wait $!
+is "$?:$(cat "$D/out")" 130: "told to end, it ends"
 is "$(ls -d "$D"/flowos-pmtest-* 2>/dev/null)" "" "no directory is left behind"
 finish
