@@ -15,7 +15,8 @@
  *     list: /etc/flowos/rules.txt        the same, one a line; '#' begins a comment line
  *     default: allow                     for what no rule matches; default of the default: deny
  *     file: firewall.tsv                 one line for each connection refused, and the hits of each
- *                                        rule at an orderly stop (default: neither)
+ *                                        rule at an orderly stop (default: neither); a reload with
+ *                                        other rules counts from 0
  *
  * A rule: ACTION [PROTOCOL] [from PREFIX [port PORTS]] [to PREFIX [port PORTS]].  Actions: `allow`;
  * `drop`: nothing goes on and nobody is told; `reset`: a TCP sender is answered as by a closed port,
@@ -58,11 +59,13 @@ struct rule {
 };
 
 struct state {
+	uint64_t rules; /* sum of the rules that were hit */
 	uint64_t hits[MAX_RULES + 1]; /* [0] = the default */
 };
 
 static struct rule rule[MAX_RULES + 1]; /* [0] = the default */
 static unsigned nr;
+static uint64_t rules;
 static int out = -1;
 
 /* ---------------------------------------------------------------- rules */
@@ -169,6 +172,9 @@ static const char *add_rule(struct fos_instance *pm, char *text, void *arg)
 {
 	(void)pm;
 	(void)arg;
+	for (const char *c = text; *c; c++)
+		rules = (rules ^ (uint8_t)*c) * 0x100000001b3ull;
+	rules = (rules ^ 256) * 0x100000001b3ull;
 	if (nr == MAX_RULES)
 		return "that is one rule more than 4096";
 	return parse_rule(text, &rule[++nr]);
@@ -180,6 +186,7 @@ static int init(struct fos_instance *pm)
 	int action = value ? action_of(value) : DENY;
 
 	nr = 0;
+	rules = 0xcbf29ce484222325ull;
 	out = -1;
 	if (action < 0) {
 		fos_say(pm, "options: default: \"%s\" is none of allow, drop, reset, deny", value);
@@ -188,6 +195,8 @@ static int init(struct fos_instance *pm)
 	rule[0] = (struct rule){.proto = -1, .action = (uint8_t)action};
 	if (fos_entries(pm, "rules", "list", add_rule, NULL))
 		return -1;
+	if (((const struct state *)fos_state(pm))->rules != rules) /* the first start, or a reload */
+		*(struct state *)fos_state(pm) = (struct state){.rules = rules};
 	value = fos_option(pm, "file", 0);
 	if (value)
 		out = fos_output(pm, value);

@@ -51,6 +51,7 @@ struct lost {
 enum way { SENT, RECEIVED, NR_WAYS };
 
 struct state {
+	uint64_t rules; /* sum of the configuration that the rest is for */
 	uint64_t full_ns[MAX_PREFIXES][NR_WAYS];
 	struct lost lost[MAX_PREFIXES][NR_WAYS];
 };
@@ -132,6 +133,8 @@ static int init(struct fos_instance *pm)
 		fos_say(pm, "options: neither `flow` nor `prefixes` limits anything");
 		return -1;
 	}
+	if (((const struct state *)fos_state(pm))->rules != rules) /* the first start, or a reload */
+		*(struct state *)fos_state(pm) = (struct state){.rules = rules};
 	out = fos_output(pm, fos_option(pm, "file", 0));
 	return out < 0 ? out : 0;
 }
