@@ -359,11 +359,15 @@ static void on_data(struct fos_window *w)
 			;
 }
 
-/* The rest has not come: what waits goes on as it is. */
+/* The rest has not come: what waits goes on as it is.  But it may have come just now: after a kill the
+ * timer is the first to run. */
 static void on_timer(struct fos_window *w)
 {
-	while (step(w, fos_tail(w), fos_fin(w), true))
-		;
+	uint64_t head = fos_head(w);
+
+	on_data(w);
+	while (fos_head(w) == head && head < fos_tail(w) && step(w, fos_tail(w), fos_fin(w), true))
+		head = fos_head(w);
 }
 
 static void fini(struct fos_instance *pm)

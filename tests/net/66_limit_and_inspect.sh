@@ -9,7 +9,7 @@ in_client ip addr add 10.77.0.30/24 dev eth0
 PM="{ pm: ratelimit, file: $B/pms/ratelimit.so, options: { file: $OUT,
           prefixes: '$CLIENT 2M burst 64K' } }"
 have() { # module: its library may not be installed
-	[ -e "$B/pms/$1.so" ] && echo "{ pm: $1, file: $B/pms/$1.so, options: { $2 } }"
+	[ -e "$B/pms/$1.so" ] && echo "{ pm: $1, file: $B/pms/$1.so, hold: { time: 20s }, options: { $2 } }"
 }
 NG=$(have pcapng "file: $NET_TMP/out.pcapng")
 ND=$(have ndpi "file: $NET_TMP/ndpi.tsv")

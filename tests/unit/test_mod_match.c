@@ -216,8 +216,15 @@ static void test_waiting(void)
 	play_append(&p, 0, "abc;", 4);
 	turn(&p);
 	out_is(&p, "hello secrets, ###########defsecret=abc;", "what has gone cannot be masked");
+	play_append(&p, 0, "secret=xyz", 10);
+	turn(&p);
+	p.now += 500000000;
+	play_append(&p, 0, "w;secret=", 9);
+	play_restart(&p, 0);
+	turn(&p);
+	is_u64(p.out[0].len, 40 + 12, "what has come while it was dead is looked at before it lets go");
 	finish(&p);
-	is_str(alerts(), "mask 1 15-26;", "one alert");
+	is_str(alerts(), "mask 1 15-26;mask 1 40-52;", "one alert each");
 	play_free(&p);
 }
 
