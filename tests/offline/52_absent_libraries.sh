@@ -2,7 +2,8 @@
 # Without the libraries that some modules need, make builds the rest and says in one line each what is not
 # built and why; the tests of those modules skip by name.  (make is only asked what it would do.)
 . "$(dirname "$0")/../net/lib.sh"
-env -u MAKEFLAGS -u MAKELEVEL PKG_CONFIG_LIBDIR=/nonexistent make -n all B="$NET_TMP/b" CC=true >"$NET_TMP/said" 2>&1
+unset MAKEFLAGS MAKELEVEL
+PKG_CONFIG_LIBDIR=/nonexistent make -n all B="$NET_TMP/b" CC=true >"$NET_TMP/said" 2>&1
 for m in match ndpi; do
 	is "$(grep -c "SKIP *pms/$m\.c: not installed: lib" "$NET_TMP/said")" 1 "$m: one line says so"
 	is "$(grep -c "PM .*pms/$m\.so" "$NET_TMP/said")" 0 "and it is not built"
