@@ -6,7 +6,7 @@
 SIZES='64 512 1500'
 FLOWS='1 16 64 256'
 for size in $SIZES; do
-	for ours in nat serial parallel; do
+	for ours in nat serial beside; do
 		for peer in route masquerade; do
 			compare "UDP $size bytes, $ours / kernel $peer" frames/s "udp$size/$ours" \
 				"udp$size/$peer" ratio -
@@ -28,7 +28,7 @@ bench_stages() { # variant
 	case $1 in
 	nat) echo "      - $NAT" ;;
 	serial) printf '      - %s\n' "$SUM" "$NAT" ;;
-	parallel) printf '      - parallel:\n          - %s\n          - %s\n' "$SUM" "$NAT" ;;
+	beside) printf '      - parallel:\n          - %s\n          - %s\n' "$SUM" "$NAT" ;;
 	esac
 }
 
@@ -69,4 +69,4 @@ eval "plain_${variant_start_as}"
 variant_start() { # masquerade is routing with a table that measure() makes
 	plain_variant_start "${1/masquerade/route}"
 }
-alternate route nat masquerade serial parallel adblock
+alternate route nat masquerade serial beside adblock
