@@ -12,7 +12,7 @@ done
 compare 'memory per idle connection, 4 PMs' bytes idle/memory - value '<=2048'
 compare 'connections set up and torn down, wall' 1/s setups/setups - value '>=200000'
 HOW_MANY='1 10 100 1000'
-hugepages_reserve 6000
+hugepages_reserve 3000
 
 more_memory() { # file, lines under `memory`...
 	local file=$1

@@ -14,6 +14,7 @@ for n in 1 4 8; do
 	compare "doorbells of all processes per packet, $n readers" 1/packet "bells/reader$n" - value -
 	compare "sleeps of all processes per packet, $n readers" 1/packet "sleeps/reader$n" - value -
 done
+NEEDED="$NEEDED reader1" # what the others are percents of
 bench_topo
 serve_iperf
 FIRST=''
