@@ -174,7 +174,8 @@ static void orders(struct fos_window *w)
 
 static void loop(struct fos_window *w)
 {
-	for (volatile uint64_t i = 0; w; i = i + 1)
+	(void)w;
+	for (volatile uint64_t i = 0;; i = i + 1)
 		continue;
 }
 
