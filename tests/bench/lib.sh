@@ -19,7 +19,7 @@ die() {
 	exit 1
 }
 
-note() { echo "# $GROUP: $*"; }
+note() { echo "# $GROUP: $*" >&2; }
 
 record() { # metric, variant, value
 	[ -n "$3" ] || {
