@@ -50,6 +50,8 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	/* of the other direction as well, before the gate that its verdict stands at opens: this hint may
 	 * be here before that one's */
 	check_verdicts(c, FOS_PEER(flow), fos_touch(c, FOS_PEER(flow))->gen);
+	if (c->event.nr_rings)
+		fos_reasm_trim(c, flow);
 	was_open = c->conns[conn].flags & FOS_CONN_OPEN;
 	if (fos_gate_check(c, conn)) {
 		if (!fos_deliver_waiting(c, flow))

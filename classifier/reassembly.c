@@ -236,6 +236,18 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 	fos_piece_free(c, last);
 }
 
+void fos_reasm_trim(struct fos_classifier *c, uint32_t flow)
+{
+	uint64_t most, tail = fos_touch(c, flow)->app_tail;
+
+	if (c->flows[flow].ooo_first == FOS_NONE)
+		return;
+	most = fos_event_bound(c, flow);
+	for (uint32_t n = 0; n < MAX_EVICT && c->flows[flow].ooo_first != FOS_NONE &&
+			     piece_end(&c->pieces[queue_last(c, flow)]) - tail > most; n++)
+		evict_last(c, flow);
+}
+
 /* May the run be queued?  Furthest first: others of the flow make way only if they lie beyond. */
 static bool queue_has_room(struct fos_classifier *c, uint32_t flow, const struct fos_reasm_in *in)
 {

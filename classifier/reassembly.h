@@ -43,6 +43,9 @@ bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos
 uint32_t fos_reasm_copy(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len,
 			uint8_t *to, uint32_t max, uint32_t *skip);
 
+/* Drops what the queue holds beyond the bound that the flow's PMs have set. */
+void fos_reasm_trim(struct fos_classifier *c, uint32_t flow);
+
 /* Appends a piece to the app stream.  `piece` is filled but for its links. */
 void fos_reasm_append(struct fos_classifier *c, uint32_t flow, uint32_t piece);
 

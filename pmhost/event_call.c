@@ -252,6 +252,8 @@ bool fos_events_let_go(struct fos_window *w)
 	struct fos_instance *pm = w->pm;
 
 	fos_window_open(w);
+	if (pm->local[w->flow].hold_ns == 0)
+		fos_visit_after(w); /* nothing was handled here yet: the configuration's limits */
 	if (w->cut) {
 		pm->local[w->flow].cut |= !pm->events->slot;
 		return w->more && fos_visit_end_hold(w, w->head);

@@ -140,6 +140,33 @@ int fos_event_packet(struct fos_window *w, struct fos_packet *p);
 #define FOS_EVENT_OLD_BYTES 1536u
 size_t fos_event_old(struct fos_window *w, const void **data, uint64_t *pos);
 
+/* ---------------------------------------------------------------- bytes beyond the window
+ * FOS_APP.  Positions of the stream as it came in. */
+
+/* Copies bytes from an absolute position on that the box holds: not yet sent, or ahead of a hole.  Returns
+ * how many, up to the first that it does not hold (any more).  Moves nothing. */
+size_t fos_read_at(struct fos_window *w, uint64_t pos, void *buf, size_t len);
+
+/* What is held ahead of a hole: at most max runs of bytes, ascending; returns how many. */
+struct fos_fragment {
+	uint64_t pos;
+	uint64_t len;
+};
+int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
+
+/* ---------------------------------------------------------------- acting on a packet
+ * In FOS_ON_NEW_DATA the packet's new bytes are the last `len` of the window: fos_delete(),
+ * fos_insert(), fos_replace() and fos_overwrite() (pm.h) change, shorten and lengthen them, both ends'
+ * numbers stay true.  fos_reset() and fos_drop() end the connection.  Addresses, ports, DSCP and TTL are
+ * rewritten for the flow as a whole, from its first packet on (fos_rewrite() in on_open);
+ * fos_flow() tells the original ones.  A packet as such is dropped by a module on FOS_IP or FOS_TCP
+ * (fos_drop_packet()), before anything has come of it.
+ *
+ * Not offered, because the ends would see two streams: dropping a packet whose bytes have been
+ * accepted (delete the bytes), changing sequence numbers, flags or windows of single packets, sending
+ * packets of one's own into a connection (insert bytes), letting a later copy of bytes win over the
+ * first one. */
+
 /* ---------------------------------------------------------------- timers
  * FOS_EVENT_TIMERS for each flow, beside the one of fos_timer().  Committed with the flow: they survive
  * a kill.  on_event is told of those that are set whether or not it asked for FOS_ON_TIMER. */

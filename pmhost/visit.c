@@ -407,8 +407,7 @@ bool fos_visit_meet(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 
 void fos_visit_after(struct fos_window *w)
 {
-	if (w->hold_bytes != UINT64_MAX || w->hold_ns != UINT64_MAX)
-		set_limits(w);
+	set_limits(w);
 	arm_timer(w);
 	fos_visit_hint(w->pm);
 }

@@ -185,6 +185,12 @@ static void events(struct fos_window *w, struct fos_instance *pm, const struct f
 
 	if (ev->id == FOS_ON_DIFFERING_COPY && fos_event_old(w, &first_copy, &at) > 0)
 		fos_say(pm, "byte %llu differs", (unsigned long long)at);
+/* -- fos_fragments, fos_read_at */
+	struct fos_fragment f[8];
+	uint8_t begin[16];
+
+	if (fos_fragments(w, f, 8) > 0 && fos_read_at(w, f[0].pos, begin, sizeof(begin)) > 0)
+		fos_say(pm, "bytes ahead of a hole at %llu", (unsigned long long)f[0].pos);
 /* -- fos_event_timer */
 	fos_event_timer(w, 2, 1000000000, 1000000000);  /* FOS_ON_TIMER, every second */
 /* -- fos_publish */

@@ -1,6 +1,5 @@
-/* What a module can do with the events of a flow: ask for others, stop, bound what is kept, add handlers to
- * one flow, raise events, set timers, look at packets; and what happens when events have to wait for
- * bytes, or do not fit. */
+/* What a module can do with the events of a flow: ask for others, stop, bound what is kept, look beyond the
+ * window, judge; and what happens when events have to wait for bytes, or do not fit. */
 #include "tests/unit/event_world.h"
 
 #define A_ CW_ACK
@@ -209,230 +208,93 @@ static void test_bound(void)
 	say(e, 'A', 1210, "in reach");
 	is_u64(e->t.c->flows[0].ooo_bytes, 8, "within it, it is");
 	ew_free(e);
-}
 
-/* ------------------------------------------------------------------ user-defined events */
-
-static int get, post, slow;
-
-static bool begins(struct fos_window *w, const struct fos_event *ev, const void *arg)
-{
-	const void *p = fos_peek(w, ev->at - ev->len, strlen(arg));
-
-	return p && memcmp(p, arg, strlen(arg)) == 0;
-}
-
-static bool is_long(struct fos_window *w, const struct fos_event *ev, const void *arg)
-{
-	uint32_t n;
-
-	(void)w;
-	memcpy(&n, arg, sizeof(n));
-	return ev->len >= n;
-}
-
-static void on_get(struct fos_window *w, const struct fos_event *ev)
-{
-	ew_say("get%llu ", (unsigned long long)ev->len);
-	if (ev->len > 10)
-		ew_say("raise%d ", fos_event_raise(w, (uint32_t)slow, "why", 3));
-}
-
-static void on_long_get(struct fos_window *w, const struct fos_event *ev)
-{
-	(void)w;
-	ew_say("long%u ", ev->id == (uint32_t)post);
-}
-
-static void on_slow(struct fos_window *w, const struct fos_event *ev)
-{
-	ew_say("slow:%.*s,%llu ", (int)ev->data_len, (const char *)ev->data, (unsigned long long)ev->len);
-	ew_say("%d ", fos_event_raise(w, (uint32_t)slow + 100, NULL, 0));
-}
-
-static void on_endless(struct fos_window *w, const struct fos_event *ev)
-{
-	int rc = fos_event_raise(w, ev->id, NULL, 0);
-
-	if (rc != FOS_OK)
-		ew_say("deep%d ", rc);
-}
-
-static int endless;
-
-static int define(struct fos_instance *pm)
-{
-	const uint32_t six = 6;
-
-	get = fos_event_define(pm, FOS_ON_NEW_DATA, begins, "GET", 4);
-	post = fos_event_define(pm, (uint32_t)get, is_long, &six, sizeof(six));
-	slow = fos_event_define(pm, FOS_EVENT_NONE, NULL, NULL, 0);
-	endless = fos_event_define(pm, FOS_EVENT_NONE, NULL, "e", 1);
-	fos_event_handle(pm, (uint32_t)get, on_get, true);
-	fos_event_handle(pm, (uint32_t)slow, on_slow, true);
-	fos_event_handle(pm, (uint32_t)endless, on_endless, true);
-	return fos_event_handle(pm, (uint32_t)post, on_long_get, false);
-}
-
-/* One word adds a handler to this flow, another takes one out. */
-static void change(struct fos_window *w, const struct fos_event *ev)
-{
-	const char *word = ev->id == FOS_ON_NEW_DATA ? fos_peek(w, ev->at - ev->len, 4) : NULL;
-
-	if (word && memcmp(word, "add!", 4) == 0)
-		ew_say("add%d ", fos_event_add(w, (uint32_t)post, on_long_get));
-	if (word && memcmp(word, "cut!", 4) == 0)
-		ew_say("cut%d ", fos_event_remove(w, (uint32_t)get, on_get));
-	if (word && memcmp(word, "deep", 4) == 0)
-		fos_event_raise(w, (uint32_t)endless, NULL, 0);
-	if (word && memcmp(word, "what", 4) == 0)
-		ew_say("%d %d %d ", fos_event_add(w, FOS_ON_END, on_get),
-		       fos_event_define(fos_pm_of(w), FOS_ON_END, NULL, NULL, 0),
-		       fos_event_handle(fos_pm_of(w), FOS_ON_END, on_get, true));
-}
-
-static void test_defined(void)
-{
-	const struct fos_pm m = {.name = "own", .stream = FOS_APP, .init = define, .on_event = change,
-				 .events = FOS_BIT(FOS_ON_NEW_DATA)};
-	struct event_world *e = make(&m, NULL);
-
-	say(e, 'A', 0, "GET /");
-	say(e, 'A', 5, "PUT /a/long/one");
-	say(e, 'B', 0, "GET /not/here");
-	is_str(ew_log, "get5 get13 slow:why,13 -22 raise0 ",
-	       "an event of one's own: by what it says, nested when raised");
-	ew_clear();
-	say(e, 'A', 20, "add!");
-	say(e, 'A', 24, "GET /ab");
-	say(e, 'B', 13, "GET /ab");
-	is_str(ew_log, "add0 get7 long1 get7 ", "a handler that one flow alone has taken up");
-	ew_restart(e, 0);
-	ew_clear();
-	say(e, 'A', 31, "GET /ab");
-	say(e, 'A', 38, "cut!");
-	say(e, 'A', 42, "GET /ab");
-	is_str(ew_log, "get7 long1 cut0 long1 ", "kept by a restart; and one that it has taken out");
-	ew_restart(e, 0);
-	ew_clear();
-	say(e, 'A', 49, "GET /ab");
-	say(e, 'B', 20, "GET /ab");
-	is_str(ew_log, "long1 get7 ", "likewise");
-	ew_clear();
-	say(e, 'A', 56, "deep");
-	say(e, 'A', 60, "what");
-	is_str(ew_log, "deep-28 -2 -1 -1 ", "what goes too deep, or at the wrong time, is an error");
+	/* what is kept already goes at once */
+	e = make(&asks, NULL);
+	say(e, 'A', 5, big);
+	say(e, 'A', 2005, big);
+	say(e, 'A', 0, "less");
+	is_u64(e->t.c->flows[0].ooo_bytes, 0, "a lower bound gives memory back at once");
+	say(e, 'A', 4, "!");
+	say(e, 'A', 5, "again");
+	is_str(ew_text(e, 0), "less!again", "what was given back comes again");
 	ew_free(e);
 }
 
-/* ------------------------------------------------------------------ packets, replay, timers */
+/* ------------------------------------------------------------------ bytes beyond the window */
 
-static void look(struct fos_window *w, const struct fos_event *ev)
+static void far(struct fos_window *w, const struct fos_event *ev)
 {
-	struct fos_packet p;
-	const void *old;
-	uint64_t pos;
-	size_t n = fos_event_old(w, &old, &pos);
+	struct fos_fragment f[4];
+	char text[64];
+	int n = fos_fragments(w, f, 4);
+	size_t len = fos_read_at(w, ev->pos, text, sizeof(text) - 1);
 
-	if (fos_event_packet(w, &p) == FOS_OK)
-		ew_say("%s %.*s flags %x port %u time %d ", ew_kind[ev->id], (int)p.payload_len,
-		       (const char *)p.data + p.payload_off, p.tcp_flags, p.in_port,
-		       p.time_ns == ev->time_ns);
-	else
-		ew_say("%s no packet ", ew_kind[ev->id]);
-	if (n)
-		ew_say("old %.*s at %llu ", (int)n, (const char *)old, (unsigned long long)pos);
+	text[len] = 0;
+	ew_say("'%s' ", text);
+	for (int i = 0; i < n; i++)
+		ew_say("%llu+%llu ", (unsigned long long)f[i].pos, (unsigned long long)f[i].len);
 }
 
-static void test_packet(void)
+static void test_far(void)
 {
-	const struct fos_pm m = {.name = "look", .stream = FOS_APP, .on_event = look,
-				 .flags = FOS_PM_PACKETS, .on_data = hold_until_x,
-				 .events = FOS_BIT(FOS_ON_PACKET) | FOS_BIT(FOS_ON_DIFFERING_COPY) |
-					   FOS_BIT(FOS_ON_RETRANSMISSION) | FOS_BIT(FOS_ON_END)};
+	const struct fos_pm m = {.name = "far", .stream = FOS_APP, .on_data = hold_until_x, .on_event = far,
+				 .events = FOS_BIT(FOS_ON_OUT_OF_ORDER) | FOS_BIT(FOS_ON_NEW_DATA)};
 	struct event_world *e = make(&m, NULL);
 
-	say(e, 'A', 0, "abcdef");
-	is_str(ew_log, "packet abcdef flags 10 port 0 time 1 ", "the packet of an event, in place");
-	ew_clear();
-	say(e, 'A', 2, "cDe");
-	is_str(ew_log,
-	       "packet cDe flags 10 port 0 time 1 again cDe flags 10 port 0 time 1 old cde at 2 "
-	       "differs cDe flags 10 port 0 time 1 old cde at 2 ",
-	       "a second copy and the first, side by side");
-	ew_clear();
+	say(e, 'A', 0, "abX");
 	say(e, 'A', 10, "klm");
-	say(e, 'A', 9, "jkLmn");
-	is_str(ew_log + strlen("packet klm flags 10 port 0 time 1 packet jkLmn flags 10 port 0 time 1 "),
-	       "differs jkLmn flags 10 port 0 time 1 old jklmn at 9 ",
-	       "also ahead of a hole: what the receiver gets");
+	say(e, 'A', 13, "no");
+	say(e, 'A', 20, "u");
+	is_str(ew_log, "'abX' 'klm' 10+3 'no' 10+5 'u' 10+5 20+1 ",
+	       "bytes ahead of a hole, and where there are some");
 	ew_clear();
-	e->t.now += 400000000000ull;
-	ew_run(e);
-	is_str(ew_log, "end no packet end no packet ", "time has none");
+	say(e, 'A', 3, "defghij");
+	is_str(ew_log, "'defghijklmno' 20+1 ", "those in sequence, on into the others");
+	ew_clear();
+	say(e, 'A', 0, "abX");
+	is_str(ew_log, "", "(nothing new)");
 	ew_free(e);
 }
 
-static void replayed(struct fos_window *w, const struct fos_event *ev)
-{
-	uint32_t own, peer;
+/* ------------------------------------------------------------------ verdicts */
 
-	if (ev->id == FOS_ON_TIMER) {
-		ew_say("%c:tick%u ", side(w), ev->timer);
-		return;
+static void judge(struct fos_window *w, const struct fos_event *ev)
+{
+	const char *word = fos_peek(w, ev->at - ev->len, 4);
+
+	if (word && memcmp(word, "kill", 4) == 0)
+		fos_reset(w);
+	if (word && memcmp(word, "edit", 4) == 0) {
+		fos_replace(w, ev->at - 4, 4, "longer", 6);
+		fos_insert(w, ev->at, "!", 1);
 	}
-	fos_tcp_states(w, &own, &peer);
-	ew_say("%c:%s %s %s ", side(w), ew_kind[ev->id], fos_tcp_state_name(own),
-	       fos_tcp_state_name(peer));
-	if (ev->id == FOS_ON_SETUP && side(w) == 'A') {
-		fos_event_timer(w, 0, 10000000, 0);
-		fos_event_timer(w, 1, 5000000, 5000000);
-		fos_event_timer(w, 7, 12000000, 0);
-		ew_say("%d %d ", fos_event_timer(w, 8, 1, 0), fos_event_timer(w, 1, 1, 1000));
-	}
+	if (word && memcmp(word, "keep", 4) == 0)
+		fos_release(w, ev->at - 2);
+	if (word && memcmp(word, "half", 4) == 0)
+		fos_delete(w, ev->at - 4, 2);
 }
 
-static void later(struct event_world *e, uint64_t ms)
+static void test_judging(void)
 {
-	e->t.now += ms * 1000000u;
+	const struct fos_pm m = {.name = "judge", .stream = FOS_APP, .on_event = judge,
+				 .flags = FOS_PM_EDITS, .events = FOS_BIT(FOS_ON_NEW_DATA)};
+	struct event_world *e = make(&m, NULL);
+
+	say(e, 'A', 0, "edit");
+	say(e, 'A', 4, "half");
+	is_str(ew_text(e, 0), "longer!lf", "bytes are changed, lengthened and shortened in their event");
+	say(e, 'A', 8, "keep");
+	is_str(ew_text(e, 0), "longer!lfke", "let go in part");
+	ew_restart(e, 0);
 	ew_run(e);
-}
-
-static void test_replay_and_timers(void)
-{
-	const struct fos_pm m = {.name = "replay", .stream = FOS_APP, .on_event = replayed,
-				 .events = FOS_BIT(FOS_ON_REPLAY) | FOS_BIT(FOS_ON_SETUP)};
-	struct event_world e;
-
-	ew_plan(&e);
-	ew_pm(&e, 0, &m);
-	ew_make(&e);
-	ew_handshake(&e);
-	is_str(ew_log, "A:setup ESTABLISHED ESTABLISHED -22 -22 B:setup ESTABLISHED ESTABLISHED ",
-	       "nothing to be told again at first; timers that cannot be are refused");
-	ew_clear();
-	later(&e, 4);
-	is_str(ew_log, "", "not before their time");
-	later(&e, 2);
-	is_str(ew_log, "A:tick1 ", "the first of three");
-	ew_restart(&e, 0);
-	ew_clear();
-	ew_run(&e);
-	is_str(ew_log, "A:replay ESTABLISHED ESTABLISHED B:replay ESTABLISHED ESTABLISHED ",
-	       "a restart is told for each flow that is known");
-	ew_clear();
-	later(&e, 5);
-	is_str(ew_log, "A:tick0 A:tick1 ", "two at their times, after the restart");
-	ew_clear();
-	later(&e, 2);
-	is_str(ew_log, "A:tick7 ", "the third");
-	ew_clear();
-	later(&e, 22);
-	is_str(ew_log, "A:tick1 ", "a period that was slept over is not made up for");
-	ew_clear();
-	later(&e, 5);
-	is_str(ew_log, "A:tick1 ", "and goes on in step");
-	ew_free(&e);
+	is_str(ew_text(e, 0), "longer!lfke", "and kept, also by a successor");
+	say(e, 'A', 12, "more");
+	is_str(ew_text(e, 0), "longer!lfkeepmore", "until the next event");
+	say(e, 'A', 16, "kill");
+	ok(e->t.w.box.flows[0].state & FOS_FLOW_ST_CLOSED &&
+		   e->t.w.box.flows[0].close == FOS_CLOSE_PM, "reset");
+	ew_free(e);
 }
 
 int main(void)
@@ -442,8 +304,7 @@ int main(void)
 	test_missed();
 	test_asking();
 	test_bound();
-	test_defined();
-	test_packet();
-	test_replay_and_timers();
+	test_far();
+	test_judging();
 	return done();
 }
