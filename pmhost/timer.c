@@ -1,7 +1,12 @@
-/* pmhost/timer.c - a binary heap of deadlines, see timer.h */
+/* pmhost/timer.c - deadlines of flows: a wheel, and a heap for what is due next; see timer.h */
 #include "pmhost/timer.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define FEW 64u /* entries of a slot that are looked through */
+
+/* ---------------------------------------------------------------- the heap */
 
 static void swap(struct fos_deadline *a, struct fos_deadline *b)
 {
@@ -17,7 +22,7 @@ static bool before(const struct fos_deadline *a, const struct fos_deadline *b)
 	return a->ns != b->ns ? a->ns < b->ns : a->flow < b->flow;
 }
 
-void fos_timers_add(struct fos_timers *t, uint64_t ns, uint32_t flow, uint32_t gen)
+static void heap_add(struct fos_timers *t, const struct fos_deadline *d)
 {
 	uint32_t i = t->nr;
 
@@ -27,7 +32,7 @@ void fos_timers_add(struct fos_timers *t, uint64_t ns, uint32_t flow, uint32_t g
 		if (!t->heap)
 			abort();
 	}
-	t->heap[t->nr++] = (struct fos_deadline){.ns = ns, .flow = flow, .gen = gen};
+	t->heap[t->nr++] = *d;
 	while (i > 0 && before(&t->heap[i], &t->heap[(i - 1) / 2])) {
 		swap(&t->heap[i], &t->heap[(i - 1) / 2]);
 		i = (i - 1) / 2;
@@ -52,8 +57,109 @@ static void sift_down(struct fos_timers *t)
 	}
 }
 
+/* ---------------------------------------------------------------- the wheel */
+
+static uint32_t new_entry(struct fos_timers *t)
+{
+	uint32_t i = t->free;
+
+	if (i == 0) {
+		uint32_t nr = t->nr_entries ? 2 * t->nr_entries : 256;
+
+		t->entry = realloc(t->entry, nr * sizeof(*t->entry));
+		if (!t->entry)
+			abort();
+		while (t->nr_entries < nr) {
+			t->entry[t->nr_entries].next = t->free;
+			t->free = ++t->nr_entries;
+		}
+		i = t->free;
+	}
+	t->free = t->entry[i - 1].next;
+	return i;
+}
+
+/* The level at which the two ticks first differ, seen from above: below it the slot comes round before
+ * the level above moves on. */
+static uint32_t level_of(uint64_t a, uint64_t b)
+{
+	return (63u - (uint32_t)__builtin_clzll(a ^ b)) / 6u;
+}
+
+static void put(struct fos_timers *t, uint32_t i)
+{
+	struct fos_wheel_entry *e = &t->entry[i - 1];
+	uint64_t tick = e->at.ns >> FOS_WHEEL_TICK;
+	uint32_t level, slot;
+
+	if (tick <= t->tick || (level = level_of(tick, t->tick)) >= FOS_WHEEL_LEVELS) {
+		heap_add(t, &e->at); /* now; or in years */
+		e->next = t->free;
+		t->free = i;
+		t->nr_wheel--;
+		return;
+	}
+	slot = (tick >> 6 * level) & (FOS_WHEEL_SLOTS - 1);
+	e->next = t->slot[level][slot];
+	t->slot[level][slot] = i;
+	t->used[level] |= 1ull << slot;
+}
+
+/* The slot's entries find their places again, nearer now. */
+static void spill(struct fos_timers *t, uint32_t level)
+{
+	uint32_t slot = (t->tick >> 6 * level) & (FOS_WHEEL_SLOTS - 1);
+	uint32_t i = t->slot[level][slot];
+
+	t->slot[level][slot] = 0;
+	t->used[level] &= ~(1ull << slot);
+	while (i) {
+		uint32_t next = t->entry[i - 1].next;
+
+		put(t, i);
+		i = next;
+	}
+}
+
+/* Ticks to the next one at which something is to be moved: a used slot of this level, or its end. */
+static uint64_t stride(const struct fos_timers *t)
+{
+	uint32_t at = t->tick & (FOS_WHEEL_SLOTS - 1);
+	uint64_t ahead = at == FOS_WHEEL_SLOTS - 1 ? 0 : t->used[0] >> (at + 1);
+
+	return ahead ? (uint64_t)__builtin_ctzll(ahead) + 1 : FOS_WHEEL_SLOTS - at;
+}
+
+static void advance(struct fos_timers *t, uint64_t tick)
+{
+	while (t->tick < tick) {
+		uint64_t step = stride(t);
+
+		if (t->nr_wheel == 0 || step > tick - t->tick) {
+			t->tick = tick;
+			return;
+		}
+		t->tick += step;
+		for (uint32_t level = FOS_WHEEL_LEVELS; level-- > 0;)
+			if ((t->tick & ((1ull << 6 * level) - 1)) == 0)
+				spill(t, level);
+	}
+}
+
+/* ---------------------------------------------------------------- what others call */
+
+void fos_timers_add(struct fos_timers *t, uint64_t ns, uint32_t flow, uint32_t gen)
+{
+	uint32_t i = new_entry(t);
+
+	t->entry[i - 1].at = (struct fos_deadline){.ns = ns, .flow = flow, .gen = gen};
+	t->nr_wheel++;
+	put(t, i);
+}
+
 bool fos_timers_take(struct fos_timers *t, uint64_t now_ns, struct fos_deadline *out)
 {
+	advance(t, now_ns >> FOS_WHEEL_TICK);
 	if (t->nr == 0 || t->heap[0].ns > now_ns)
 		return false;
 	*out = t->heap[0];
@@ -62,14 +168,43 @@ bool fos_timers_take(struct fos_timers *t, uint64_t now_ns, struct fos_deadline 
 	return true;
 }
 
+/* The least of a slot's entries when they are few; else when the slot begins. */
+static uint64_t slot_next(const struct fos_timers *t, uint32_t i, uint64_t begin)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t n = 0; i; n++, i = t->entry[i - 1].next) {
+		if (n == FEW)
+			return begin;
+		if (t->entry[i - 1].at.ns < least)
+			least = t->entry[i - 1].at.ns;
+	}
+	return least;
+}
+
 uint64_t fos_timers_next(const struct fos_timers *t)
 {
-	return t->nr ? t->heap[0].ns : UINT64_MAX;
+	uint64_t next = t->nr ? t->heap[0].ns : UINT64_MAX;
+
+	for (uint32_t level = 0; level < FOS_WHEEL_LEVELS && t->nr_wheel; level++) {
+		uint64_t at = t->tick >> 6 * level, ahead, ns;
+		uint32_t in = at & (FOS_WHEEL_SLOTS - 1);
+
+		ahead = in == FOS_WHEEL_SLOTS - 1 ? 0 : t->used[level] >> (in + 1);
+		if (!ahead)
+			continue;
+		/* no level above has a nearer one */
+		at += 1 + (uint64_t)__builtin_ctzll(ahead);
+		ns = slot_next(t, t->slot[level][at & (FOS_WHEEL_SLOTS - 1)],
+			       at << (6 * level + FOS_WHEEL_TICK));
+		return ns < next ? ns : next;
+	}
+	return next;
 }
 
 void fos_timers_free(struct fos_timers *t)
 {
 	free(t->heap);
-	t->heap = NULL;
-	t->nr = t->cap = 0;
+	free(t->entry);
+	memset(t, 0, sizeof(*t));
 }
