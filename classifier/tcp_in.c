@@ -87,7 +87,8 @@ static bool note_ack(struct input *in)
 	/* an older one that was overtaken says nothing */
 	if (!first && (int32_t)(in->seg.ack - f->last_ack) < 0)
 		return false;
-	if (in->seg.wnd == 0 && (first || f->last_wnd != 0))
+	/* (a RST offers nothing, and means nothing by it) */
+	if (in->seg.wnd == 0 && (first || f->last_wnd != 0) && !(in->seg.flags & FOS_TCP_RST))
 		note(in, FOS_EVENT_ZERO_WINDOW, in->peer->app_tail, 0);
 	f->pass_pos_flags |= FOS_NOTE_ACKED;
 	f->last_ack = in->seg.ack;
