@@ -244,8 +244,9 @@ static uint32_t take_hints(struct fos_classifier *c, struct fos_ring_cons *r)
 	for (; done < n && fos_batch_room(c, FOS_SHADOWS / 2); done++) {
 		struct fos_hint h = *(const struct fos_hint *)fos_ring_at(r, 0);
 
-		/* a PM may have asked for other events */
-		if (r->producer != c->out->consumer && h.flow < c->cls->nr_flows)
+		/* a PM may have asked for other events, egress have moved the flow to others */
+		if ((r->producer != c->out->consumer || c->dir->nr_pipelines > 1) &&
+		    h.flow < c->cls->nr_flows)
 			fos_event_forget(c, h.flow);
 		if (h.flow == FOS_NONE)
 			c->walk = 0;

@@ -51,7 +51,7 @@ static uint32_t asked(const struct fos_classifier *c, uint32_t pm, uint32_t flow
 	const struct fos_dir_pm *d = &c->dir->pm[pm];
 	struct fos_pm_pub pub;
 
-	if (d->pipeline != c->flows[flow].pipeline ||
+	if (d->pipeline != fos_box_pipeline(c->box, flow, c->conns[flow >> 1].gen) ||
 	    !fos_box_watches(c->dir, pm, c->flows[flow].flags))
 		return 0;
 	if (!fos_box_pub(c->box, pm, flow, c->conns[flow >> 1].gen, &pub))

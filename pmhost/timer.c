@@ -121,28 +121,38 @@ static void spill(struct fos_timers *t, uint32_t level)
 	}
 }
 
-/* Ticks to the next one at which something is to be moved: a used slot of this level, or its end. */
-static uint64_t stride(const struct fos_timers *t)
+/* The tick at which the nearest used slot begins, and its level; false: there is none. */
+static bool nearest(const struct fos_timers *t, uint64_t *tick, uint32_t *level)
 {
-	uint32_t at = t->tick & (FOS_WHEEL_SLOTS - 1);
-	uint64_t ahead = at == FOS_WHEEL_SLOTS - 1 ? 0 : t->used[0] >> (at + 1);
+	for (uint32_t l = 0; l < FOS_WHEEL_LEVELS && t->nr_wheel; l++) {
+		uint64_t at = t->tick >> 6 * l, ahead;
+		uint32_t in = at & (FOS_WHEEL_SLOTS - 1);
 
-	return ahead ? (uint64_t)__builtin_ctzll(ahead) + 1 : FOS_WHEEL_SLOTS - at;
+		ahead = in == FOS_WHEEL_SLOTS - 1 ? 0 : t->used[l] >> (in + 1);
+		if (!ahead)
+			continue;
+		/* no level above has a nearer one */
+		*tick = (at + 1 + (uint64_t)__builtin_ctzll(ahead)) << 6 * l;
+		*level = l;
+		return true;
+	}
+	return false;
 }
 
+/* However far: only slots that are used are stopped at. */
 static void advance(struct fos_timers *t, uint64_t tick)
 {
-	while (t->tick < tick) {
-		uint64_t step = stride(t);
+	uint64_t next;
+	uint32_t level;
 
-		if (t->nr_wheel == 0 || step > tick - t->tick) {
+	while (t->tick < tick) {
+		if (!nearest(t, &next, &level) || next > tick) {
 			t->tick = tick;
 			return;
 		}
-		t->tick += step;
-		for (uint32_t level = FOS_WHEEL_LEVELS; level-- > 0;)
-			if ((t->tick & ((1ull << 6 * level) - 1)) == 0)
-				spill(t, level);
+		t->tick = next;
+		for (uint32_t l = level + 1; l-- > 0;)
+			spill(t, l);
 	}
 }
 
@@ -184,22 +194,14 @@ static uint64_t slot_next(const struct fos_timers *t, uint32_t i, uint64_t begin
 
 uint64_t fos_timers_next(const struct fos_timers *t)
 {
-	uint64_t next = t->nr ? t->heap[0].ns : UINT64_MAX;
+	uint64_t next = t->nr ? t->heap[0].ns : UINT64_MAX, tick, ns;
+	uint32_t level;
 
-	for (uint32_t level = 0; level < FOS_WHEEL_LEVELS && t->nr_wheel; level++) {
-		uint64_t at = t->tick >> 6 * level, ahead, ns;
-		uint32_t in = at & (FOS_WHEEL_SLOTS - 1);
-
-		ahead = in == FOS_WHEEL_SLOTS - 1 ? 0 : t->used[level] >> (in + 1);
-		if (!ahead)
-			continue;
-		/* no level above has a nearer one */
-		at += 1 + (uint64_t)__builtin_ctzll(ahead);
-		ns = slot_next(t, t->slot[level][at & (FOS_WHEEL_SLOTS - 1)],
-			       at << (6 * level + FOS_WHEEL_TICK));
-		return ns < next ? ns : next;
-	}
-	return next;
+	if (!nearest(t, &tick, &level))
+		return next;
+	ns = slot_next(t, t->slot[level][(tick >> 6 * level) & (FOS_WHEEL_SLOTS - 1)],
+		       tick << FOS_WHEEL_TICK);
+	return ns < next ? ns : next;
 }
 
 void fos_timers_free(struct fos_timers *t)
