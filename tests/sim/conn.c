@@ -221,11 +221,13 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 	}
 	if (memcmp(packet, p->c.mac, 6) != 0 || memcmp(packet + 6, p->c.remote_mac, 6) != 0)
 		fail(c, "wrong link addresses", packet[5], packet[11]);
-	if (w.ip[8] != 64)
-		fail(c, "wrong TTL", w.ip[8], 64);
-	if (wire_get16(w.ip + 6) & 0x3fff)
+	if (w.v6 != p->c.v6 || w.vlan != p->c.vlan)
+		fail(c, "another kind of packet than the ends send", w.v6, w.vlan);
+	if (w.ip[w.v6 ? 7 : 8] != 64)
+		fail(c, "wrong TTL", w.ip[w.v6 ? 7 : 8], 64);
+	if (!w.v6 && wire_get16(w.ip + 6) & 0x3fff)
 		fail(c, "a fragment", wire_get16(w.ip + 6), 0);
-	mss = p->c.mss ? p->c.mss : 536;
+	mss = p->c.mss ? p->c.mss : w.v6 ? 1220 : 536; /* RFC 9293 section 3.7.1 */
 	if ((uint32_t)(w.data - w.tcp) - 20 + w.len > mss && !(w.flags & WIRE_SYN) &&
 	    !c->end[1 - to].c.rogue)
 		fail(c, "a segment longer than the receiver's MSS", w.len, mss);

@@ -67,6 +67,14 @@ static bool chance(struct net *n, uint32_t per_mille)
 	return world_below(&n->seed, 1000) < per_mille;
 }
 
+/* Where that begins in a packet what checksums cover: IPv6 has none of its own header. */
+static uint32_t summed(const uint8_t *data)
+{
+	uint32_t ip = wire_get16(data + 12) == 0x8100 ? 18 : 14;
+
+	return wire_get16(data + ip - 2) == 0x86dd ? ip + 40 : ip;
+}
+
 void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len, uint64_t now)
 {
 	const struct net_impairment *im = &n->hop[hop];
@@ -103,7 +111,9 @@ void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len
 				free(p);
 				continue;
 			}
-			p->data[14 + world_below(&n->seed, len - 14)] ^=
+			uint32_t at = summed(data);
+
+			p->data[at + world_below(&n->seed, len - at)] ^=
 				(uint8_t)(1u << world_below(&n->seed, 8));
 		}
 		push(n, p);

@@ -33,6 +33,8 @@ struct peer_config {
 	const char *name;
 	uint8_t addr[4], remote_addr[4], mac[6], remote_mac[6];
 	uint16_t port, remote_port;
+	bool v6;       /* fd77::N in the place of 10.77.0.N */
+	uint16_t vlan; /* tag of its packets, 0 = none */
 	uint64_t seed;
 	uint32_t isn;
 	uint32_t ts_base;

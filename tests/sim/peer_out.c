@@ -63,17 +63,31 @@ static uint32_t put_options(struct peer *p, uint8_t *o, uint8_t flags, uint32_t 
 	return n;
 }
 
-void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t wnd,
-	      const uint8_t *opt, uint32_t opt_len, const uint8_t *data, uint32_t len)
+/* Link and IP headers; returns where TCP begins.  The checksum of its pseudo header goes to *sum. */
+static uint32_t put_heads(struct peer *p, uint8_t *b, uint32_t tcp_len, uint64_t *sum)
 {
-	uint8_t b[WIRE_MAX];
-	uint8_t *ip = b + 14, *tcp = ip + 20;
-	uint32_t tcp_len = 20 + opt_len + len;
+	uint32_t l2 = p->c.vlan ? 18 : 14;
+	uint8_t *ip = b + l2;
 
-	memset(b, 0, 54);
-	memcpy(b, p->c.remote_mac, 6);
+		memcpy(b, p->c.remote_mac, 6);
 	memcpy(b + 6, p->c.mac, 6);
-	wire_put16(b + 12, 0x0800);
+	if (p->c.vlan) {
+		wire_put16(b + 12, 0x8100);
+		wire_put16(b + 14, p->c.vlan);
+	}
+	wire_put16(ip - 2, p->c.v6 ? 0x86dd : 0x0800);
+	if (p->c.v6) {
+		ip[0] = 0x60;
+		wire_put16(ip + 4, tcp_len);
+		ip[6] = 6;
+		ip[7] = 64;
+		ip[8] = ip[24] = 0xfd;
+		ip[9] = ip[25] = 0x77;
+		ip[23] = p->c.addr[3];
+		ip[39] = p->c.remote_addr[3];
+		*sum = fos_csum_pseudo6(ip + 8, ip + 24, 6, tcp_len);
+		return l2 + 40;
+	}
 	ip[0] = 0x45;
 	wire_put16(ip + 2, 20 + tcp_len);
 	wire_put16(ip + 4, p->ip_id++);
@@ -83,6 +97,19 @@ void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 	memcpy(ip + 12, p->c.addr, 4);
 	memcpy(ip + 16, p->c.remote_addr, 4);
 	fos_csum_ipv4_set(ip, 20);
+	*sum = fos_csum_pseudo4(ip + 12, ip + 16, 6, (uint16_t)tcp_len);
+	return l2 + 20;
+}
+
+void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t wnd,
+	      const uint8_t *opt, uint32_t opt_len, const uint8_t *data, uint32_t len)
+{
+	uint8_t b[WIRE_MAX] = {0};
+	uint32_t tcp_len = 20 + opt_len + len, all;
+	uint64_t sum;
+	uint32_t at = put_heads(p, b, tcp_len, &sum);
+	uint8_t *tcp = b + at;
+
 	wire_put16(tcp, p->c.port);
 	wire_put16(tcp + 2, p->c.remote_port);
 	wire_put32(tcp + 4, seq);
@@ -94,13 +121,13 @@ void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 		memcpy(tcp + 20, opt, opt_len);
 	if (len)
 		memcpy(tcp + 20 + opt_len, data, len);
-	fos_csum_transport_set(fos_csum_pseudo4(ip + 12, ip + 16, 6, (uint16_t)tcp_len), 6, tcp,
-			       tcp_len);
+	fos_csum_transport_set(sum, 6, tcp, tcp_len);
+	all = at + tcp_len;
 	if (p->c.rogue)
-		peer_rogue(p, b, 34 + tcp_len, false);
-	p->emit(p->emit_arg, p, b, 34 + tcp_len);
+		peer_rogue(p, b, all, false);
+	p->emit(p->emit_arg, p, b, all);
 	if (p->c.rogue)
-		peer_rogue(p, b, 34 + tcp_len, true);
+		peer_rogue(p, b, all, true);
 }
 
 void peer_segment(struct peer *p, uint8_t flags, int64_t off, const uint8_t *data, uint32_t len)

@@ -11,7 +11,7 @@
 struct scenario_sum { /* over all runs */
 	uint64_t connections, lost, kills, kills_inside, missed, bytes;
 	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame;
-	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue;
+	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue, v6, tagged;
 };
 
 /* Set: modules that hold the platform to its word about events stand beside the first editor and last. */

@@ -54,6 +54,14 @@ static struct conn *find(struct sim *s, uint16_t a, uint16_t b, uint32_t *from)
 	return NULL;
 }
 
+/* By the ports of a packet: whose it is. */
+static struct conn *owner(struct sim *s, const uint8_t *data, uint32_t len, uint32_t *from)
+{
+	struct wire w;
+
+	return wire_parse(&w, data, len, false) && w.tcp ? find(s, w.sport, w.dport, from) : NULL;
+}
+
 static void judged(struct sim *s, struct conn *c)
 {
 	char what[300];
@@ -75,7 +83,7 @@ void sim_from_box(void *arg, uint32_t port, const uint8_t *data, uint32_t len)
 	uint32_t from;
 
 	sim_trace(s, port == 0 ? "box>client" : "box>server", data, len);
-	c = find(s, (uint16_t)wire_get16(data + 34), (uint16_t)wire_get16(data + 36), &from);
+	c = owner(s, data, len, &from);
 	/* whose hold it was will be heard when the module is called next */
 	if (sim_counter(s, FOS_C_pm_hold_expired) != s->nr_expired) {
 		s->nr_expired = sim_counter(s, FOS_C_pm_hold_expired);
@@ -251,8 +259,7 @@ static uint64_t next_event(struct sim *s)
 static void to_peer(struct sim *s, const struct net_packet *p)
 {
 	uint32_t from;
-	struct conn *c = find(s, (uint16_t)wire_get16(p->data + 34),
-			      (uint16_t)wire_get16(p->data + 36), &from);
+	struct conn *c = owner(s, p->data, p->len, &from);
 
 	/* an end that is done keeps no state by which it would know another connection's SYN */
 	if (c && c->rogue && (c->replaced || peer_done(&c->end[1 - from])))

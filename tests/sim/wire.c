@@ -48,9 +48,32 @@ static bool sums_ok(const struct wire *w, uint32_t hl)
 {
 	uint32_t n = w->ip_len - hl;
 
+	if (w->v6)
+		return fos_csum_finish(fos_csum_pseudo6(w->ip + 8, w->ip + 24, 6, n), w->tcp, n) == 0;
 	return fos_csum_ipv4_ok(w->ip, hl) &&
 	       fos_csum_finish(fos_csum_pseudo4(w->ip + 12, w->ip + 16, 6, (uint16_t)n), w->tcp,
 			       n) == 0;
+}
+
+/* The IP header, and its length; 0: another protocol. */
+static uint32_t parse_ip(struct wire *w, const uint8_t *packet, uint32_t len)
+{
+	uint32_t l2 = 14;
+
+	if (len < 54)
+		return 0;
+	if (wire_get16(packet + 12) == 0x8100) {
+		w->vlan = (uint16_t)wire_get16(packet + 14);
+		l2 = 18;
+	}
+	w->ip = packet + l2;
+	w->v6 = wire_get16(packet + l2 - 2) == 0x86dd;
+	if (w->v6) {
+		w->ip_len = 40 + wire_get16(w->ip + 4);
+		return len >= l2 + 60 && w->ip[6] == 6 ? 40 : 0;
+	}
+	w->ip_len = wire_get16(w->ip + 2);
+	return wire_get16(packet + l2 - 2) == 0x0800 && w->ip[9] == 6 ? (w->ip[0] & 15u) * 4u : 0;
 }
 
 bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
@@ -59,13 +82,11 @@ bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
 
 	memset(w, 0, sizeof(*w));
 	w->scale = 0xff;
-	if (len < 54 || wire_get16(packet + 12) != 0x0800 || packet[14 + 9] != 6)
+	hl = parse_ip(w, packet, len);
+	if (!hl)
 		return false;
-	w->ip = packet + 14;
-	w->ip_len = wire_get16(w->ip + 2);
-	hl = (w->ip[0] & 15u) * 4u;
 	w->tcp = w->ip + hl;
-	if (hl < 20 || w->ip_len > len - 14 || w->ip_len < hl + 20) {
+	if (hl < 20 || w->ip_len > len - (uint32_t)(w->ip - packet) || w->ip_len < hl + 20) {
 		w->wrong = "lengths that do not fit";
 		return true;
 	}

@@ -20,6 +20,8 @@ enum wire_flag {
 
 struct wire {
 	const uint8_t *ip, *tcp, *data;
+	bool v6;
+	uint16_t vlan; /* of its tag, 0 = none */
 	uint32_t ip_len; /* as the IP header says */
 	uint32_t len;    /* payload */
 	uint32_t seq, ack;
@@ -62,7 +64,7 @@ static inline uint32_t wire_get32(const uint8_t *p)
 	return wire_get16(p) << 16 | wire_get16(p + 2);
 }
 
-/* False: not an IPv4 TCP packet at all.  Else w->wrong says what is malformed in it, if anything;
+/* False: not a TCP packet at all.  Else w->wrong says what is malformed in it, if anything;
  * checksums are looked at when `sums`. */
 bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums);
 

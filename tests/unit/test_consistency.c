@@ -120,6 +120,6 @@ int main(int argc, char **argv)
 		if (argc == 1)
 			run(fresh, count, how, "fresh");
 	}
-	with_kernel(argc > 1 ? first : fresh, argc > 1 ? count : count / 20);
+	with_kernel(argc > 1 ? first : fresh, argc > 1 ? count : count / 5);
 	return done();
 }

@@ -53,11 +53,13 @@ static void run(const char *what, uint64_t first, uint64_t connections, uint64_t
 	ok(bad == 0, "%s %llu to %llu: both ends receive the edited stream and close", what,
 	   (unsigned long long)first, (unsigned long long)seed - 1);
 	diag("%llu connections (%llu SACK, %llu timestamps, %llu bare, %llu aborted, %llu on used "
-	     "ports, %llu opened by both, %llu with a hostile end), %llu kB",
+	     "ports, %llu opened by both, %llu with a hostile end, %llu over IPv6, %llu tagged), "
+	     "%llu kB",
 	     (unsigned long long)o.connections, (unsigned long long)o.sack,
 	     (unsigned long long)o.timestamps, (unsigned long long)o.bare,
 	     (unsigned long long)o.aborted, (unsigned long long)o.reused,
 	     (unsigned long long)o.simultaneous, (unsigned long long)o.rogue,
+	     (unsigned long long)o.v6, (unsigned long long)o.tagged,
 	     (unsigned long long)o.bytes / 1000);
 	diag("%llu packets lost, %llu without a frame, %llu kills (%llu inside a batch), "
 	     "%llu connections with holds cut short",
