@@ -230,7 +230,8 @@ static bool held_off(const struct fos_classifier *c, uint32_t pipeline)
 		const struct fos_dir_pm *d = &c->dir->pm[i];
 		const struct fos_lease *l;
 
-		if (d->pipeline != pipeline || d->on_failure != FOS_FAIL_BLOCK || !c->box->pm[i])
+		if (fos_dir_place(c->dir, pipeline, i) == FOS_NONE ||
+		    d->on_failure != FOS_FAIL_BLOCK || !c->box->pm[i])
 			continue;
 		l = &c->dir->proc[fos_proc_find(c->dir, FOS_ROLE_PM, c->box->lane, i)].lease;
 		if (fos_acquire32(&l->state) != FOS_LEASE_GRANTED ||

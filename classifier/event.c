@@ -51,7 +51,8 @@ static uint32_t asked(const struct fos_classifier *c, uint32_t pm, uint32_t flow
 	const struct fos_dir_pm *d = &c->dir->pm[pm];
 	struct fos_pm_pub pub;
 
-	if (d->pipeline != fos_box_pipeline(c->box, flow, c->conns[flow >> 1].gen) ||
+	if (fos_dir_place(c->dir, fos_box_pipeline(c->box, flow, c->conns[flow >> 1].gen), pm) ==
+		    FOS_NONE ||
 	    !fos_box_watches(c->dir, pm, c->flows[flow].flags))
 		return 0;
 	if (!fos_box_pub(c->box, pm, flow, c->conns[flow >> 1].gen, &pub))
@@ -340,7 +341,8 @@ void fos_event_orphan(struct fos_classifier *c, uint32_t pipeline, const struct 
 	for (uint32_t i = 0; i < c->event.nr_rings; i++) {
 		const struct fos_dir_pm *d = &c->dir->pm[c->event.ring[i].pm];
 
-		if (d->pipeline == pipeline && d->events & FOS_EVENT_BIT(FOS_EVENT_ORPHAN))
+		if (fos_dir_place(c->dir, pipeline, c->event.ring[i].pm) != FOS_NONE &&
+		    d->events & FOS_EVENT_BIT(FOS_EVENT_ORPHAN))
 			put(c, i, &slot, pkt);
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/box.h"
 #include "shm/proc.h"
 
 #define LINK_SLOTS 4u /* link types of one capture that are remembered */
@@ -72,7 +73,7 @@ struct fos_matcher *fos_matcher_create(const struct fos_dir *dir, char *err, siz
 	for (uint32_t i = 0; i < dir->nr_pipelines; i++) {
 		struct filter *f = &m->filter[i][0];
 
-		if (!is_filter(m, i))
+		if (!is_filter(m, i) || dir->pipeline[i].first)
 			continue;
 		m->speaks_of_vlan[i] = strstr(expression(m, i), "vlan") != NULL;
 		m->speaks_of_chain[i] = strstr(expression(m, i), "ip6[") ||
@@ -247,10 +248,12 @@ uint32_t fos_matcher_find(struct fos_matcher *m, const uint8_t *frame,
 	for (uint32_t i = 0; i < m->dir->nr_pipelines; i++) {
 		const struct fos_match *t = &m->dir->pipeline[i].match;
 
+		if (m->dir->pipeline[i].first)
+			continue; /* a version: found by way of the one that it replaces */
 		if (is_filter(m, i) && !match_filter(m, i, frame, meta))
 			continue;
 		if (fos_match_fields(t, frame, meta, key))
-			return i;
+			return fos_dir_newest(m->dir, i);
 	}
 	return FOS_NONE;
 }

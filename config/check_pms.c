@@ -13,7 +13,7 @@ enum { HINT_MAX = 600, PLACE_MAX = 112 };
 static const char *place(char buf[PLACE_MAX], const struct fos_config *cfg,
 			 const struct fos_config_pm *pm)
 {
-	if (cfg->pipelines[pm->pipeline].linked)
+	if (cfg->pipelines[pm->pipeline].linked || pm->standby)
 		snprintf(buf, PLACE_MAX, "pipeline '%.31s': PM '%.31s'",
 			 cfg->pipelines[pm->pipeline].name, pm->name);
 	else

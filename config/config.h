@@ -214,6 +214,7 @@ struct fos_config_pm {
 	uint32_t quarantine;			/* deaths on one flow that end its processing */
 	uint32_t hold_bytes;
 	uint32_t hold_time_ms;
+	bool standby;				/* in no stage yet */
 	bool spare;				/* keep a warm spare process */
 	uint32_t options_nr;
 	struct fos_config_option *options;
@@ -236,6 +237,8 @@ struct fos_config_pipeline {
 	bool linked;				/* given as `modules`: link.c makes the stages */
 	uint32_t modules_nr;
 	uint8_t modules[FOS_CONFIG_PMS_MAX];	/* indices into fos_config.pms, as listed */
+	uint32_t standby_nr;
+	uint8_t standby[FOS_CONFIG_PMS_MAX];	/* PMs that run without a stage until they are given one */
 	uint32_t stages_nr;			/* 0: only watched (counted), nothing runs */
 	struct fos_config_stage stages[FOS_CONFIG_STAGES_MAX];
 };

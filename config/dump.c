@@ -185,6 +185,10 @@ static void dump_pipeline(const struct fos_config *c, const struct fos_config_pi
 	fputc('\n', out);
 	dump_match(&p->match, out);
 	fprintf(out, "    key: %s\n", fos_config_key_name(p->key));
+	if (p->standby_nr > 0)
+		fputs("    standby:\n", out);
+	for (uint32_t i = 0; i < p->standby_nr; i++)
+		dump_pm(&c->pms[p->standby[i]], out, "        ");
 	if (p->linked) {
 		fputs("    modules:\n", out);
 		for (uint32_t i = 0; i < p->modules_nr; i++)

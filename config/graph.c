@@ -56,6 +56,9 @@ static void text_pipeline(const struct fos_config *cfg, const struct fos_pm_info
 		}
 		fputc('\n', out);
 	}
+	for (uint32_t i = 0; i < p->standby_nr; i++)
+		fprintf(out, "  standby: %s (%s%s)\n", cfg->pms[p->standby[i]].name,
+			fos_link_stream(&infos[p->standby[i]]), role(&infos[p->standby[i]]));
 	for (uint32_t i = 0; i < cfg->links_nr; i++) {
 		const struct fos_config_link *l = &cfg->links[i];
 

@@ -75,12 +75,17 @@ static int convert_pm_file(struct fos_config *cfg, struct fos_config_pm *pm, con
 	return fos_convert_text(&pm->file, file);
 }
 
-/* Into the stage being built, or among those that link.c will order. */
-static void place_pm(struct fos_config *cfg, struct fos_config_pm *pm)
+/* Into the stage being built, or among those that link.c will order, or that stand by. */
+static void place_pm(struct fos_config *cfg, struct fos_config_pm *pm, bool standby)
 {
 	struct fos_config_pipeline *p = &cfg->pipelines[pm->pipeline];
 	struct fos_config_stage *stage;
 
+	pm->standby = standby;
+	if (standby) {
+		p->standby[p->standby_nr++] = (uint8_t)(pm - cfg->pms);
+		return;
+	}
 	if (p->linked) {
 		p->modules[p->modules_nr++] = (uint8_t)(pm - cfg->pms);
 		return;
@@ -92,7 +97,7 @@ static void place_pm(struct fos_config *cfg, struct fos_config_pm *pm)
 
 /* One PM at `node` (a stage, an entry of `parallel`, an entry of `modules`). */
 static int convert_pm(struct fos_config *cfg, uint32_t pipeline, const struct fos_raw_pm *raw,
-		      const struct fos_node *node)
+		      const struct fos_node *node, bool standby)
 {
 	const struct fos_node *name = fos_tree_get(node, "pm");
 	struct fos_config_pm *pm;
@@ -108,7 +113,7 @@ static int convert_pm(struct fos_config *cfg, uint32_t pipeline, const struct fo
 	pm->file_where = fos_convert_where(fos_tree_get(node, "file"), pm->where);
 	pm->direction_where = fos_convert_where(fos_tree_get(node, "direction"), pm->where);
 	pm->pipeline = pipeline;
-	place_pm(cfg, pm);
+	place_pm(cfg, pm, standby);
 	pm->direction = (enum fos_config_direction)raw->direction;
 	pm->on_failure = (enum fos_config_failure)raw->on_failure;
 	pm->spare = raw->spare != 0;
@@ -157,37 +162,35 @@ static int convert_stage(struct fos_config *cfg, uint32_t pipeline,
 	if (ret < 0)
 		return ret;
 	if (parallel == NULL)
-		return convert_pm(cfg, pipeline, &raw->single, node);
+		return convert_pm(cfg, pipeline, &raw->single, node, false);
 	for (uint32_t i = 0; i < raw->parallel_count; i++)
 		ret = fos_convert_worse(ret, convert_pm(cfg, pipeline, &raw->parallel[i],
-							parallel->values[i]));
+							parallel->values[i], false));
 	return ret;
 }
 
-/* `modules: [NAME, {pm: NAME, ...}]`; libcyaml takes no list of both, so this reads the tree. */
-static int convert_modules(struct fos_config *cfg, uint32_t pipeline, const struct fos_node *list,
-			   const struct fos_node *stages)
+/* `modules:` or `standby:` as [NAME, {pm: NAME, ...}]; libcyaml takes no list of both, so this reads the
+ * tree. */
+static int convert_list(struct fos_config *cfg, uint32_t pipeline, const struct fos_node *list,
+			bool standby)
 {
+	const char *key = standby ? "standby" : "modules";
+	char label[32];
 	int ret = 0;
 
-	if (stages != NULL) {
-		fos_config_error(cfg, list->where, "a pipeline has either 'stages' or 'modules', "
-				 "not both");
-		return -EINVAL;
-	}
 	if (list->kind != FOS_NODE_LIST || list->nr == 0) {
-		fos_config_error(cfg, list->where, "'modules' must be a list of PMs, in any order: "
-				 "[NAME, ...] or '- pm: NAME' lines");
+		fos_config_error(cfg, list->where, "'%s' must be a list of PMs, in any order: "
+				 "[NAME, ...] or '- pm: NAME' lines", key);
 		return -EINVAL;
 	}
-	cfg->pipelines[pipeline].linked = true;
+	snprintf(label, sizeof(label), "an entry of '%s'", key);
 	for (uint32_t i = 0; i < list->nr; i++) {
 		const struct fos_node *node = list->values[i];
 		struct fos_raw_hold hold;
 		struct fos_raw_pm raw = { .pm = node->text };
 
 		if (node->kind != FOS_NODE_SCALAR || node->is_null) {
-			int bad = fos_shape_check(cfg, node, &fos_schema_pm, "an entry of 'modules'");
+			int bad = fos_shape_check(cfg, node, &fos_schema_pm, label);
 
 			if (bad < 0) {
 				ret = fos_convert_worse(ret, bad);
@@ -195,9 +198,21 @@ static int convert_modules(struct fos_config *cfg, uint32_t pipeline, const stru
 			}
 			fos_schema_read_pm(node, &raw, &hold);
 		}
-		ret = fos_convert_worse(ret, convert_pm(cfg, pipeline, &raw, node));
+		ret = fos_convert_worse(ret, convert_pm(cfg, pipeline, &raw, node, standby));
 	}
 	return ret;
+}
+
+static int convert_modules(struct fos_config *cfg, uint32_t pipeline, const struct fos_node *list,
+			   const struct fos_node *stages)
+{
+	if (stages != NULL) {
+		fos_config_error(cfg, list->where, "a pipeline has either 'stages' or 'modules', "
+				 "not both");
+		return -EINVAL;
+	}
+	cfg->pipelines[pipeline].linked = true;
+	return convert_list(cfg, pipeline, list, false);
 }
 
 static int convert_pipeline(struct fos_config *cfg, const struct fos_raw_pipeline *raw,
@@ -222,6 +237,9 @@ static int convert_pipeline(struct fos_config *cfg, const struct fos_raw_pipelin
 	}
 	ret = fos_convert_worse(ret, fos_convert_match(cfg, &to->match,
 						       fos_tree_get(node, "match")));
+	if (fos_tree_get(node, "standby") != NULL)
+		ret = fos_convert_worse(ret, convert_list(cfg, index,
+							  fos_tree_get(node, "standby"), true));
 	if (fos_tree_get(node, "modules") != NULL)
 		return fos_convert_worse(ret, convert_modules(cfg, index,
 							      fos_tree_get(node, "modules"),

@@ -239,7 +239,7 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->key_value = file->key_value;
 	to->hold_bytes = from->hold_bytes;
 	to->hold_ns = (uint64_t)from->hold_time_ms * NS_PER_MS;
-	if (file->edits && file->stream == FOS_STREAM_APP) {
+	if (stage < FOS_MAX_STAGES && file->edits && file->stream == FOS_STREAM_APP) {
 		to->editor = (uint8_t)++c->dir->pipeline[pipeline].nr_editors;
 		if (to->editor > FOS_MAX_EDITORS)
 			return too_much(c, "more than 4 PMs of one pipeline edit");
@@ -287,6 +287,8 @@ static int add_pipeline(struct compiler *c, uint32_t i)
 
 	copy_name(to->name, from->name);
 	to->key = key[from->key];
+	for (uint32_t s = 0; s < from->standby_nr && ret == 0; s++)
+		ret = add_pm(c, from->standby[s], i, FOS_MAX_STAGES, 0);
 	for (uint32_t s = 0; s < from->stages_nr && ret == 0; s++) {
 		ret = add_stage(c, i, &from->stages[s], false);
 		if (ret == 0)

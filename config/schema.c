@@ -165,6 +165,7 @@ static const cyaml_schema_field_t pipeline_fields[] = {
 	CYAML_FIELD_IGNORE("match", OPT),
 	WORD("key", struct fos_raw_pipeline, key, key_words),
 	CYAML_FIELD_IGNORE("modules", OPT),
+	CYAML_FIELD_IGNORE("standby", OPT),
 	CYAML_FIELD_SEQUENCE("stages", SECTION, struct fos_raw_pipeline, stages, &stage_entry, 0,
 			     FOS_CONFIG_STAGES_MAX),
 	CYAML_FIELD_END

@@ -89,7 +89,7 @@ static void hint_editors(struct fos_egress *e, uint32_t flow, uint32_t gen)
 	if (!(e->tcbs[flow].flags & FOS_TCB_EDITED))
 		return;
 	for (uint32_t pm = 0; pm < dir->nr_pms; pm++)
-		if (dir->pm[pm].pipeline == pipeline && dir->pm[pm].editor && e->pm[pm])
+		if (fos_dir_editor(dir, pipeline, pm) && e->pm[pm])
 			fos_hint(e->p, e->pm[pm], flow, gen);
 }
 

@@ -336,9 +336,9 @@ bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 		for (uint32_t i = 0; i < v->nr_layers; i++) {
 			uint32_t pm = v->layer[i].editor;
 
-			if (pm < dir->nr_pms && dir->pm[pm].editor >= 1 &&
-			    dir->pm[pm].editor <= FOS_MAX_EDITORS)
-				pos[dir->pm[pm].editor] = v->layer[i].out;
+			if (pm < dir->nr_pms && fos_dir_editor(dir, v->pipeline, pm) >= 1 &&
+			    fos_dir_editor(dir, v->pipeline, pm) <= FOS_MAX_EDITORS)
+				pos[fos_dir_editor(dir, v->pipeline, pm)] = v->layer[i].out;
 		}
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, pos[i]);

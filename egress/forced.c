@@ -21,7 +21,7 @@ static void tell(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen)
 	const struct fos_dir *dir = e->p->dir;
 
 	for (uint32_t i = 0; i < dir->nr_pms; i++)
-		if (e->pm[i] && dir->pm[i].pipeline == dir->pm[pm].pipeline)
+		if (e->pm[i] && dir->pm[i].pipeline == dir->pm[pm].pipeline) /* any version */
 			fos_hint(e->p, e->pm[i], flow, gen);
 	if (e->cls)
 		fos_hint(e->p, e->cls, flow, gen);
@@ -53,7 +53,7 @@ static bool concerned(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t
 	struct fos_forced f;
 
 	if (flow >= e->p->dir->nr_flows || gen == 0 || fos_acquire32(&box->flows[flow].gen) != gen ||
-	    fos_box_pipeline(box, flow, gen) != e->p->dir->pm[pm].pipeline ||
+	    fos_dir_place(e->p->dir, fos_box_pipeline(box, flow, gen), pm) == FOS_NONE ||
 	    !fos_box_watches(e->p->dir, pm, box->flows[flow].flags) ||
 	    fos_box_forced(box, pm, flow, gen, &f))
 		return false;
@@ -76,7 +76,8 @@ static bool folded(const struct fos_egress *e, uint32_t pm, uint32_t flow,
 		   const struct fos_pm_pub *pub)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t editor = e->p->dir->pm[pm].editor;
+	uint32_t editor = fos_dir_editor(
+		e->p->dir, fos_box_pipeline(&e->p->box, flow, pub->gen), pm);
 
 	if (pub->edits == 0 || editor == 0)
 		return true; /* untouched; what a packet PM dropped is gone */
@@ -144,7 +145,8 @@ static bool waits(const struct fos_egress *e, uint32_t pm, uint32_t flow,
 		return fos_acquire64(&f->pkt.tail_l4) > pub->head;
 	if (fos_acquire32(&f->state) & (FOS_FLOW_ST_FIN | FOS_FLOW_ST_RESET | FOS_FLOW_ST_CLOSED))
 		return true;
-	return fos_view_open(&v, box, flow, pub->gen, p->stage, pub->head) &&
+	return fos_view_open(&v, box, flow, pub->gen,
+			     fos_dir_place(e->p->dir, route.pipeline, pm), pub->head) &&
 	       fos_view_tail(&v) > pub->head;
 }
 

@@ -35,7 +35,7 @@ static void tell(struct fos_egress *e, uint32_t flow, uint32_t gen, uint32_t of)
 	if (e->p->offline)
 		return;
 	for (uint32_t i = 0; i < dir->nr_pms; i++)
-		if (e->pm[i] && dir->pm[i].pipeline == of)
+		if (e->pm[i] && fos_dir_place(dir, of, i) != FOS_NONE)
 			fos_hint(e->p, e->pm[i], flow, gen);
 }
 
@@ -44,15 +44,18 @@ static bool allowed(const struct fos_egress *e, const struct fos_route_slot *rou
 {
 	const struct fos_dir *dir = e->p->dir;
 
-	if (to >= dir->nr_pipelines || to == route->pipeline || route->visited >> to & 1u)
+	if (to >= dir->nr_pipelines || route->visited >> fos_dir_root(dir, to) & 1u ||
+	    fos_dir_root(dir, to) == fos_dir_root(dir, route->pipeline))
 		return false;
 	if (pipeline(e, to)->nr_pkt_stages || pipeline(e, route->pipeline)->nr_pkt_stages)
 		return false;
 	for (uint32_t i = 0; i < dir->nr_pms; i++) {
 		const struct fos_dir_pm *d = &dir->pm[i];
 
-		if ((d->pipeline == to || d->pipeline == route->pipeline) &&
-		    (d->rewrites || d->event_wants || (d->pipeline == to && d->gates)))
+		bool there = fos_dir_place(dir, to, i) != FOS_NONE;
+
+		if ((there || fos_dir_place(dir, route->pipeline, i) != FOS_NONE) &&
+		    (d->rewrites || d->event_wants || (there && d->gates)))
 			return false;
 	}
 	return true;
@@ -98,7 +101,8 @@ static void turn(struct fos_egress *e, uint32_t flow, const struct fos_route_slo
 	struct fos_route_slot next = {
 		.gen = gen,
 		.pipeline = (uint8_t)to,
-		.visited = (uint16_t)(route->visited | 1u << from),
+		.visited = (uint16_t)(route->visited |
+				      1u << fos_dir_root(e->p->dir, from)),
 		.start = t->map.in,
 		.delta = t->map.out - t->map.in,
 	};

@@ -274,15 +274,18 @@ static bool readers_at(const struct fos_instance *pm, uint32_t flow, uint32_t ge
 	else if (pm->d->stream == FOS_STREAM_TCP)
 		*in = fos_acquire64(&f->pkt_done_l4);
 	else {
-		if (pm->d->editor == 0 || fos_acquire32(&o->gen) != gen)
+		uint32_t editor = fos_dir_editor(pm->dir, fos_box_pipeline(pm->box, flow, gen),
+						 pm->index);
+
+		if (fos_acquire32(&o->gen) != gen)
 			return false;
-		if (fos_box_pipeline(pm->box, flow, gen) != pm->d->pipeline) {
+		if (editor == 0) {
 			*in = UINT64_MAX; /* egress has taken all of it along */
 			return true;
 		}
 		/* pairs with egress's release of each: it reads nothing below any more */
-		*in = fos_acquire64(&o->pos[pm->d->editor - 1]);
-		*out = fos_acquire64(&o->pos[pm->d->editor]);
+		*in = fos_acquire64(&o->pos[editor - 1]);
+		*out = fos_acquire64(&o->pos[editor]);
 		return fos_acquire32(&o->gen) == gen;
 	}
 	return fos_acquire32(&f->gen) == gen;

@@ -2,6 +2,12 @@
 #include "pmhost/host.h"
 #include "pmhost/visit.h"
 
+/* Stage of another PM in the pipeline of the window's flow. */
+static uint32_t place(const struct fos_instance *pm, uint32_t other)
+{
+	return fos_dir_place(pm->dir, pm->w.route.pipeline, other);
+}
+
 static void hint_pm(struct fos_instance *pm, uint32_t other)
 {
 	if (pm->to_pm[other])
@@ -10,7 +16,8 @@ static void hint_pm(struct fos_instance *pm, uint32_t other)
 
 static bool stage_edits(const struct fos_instance *pm)
 {
-	const struct fos_dir_stage *st = &pm->dir->pipeline[pm->d->pipeline].stage[pm->d->stage];
+	const struct fos_dir_stage *st =
+		&pm->dir->pipeline[pm->w.route.pipeline].stage[pm->w.stage % FOS_MAX_STAGES];
 
 	for (uint32_t i = 0; i < st->nr_pms; i++)
 		if (pm->dir->pm[st->pm[i]].edits)
@@ -21,12 +28,12 @@ static bool stage_edits(const struct fos_instance *pm)
 /* The next stage that watches the flow; behind the last one, who takes the stream over. */
 static void hint_next(struct fos_instance *pm)
 {
-	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->d->pipeline];
+	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->w.route.pipeline];
 	bool app = pm->d->stream == FOS_STREAM_APP;
 	uint32_t end = app ? pl->nr_stages : pl->nr_pkt_stages;
 	bool found = false;
 
-	for (uint32_t st = pm->d->stage + 1u; st < end && !found; st++) {
+	for (uint32_t st = pm->w.stage + 1u; st < end && !found; st++) {
 		for (uint32_t i = 0; i < pl->stage[st].nr_pms; i++) {
 			if (!fos_box_watches(pm->dir, pl->stage[st].pm[i], pm->w.flow_flags))
 				continue;
@@ -54,8 +61,8 @@ void fos_visit_hint(struct fos_instance *pm)
 	if (w->wake_classifier) {
 		/* a gate that opened may be what a later gate waits for */
 		for (uint32_t i = 0; i < pm->dir->nr_pms; i++)
-			if (pm->dir->pm[i].gates && pm->dir->pm[i].stage > pm->d->stage &&
-			    pm->dir->pm[i].pipeline == pm->d->pipeline)
+			if (pm->dir->pm[i].gates && place(pm, i) != FOS_NONE &&
+			    place(pm, i) > w->stage)
 				hint_pm(pm, i);
 		if (pm->to_egress)
 			fos_hint(pm->p, pm->to_egress, w->flow, w->gen);
@@ -63,6 +70,12 @@ void fos_visit_hint(struct fos_instance *pm)
 			fos_hint(pm->p, pm->to_classifier, w->flow, w->gen);
 	}
 	w->moved = w->wake_classifier = false;
+}
+
+/* Stage of a PM in the pipeline of a flow; FOS_NONE, behind all, when it is not in it. */
+static uint32_t at(const struct fos_instance *pm, uint32_t flow, uint32_t gen, uint32_t other)
+{
+	return fos_dir_place(pm->dir, fos_box_pipeline(pm->box, flow, gen), other);
 }
 
 bool fos_visit_earlier_opened(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
@@ -73,7 +86,7 @@ bool fos_visit_earlier_opened(const struct fos_instance *pm, uint32_t flow, uint
 		const struct fos_dir_pm *d = &pm->dir->pm[i];
 		struct fos_pm_pub pub;
 
-		if (!d->gates || d->pipeline != pm->d->pipeline || d->stage >= pm->d->stage ||
+		if (!d->gates || at(pm, flow, gen, i) >= at(pm, flow, gen, pm->index) ||
 		    !fos_box_watches(pm->dir, i, flags))
 			continue;
 		if (!fos_box_pub(pm->box, i, flow, gen, &pub) || !(pub.flags & FOS_PM_OPENED))

@@ -81,6 +81,7 @@ struct fos_window {
 	struct fos_pm_pub pub; /* as committed */
 	bool fresh;            /* nothing committed for this generation yet */
 	struct fos_route_slot route; /* the pipeline that the flow is in */
+	uint32_t stage;        /* of the PM in it */
 	uint8_t moving;        /* enum fos_moving */
 	uint64_t move_limit;   /* FOS_MOVING_LIMIT: the position that the stream ends at */
 	uint64_t head;         /* = pub.head while below FOS_POS_MAX */

@@ -12,8 +12,9 @@
 static int find(const struct fos_dir *dir, const char *name)
 {
 	for (uint32_t i = 0; i < dir->nr_pipelines; i++)
-		if (strncmp(dir->pipeline[i].name, name, FOS_NAME_MAX) == 0)
-			return (int)i;
+		if (!dir->pipeline[i].first &&
+		    strncmp(dir->pipeline[i].name, name, FOS_NAME_MAX) == 0)
+			return (int)fos_dir_newest(dir, i);
 	return -1;
 }
 
@@ -23,9 +24,9 @@ static const char *refusal(const struct fos_window *w, uint32_t to)
 	const struct fos_dir *dir = w->pm->dir;
 	const struct fos_dir_pipeline *a = &dir->pipeline[w->route.pipeline], *b = &dir->pipeline[to];
 
-	if (to == w->route.pipeline)
+	if (fos_dir_root(dir, to) == fos_dir_root(dir, w->route.pipeline))
 		return "the flow is there";
-	if (w->route.visited >> to & 1u)
+	if (w->route.visited >> fos_dir_root(dir, to) & 1u)
 		return "the flow has been there before";
 	if (a->nr_pkt_stages || b->nr_pkt_stages)
 		return "the streams differ: a pipeline with readers of packets keeps its flows";
@@ -34,9 +35,9 @@ static const char *refusal(const struct fos_window *w, uint32_t to)
 	if (!(w->flow_flags & FOS_FLOW_TCP) || w->flow_flags & FOS_FLOW_OPAQUE)
 		return "only TCP connections that may be edited can be moved";
 	for (uint32_t i = 0; i < dir->nr_pms; i++) {
-		bool there = dir->pm[i].pipeline == to;
+		bool there = fos_dir_place(dir, to, i) != FOS_NONE;
 
-		if (!there && dir->pm[i].pipeline != w->route.pipeline)
+		if (!there && fos_dir_place(dir, w->route.pipeline, i) == FOS_NONE)
 			continue;
 		if (dir->pm[i].event_wants)
 			return "a module there or here hears of events, which have their places in it";
@@ -139,7 +140,7 @@ static uint64_t moved_at(const struct fos_window *w, const struct fos_dir_stage 
 void fos_move_look(struct fos_window *w)
 {
 	const struct fos_instance *pm = w->pm;
-	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->d->pipeline];
+	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[w->route.pipeline];
 
 	w->moving = FOS_MOVING_NONE;
 	if (!w->route.moving)
@@ -150,9 +151,9 @@ void fos_move_look(struct fos_window *w)
 
 		if (at == FOS_POS_MAX)
 			continue;
-		w->moving = st > pm->d->stage ? FOS_MOVING_NOW : FOS_MOVING_END;
+		w->moving = st > w->stage ? FOS_MOVING_NOW : FOS_MOVING_END;
 		w->move_limit = at;
-		if (st == pm->d->stage)
+		if (st == w->stage)
 			w->moving = w->pub.head >= at ? FOS_MOVING_NOW : FOS_MOVING_LIMIT;
 		return;
 	}

@@ -19,10 +19,10 @@ struct ahead {
 static void look_ahead(const struct fos_window *w, struct ahead *a)
 {
 	const struct fos_instance *pm = w->pm;
-	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[pm->d->pipeline];
+	const struct fos_dir_pipeline *pl = &pm->dir->pipeline[w->route.pipeline];
 
 	a->nr = 0;
-	for (uint32_t st = pm->d->stage; st-- > 0 && a->nr == 0;) {
+	for (uint32_t st = w->stage; st-- > 0 && a->nr == 0;) {
 		for (uint32_t i = 0; i < pl->stage[st].nr_pms; i++) {
 			uint32_t other = pl->stage[st].pm[i];
 			struct fos_pm_pub pub;

@@ -74,7 +74,7 @@ bool fos_visit_known(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 		forget(pm, flow);
 	if (*gen == 0)
 		return false;
-	if (fos_box_pipeline(pm->box, flow, *gen) != pm->d->pipeline) {
+	if (fos_dir_place(pm->dir, fos_box_pipeline(pm->box, flow, *gen), pm->index) == FOS_NONE) {
 		if (l->gen == *gen)
 			fos_move_left(pm, flow, *gen);
 		return false;

@@ -72,6 +72,7 @@ bool fos_window_turn(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 	w->fresh = !fos_host_pub(pm, flow, gen, &w->pub);
 	w->pub.ctx &= 1u;
 	fos_box_route(pm->box, flow, gen, &w->route);
+	w->stage = fos_dir_place(pm->dir, w->route.pipeline, pm->index);
 	if (w->fresh)
 		w->pub.head = w->pub.out_head = w->route.start;
 	fos_move_look(w);
@@ -122,7 +123,7 @@ static void app_open(struct fos_window *w, uint64_t limit)
 	struct fos_view v;
 	struct fos_span s;
 
-	if (!fos_view_open(&v, pm->box, w->flow, w->gen, pm->d->stage, w->head))
+	if (!fos_view_open(&v, pm->box, w->flow, w->gen, w->stage, w->head))
 		return;
 	/* after the tail: an event is published before the bytes behind it */
 	if (pm->events)

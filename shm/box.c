@@ -182,7 +182,8 @@ bool fos_box_pub_own(const struct fos_box *box, uint32_t pm, uint32_t flow, uint
 
 bool fos_box_watches(const struct fos_dir *dir, uint32_t pm, uint32_t flow_flags)
 {
-	if (flow_flags & FOS_FLOW_OPAQUE && dir->pm[pm].editor)
+	if (flow_flags & FOS_FLOW_OPAQUE && dir->pm[pm].edits &&
+	    dir->pm[pm].stream == FOS_STREAM_APP)
 		return false;
 	switch (dir->pm[pm].direction) {
 	case FOS_DIR_FORWARD:

@@ -86,6 +86,38 @@ bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t
 bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
 		    struct fos_forced *out);
 
+/* Stage of a PM in a pipeline, FOS_NONE: it is not in it. */
+static inline uint32_t fos_dir_place(const struct fos_dir *dir, uint32_t pipeline, uint32_t pm)
+{
+	return (uint32_t)dir->pipeline[pipeline].place[pm] - 1u;
+}
+
+/* The newest version of a pipeline: what a flow that begins there is given. */
+static inline uint32_t fos_dir_newest(const struct fos_dir *dir, uint32_t pipeline)
+{
+	uint32_t next;
+
+	/* pairs with the keeper's release: the version is filled */
+	while ((next = fos_acquire32(&dir->pipeline[pipeline].next)) != 0 &&
+	       next < FOS_MAX_PIPELINES)
+		pipeline = next;
+	return pipeline;
+}
+
+/* The pipeline of the configuration that this is, or is a version of. */
+static inline uint32_t fos_dir_root(const struct fos_dir *dir, uint32_t pipeline)
+{
+	uint32_t first = dir->pipeline[pipeline].first;
+
+	return first && first <= FOS_MAX_PIPELINES ? first - 1 : pipeline;
+}
+
+/* Its number among those that edit `app` there, from 1; 0: it does not. */
+static inline uint32_t fos_dir_editor(const struct fos_dir *dir, uint32_t pipeline, uint32_t pm)
+{
+	return dir->pipeline[pipeline].editor[pm];
+}
+
 /* The pipeline that a flow is in, and where it begins there. */
 void fos_box_route(const struct fos_box *box, uint32_t flow, uint32_t gen,
 		   struct fos_route_slot *out);

@@ -309,9 +309,7 @@ static void add_pm_rings(struct planner *pl, uint32_t from, uint32_t lane, uint3
 
 		if (q->role != FOS_ROLE_PM || q->lane != lane || to == from)
 			continue;
-		/* every later stage: the next one may not watch a flow's direction */
-		if (dir->pm[q->index].pipeline == me->pipeline &&
-		    dir->pm[q->index].stage > me->stage)
+		if (fos_build_hints(dir, me, &dir->pm[q->index]))
 			add_ring(pl, FOS_RING_READY, from, to, READY_LOG2);
 		add_ring(pl, FOS_RING_MESSAGE, from, to, MESSAGE_LOG2);
 	}
@@ -352,25 +350,14 @@ static bool too_big(const struct fos_dir *dir)
 	return procs + 1 > FOS_MAX_PROCS;
 }
 
-int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size)
+/* The processes, their regions' tables, and the rings. */
+static void plan(struct planner *pl)
 {
-	/* too large for the stack of a small process; the planner runs once, in the keeper */
-	static struct planner pl;
 	static uint8_t scratch[sizeof(struct fos_dir)];
+	struct fos_dir *dir = pl->dir;
 	uint32_t cls[FOS_MAX_LANES], egr[FOS_MAX_LANES];
 
-	if (too_big(dir)) {
-		snprintf(err, err_size, "more than %u processes: fewer lanes, PMs or queues",
-			 FOS_MAX_PROCS);
-		return -E2BIG;
-	}
-	memset(&pl, 0, sizeof(pl));
-	pl.dir = dir;
 	dir->nr_regions = dir->nr_procs = dir->nr_rings = 0;
-	if (dir->nr_pieces == 0)
-		dir->nr_pieces = dir->nr_frames + dir->nr_frames / 2;
-	if (dir->egress_frames == 0)
-		dir->egress_frames = dir->nr_frames / 8;
 	add_proc(dir, FOS_ROLE_KEEPER, 0, 0);
 	add_region(dir, FOS_REGION_PACKETS, 0, (const char[FOS_NAME_MAX]){"packets"});
 	add_ingress(dir);
@@ -383,9 +370,36 @@ int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size)
 		add_proc(dir, FOS_ROLE_EGRESS, lane, lane);
 	}
 	for (uint32_t i = 0; i < dir->nr_regions; i++)
-		pl.at[i] = lay_region(dir, i, scratch);
+		pl->at[i] = lay_region(dir, i, scratch);
 	for (uint32_t lane = 0; lane < dir->nr_lanes; lane++)
-		add_lane_rings(&pl, lane, cls[lane], egr[lane]);
+		add_lane_rings(pl, lane, cls[lane], egr[lane]);
+}
+
+int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size)
+{
+	/* too large for the stack of a small process; the planner runs once, in the keeper */
+	static struct planner pl;
+
+	if (too_big(dir)) {
+		snprintf(err, err_size, "more than %u processes: fewer lanes, PMs or queues",
+			 FOS_MAX_PROCS);
+		return -E2BIG;
+	}
+	for (uint32_t i = 0; i < dir->nr_pipelines; i++)
+		fos_build_places(dir, i);
+	if (dir->nr_pieces == 0)
+		dir->nr_pieces = dir->nr_frames + dir->nr_frames / 2;
+	if (dir->egress_frames == 0)
+		dir->egress_frames = dir->nr_frames / 8;
+	/* a box of very many PMs keeps its stages as they are */
+	for (int live = !dir->offline; live >= 0; live--) {
+		memset(&pl, 0, sizeof(pl));
+		pl.dir = dir;
+		dir->live = (uint32_t)live;
+		plan(&pl);
+		if (!pl.full)
+			break;
+	}
 	if (pl.full) {
 		snprintf(err, err_size, "more than %u rings: fewer lanes or PMs", FOS_MAX_RINGS);
 		return -E2BIG;
@@ -481,18 +495,4 @@ void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_
 	h->proc = dir->region[i].proc;
 	/* pairs with the acquire (or the fd's arrival) at attachers: all of the above is there */
 	fos_release64(&h->magic, FOS_LAYOUT_MAGIC);
-}
-
-uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nul, uint32_t *used)
-{
-	uint32_t off;
-
-	if (*used == 0)
-		*used = 1; /* offset 0 is the empty string */
-	if (len_with_nul > FOS_DIR_STRINGS - *used)
-		return 0;
-	off = *used;
-	memcpy(dir->strings + off, s, len_with_nul);
-	*used += (uint32_t)len_with_nul;
-	return off;
 }

@@ -7,6 +7,8 @@
 #ifndef FOS_SHM_BUILD_H
 #define FOS_SHM_BUILD_H
 
+#include <stdbool.h>
+
 #include "shm/layout.h"
 
 /* Adds a string to the directory's blob; returns its offset, or 0 when the blob is full. */
@@ -18,6 +20,14 @@ int fos_build_plan(struct fos_dir *dir, char *err, size_t err_size);
 /* Initialises region i (dir->region[i].size zeroed bytes at base): head (magic last), tables,
  * rings. */
 void fos_build_region(const struct fos_dir *dir, uint32_t i, void *base, uint64_t box_id);
+
+/* May a PM have to tell another one of a flow?  Of the later stages, and, where stages can change while
+ * the box runs, of all that could ever be later. */
+bool fos_build_hints(const struct fos_dir *dir, const struct fos_dir_pm *from,
+		     const struct fos_dir_pm *to);
+
+/* Fills place[], editor[] and nr_editors of a pipeline from its stages.  build_place.c */
+void fos_build_places(struct fos_dir *dir, uint32_t pipeline);
 
 /* Where things lie in a region, from the directory alone: what a PM's region says of itself is the
  * PM's to overwrite. */

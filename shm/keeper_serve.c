@@ -9,6 +9,7 @@
  *   store     hands every descriptor to the service manager once more: it is a new one
  *   restart   the keeper ends, to be started again with its descriptors; the box stays
  *   module    {"pm":"web","path":"/x.so"}: from its next start on, the PM is that file
+ *   pipeline  {"name":"web","stages":"a|b,c"}: flows that begin from now on go through these
  *   options   {"pm":"web"}: from its next start on, the PM has the options that the configuration file
  *             names now; with "undo":true those before
  *
@@ -225,6 +226,17 @@ static int set_module(struct fos_keeper *k, int fd, json_t *request)
 				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
 }
 
+static int set_pipeline(struct fos_keeper *k, int fd, json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "name"));
+	const char *stages = json_string_value(json_object_get(request, "stages"));
+	char err[400] = "a request for a pipeline names `name` and `stages`";
+	int rc = name && stages ? fos_keeper_pipeline(k, name, stages, err, sizeof(err)) : -EINVAL;
+
+	return answer(fd, rc == 0 ? json_pack("{s:b}", "ok", 1) :
+				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
+}
+
 static int set_options(struct fos_keeper *k, int fd, json_t *request)
 {
 	const char *pm = json_string_value(json_object_get(request, "pm"));
@@ -276,12 +288,15 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 		rc = answer(c->fd, json_pack("{s:b}", "ok", 1));
 	} else if (!strcmp(cmd, "module")) {
 		rc = set_module(k, c->fd, request);
+	} else if (!strcmp(cmd, "pipeline")) {
+		rc = set_pipeline(k, c->fd, request);
 	} else if (!strcmp(cmd, "options")) {
 		rc = set_options(k, c->fd, request);
 	} else {
 		rc = answer(c->fd, json_pack("{s:b,s:s}", "ok", 0, "error",
 					     "cmd is one of hello, ready, attach, status, "
-					     "stopping, stop, store, restart, module, options"));
+					     "stopping, stop, store, restart, module, "
+					     "pipeline, options"));
 	}
 	json_decref(request);
 	return rc;

@@ -680,7 +680,7 @@ struct fos_route_slot {
 	uint32_t gen;     /* generation of the flow that this is for */
 	uint8_t pipeline;
 	uint8_t moving;   /* a PM has decided to move it: PMs of the pipeline come to their ends */
-	uint16_t visited; /* bit per pipeline that it has left */
+	uint16_t visited; /* bit per pipeline (of the configuration) that it has left */
 	uint64_t start;
 	uint64_t delta;
 };
@@ -812,8 +812,8 @@ struct fos_dir_pm {
 	char name[FOS_NAME_MAX];
 	uint32_t file_off;    /* path, in the string blob */
 	uint32_t options_off; /* key NUL value NUL ... empty key ends; a key may repeat */
-	uint8_t pipeline;
-	uint8_t stage;  /* index in the pipeline */
+	uint8_t pipeline; /* of the configuration; which versions of it have the PM: place[] */
+	uint8_t stage;  /* index in the pipeline as configured; FOS_MAX_STAGES: it stands by */
 	uint8_t slot;   /* place within the stage */
 	uint8_t stream; /* enum fos_stream_id */
 	uint8_t edits;  /* may edit */
@@ -866,6 +866,14 @@ struct fos_dir_pipeline {
 	uint32_t nr_pkt_stages; /* the first ones: `ip` and `tcp` readers; the rest read `app` */
 	uint32_t nr_editors;
 	struct fos_dir_stage stage[FOS_MAX_STAGES];
+	/* made from stage[] by fos_build_places(): 1 + the stage of each PM that is in it, else 0; and
+	 * its number among the editing app PMs, from 1, else 0 */
+	uint8_t place[FOS_MAX_PMS];
+	uint8_t editor[FOS_MAX_PMS];
+	/* A pipeline that an operator changes while the box runs gets a new version: its flows stay, flows
+	 * that begin are the version's.  release, after the version is filled; 0 = none */
+	uint32_t next;
+	uint32_t first; /* a version: 1 + the pipeline of the configuration that it is one of; else 0 */
 };
 
 /* Flows on which a PM has died.  The keeper counts; egress acts on what reaches `quarantine`. */
@@ -903,6 +911,7 @@ struct fos_dir {
 	 * bind (Linux before 6.4); 0 = once for all */
 	uint32_t sockets;
 	uint32_t stopping; /* release: 1 = orderly stop */
+	uint32_t live; /* 1: hints may go between any two PMs of a pipeline, so its stages can change */
 	uint32_t input_off;  /* offline: paths in the string blob */
 	uint32_t output_off; /* 0 = none */
 	uint32_t wait;       /* enum fos_wait: what a process without work does */

@@ -107,7 +107,7 @@ static void read_passed(struct fos_view *v)
 static bool deletion_passed(const struct fos_view *v, const struct fos_layer *l,
 			    const struct fos_edit *e)
 {
-	uint32_t n = v->box->dir->pm[l->editor].editor;
+	uint32_t n = fos_dir_editor(v->box->dir, v->pipeline, l->editor);
 
 	return e->ins == 0 && n >= 1 && n <= FOS_MAX_EDITORS && e->pos + e->del <= v->passed[n - 1] &&
 	       e->out_pos <= v->passed[n];
@@ -142,8 +142,8 @@ static bool layer_seek(const struct fos_view *v, struct fos_layer *l, const stru
 		nr++;
 	}
 	/* the stream was given up, and the edits behind the cursor are forgotten: no place to be */
-	if (q < out && v->passed[v->box->dir->pm[l->editor].editor % (FOS_MAX_EDITORS + 1)] >=
-			       FOS_POS_MAX)
+	if (q < out && v->passed[fos_dir_editor(v->box->dir, v->pipeline, l->editor) %
+				 (FOS_MAX_EDITORS + 1)] >= FOS_POS_MAX)
 		return false;
 	l->edit = FOS_NONE;
 	l->nr = nr;
@@ -204,6 +204,7 @@ static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
 	if (pipeline >= v->box->dir->nr_pipelines)
 		return false;
 	v->start = route.start;
+	v->pipeline = pipeline;
 	pl = &v->box->dir->pipeline[pipeline];
 	v->nr_layers = stage > pl->nr_pkt_stages ? stage - pl->nr_pkt_stages : 0;
 	for (uint32_t i = v->nr_layers; i-- > 0;) {

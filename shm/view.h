@@ -57,6 +57,7 @@ struct fos_view {
 	uint32_t gen;
 	uint32_t nr_layers;
 	struct fos_layer layer[FOS_MAX_STAGES];
+	uint32_t pipeline;  /* that the flow is in */
 	uint64_t start;     /* where the flow begins in its pipeline: struct fos_route */
 	uint64_t base_tail; /* app.tail when opened */
 	uint64_t base;      /* cursor in the unedited stream */

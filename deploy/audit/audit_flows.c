@@ -20,7 +20,8 @@ static bool tail_of(const struct fos_box *box, uint32_t pm, uint32_t flow, uint3
 		*tail = fos_acquire64(&f->pkt.tail_l4);
 		return true;
 	}
-	if (!fos_view_open(&view, box, flow, gen, d->stage, head))
+	if (!fos_view_open(&view, box, flow, gen,
+			   fos_dir_place(box->dir, fos_box_pipeline(box, flow, gen), pm), head))
 		return false;
 	*tail = fos_view_tail(&view);
 	return true;
@@ -75,7 +76,7 @@ static void look_at_pm(struct fos_audit *a, uint32_t proc)
 		struct fos_pm_pub pub;
 		uint64_t tail;
 
-		if (gen == 0 || fos_box_pipeline(box, flow, gen) != a->dir->pm[pm].pipeline ||
+		if (gen == 0 || fos_dir_place(a->dir, fos_box_pipeline(box, flow, gen), pm) == FOS_NONE ||
 		    !fos_box_watches(a->dir, pm, f->flags) ||
 		    !fos_box_pub(box, pm, flow, gen, &pub))
 			continue;

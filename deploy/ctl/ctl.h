@@ -29,6 +29,7 @@ int fos_ctl_traffic(int argc, char **argv);
 int fos_ctl_audit(int argc, char **argv);
 int fos_ctl_restart(int argc, char **argv);
 int fos_ctl_upgrade(int argc, char **argv);
+int fos_ctl_pipeline(int argc, char **argv);
 int fos_ctl_reload(int argc, char **argv);
 int fos_ctl_pm(int argc, char **argv);
 

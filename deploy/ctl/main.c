@@ -81,6 +81,8 @@ static const struct {
 	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
 	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
 	 "under traffic: another file for a PM, the same instance"},
+	{"pipeline", fos_ctl_pipeline, "pipeline show|add|remove|move NAME [PM [PLACE]] [FILE]",
+	 "under traffic: stages for the connections that begin from now on"},
 	{"reload", fos_ctl_reload, "reload pm/NAME [FILE]",
 	 "under traffic: options of a PM, as its configuration file has them now"},
 	{"pm", fos_ctl_pm, "pm new NAME | build NAME.c | test PM ... | run PM ...",

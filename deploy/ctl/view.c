@@ -169,10 +169,11 @@ bool fos_ctl_pm_position(const struct fos_box *box, uint32_t pm, uint32_t flow, 
 {
 	const struct fos_dir_pm *d = &box->dir->pm[pm];
 	const struct fos_flow *f = &box->flows[flow];
+	uint32_t stage = fos_dir_place(box->dir, fos_box_pipeline(box, flow, gen), pm);
 	struct fos_pm_pub pub;
 	struct fos_view view;
 
-	if (fos_box_pipeline(box, flow, gen) != d->pipeline || !fos_box_watches(box->dir, pm, f->flags))
+	if (stage == FOS_NONE || !fos_box_watches(box->dir, pm, f->flags))
 		return false;
 	*head = fos_box_pub(box, pm, flow, gen, &pub) ? pub.head : 0;
 	if (d->stream == FOS_STREAM_IP) {
@@ -180,7 +181,7 @@ bool fos_ctl_pm_position(const struct fos_box *box, uint32_t pm, uint32_t flow, 
 	} else if (d->stream == FOS_STREAM_TCP) {
 		*tail = fos_relaxed64(&f->pkt.tail_l4);
 	} else {
-		if (!fos_view_open(&view, box, flow, gen, d->stage, *head))
+		if (!fos_view_open(&view, box, flow, gen, stage, *head))
 			return false;
 		*tail = fos_view_tail(&view);
 	}
