@@ -9,7 +9,6 @@
  *   store     hands every descriptor to the service manager once more: it is a new one
  *   restart   the keeper ends, to be started again with its descriptors; the box stays
  *   module    {"pm":"web","path":"/x.so"}: from its next start on, the PM is that file
- *   pipeline  {"name":"web","stages":"a|b,c"}: flows that begin from now on go through these
  *   options   {"pm":"web"}: from its next start on, the PM has the options that the configuration file
  *             names now; with "undo":true those before
  *
@@ -228,13 +227,11 @@ static int set_module(struct fos_keeper *k, int fd, json_t *request)
 
 static int set_pipeline(struct fos_keeper *k, int fd, json_t *request)
 {
-	const char *name = json_string_value(json_object_get(request, "name"));
-	const char *stages = json_string_value(json_object_get(request, "stages"));
-	char err[400] = "a request for a pipeline names `name` and `stages`";
-	int rc = name && stages ? fos_keeper_pipeline(k, name, stages, err, sizeof(err)) : -EINVAL;
+	char err[400] = "a request for a pipeline names `name` and `stages`", *name, *stages;
+	bool ok = json_unpack(request, "{s:s,s:s}", "name", &name, "stages", &stages) == 0 &&
+		  fos_keeper_pipeline(k, name, stages, err, sizeof(err)) == 0;
 
-	return answer(fd, rc == 0 ? json_pack("{s:b}", "ok", 1) :
-				    json_pack("{s:b,s:s}", "ok", 0, "error", err));
+	return answer(fd, json_pack("{s:b,s:s}", "ok", ok, ok ? "name" : "error", ok ? name : err));
 }
 
 static int set_options(struct fos_keeper *k, int fd, json_t *request)
