@@ -98,7 +98,7 @@ PKG := $(B)/pkgconfig/flowos-pm.pc
 MAN := $(B)/man/made
 
 .PHONY: all unit check-unit fuzzers
-all: $(BINS) $(PMS) $(PKG) $(MAN)
+all: $(BINS) $(PMS) $(PKG) $(MAN) $(B)/libflowos-pm.a
 	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
  (pkg-config), as \`make deps\` does";)
 unit: $(UNIT) $(TEST_PMS) $(PMS) $(B)/bench/engine $(B)/bench/gen
@@ -183,9 +183,15 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(ARCHIVES)
 	@$(CC) $(FOS_LDFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %/libtests.a,$^) $(ARCHIVES) -Wl,--end-group $($*_LIBS) $(ALL_LIBS)
 
+# What a module needs that is a program of its own (pmhost/pm_main.h).
+$(B)/libflowos-pm.a: $(call obj,$(pmhost_SRCS) $(shm_SRCS))
+	@echo "  AR      $@"
+	@rm -f $@ && $(AR) rcs $@ $^
+
 $(PKG): deploy/systemd/flowos-pm.pc.in deploy/ctl/ctl.h
 	@mkdir -p $(@D)
-	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' -e 's,@PREFIX@,/usr,' \
+	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' \
+		-e 's,^libdir=.*,libdir=$(abspath $(B)),' -e 's,@PREFIX@,/usr,' \
 		-e 's,@VERSION@,$(VERSION),' $< >$@
 
 $(MAN): $(wildcard deploy/man/* pmhost/pm.h pmhost/pm_*.h */main.c deploy/*/main.c) shm/keeper_main.c
@@ -314,6 +320,7 @@ install: all
 	install -m 755 $(BINS) $(D)/sbin
 	ln -sf ../sbin/flowosctl $(D)/bin/flowosctl
 	install -m 644 $(PMS) $(D)/lib/flowos/pm
+	install -m 644 $(B)/libflowos-pm.a $(D)/lib
 	install -m 644 pmhost/pm.h $(wildcard pmhost/pm_*.h) $(D)/include/flowos/pmhost
 	ln -sf pmhost/pm.h $(D)/include/flowos/pm.h
 	install -m 644 $(wildcard deploy/template/*) $(D)/share/flowos/template

@@ -133,6 +133,7 @@ struct fos_instance {
 	uint32_t index; /* in dir->pm[] */
 	const struct fos_pm *module;
 	void *library; /* dlopen() handle, NULL when the module was given */
+	bool program;  /* it was given by fos_pm_main(): its file is the process's */
 
 	/* whom hints go to; NULL = no ring */
 	struct fos_ring_prod *to_pm[FOS_MAX_PMS];

@@ -51,12 +51,15 @@ int fos_load_try(const char *path)
 	char err[512];
 	void *library = NULL;
 
-	if (fos_pmfile_read(path, &f, err, sizeof(err)) == 0)
-		library = open_module(path, &module, err, sizeof(err));
+	if (fos_pmfile_read(path, &f, err, sizeof(err)) < 0)
+		fos_log(FOS_LOG_ERROR, "%s", err);
+	else if (f.program)
+		fos_log(FOS_LOG_ERROR, "%s is a program of its own: put it in the place of the old file, "
+				       "and `flowosctl restart`", path);
+	else if (!(library = open_module(path, &module, err, sizeof(err))))
+		fos_log(FOS_LOG_ERROR, "%s", err);
 	if (library)
 		dlclose(library);
-	else
-		fos_log(FOS_LOG_ERROR, "%s", err);
 	return library ? 0 : -ENOEXEC;
 }
 
@@ -68,7 +71,7 @@ int fos_load(struct fos_instance *pm)
 	char err[512];
 	int rc;
 
-	if (pm->module)
+	if (pm->module && !pm->program)
 		return 0;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (!calls[i])
@@ -81,6 +84,16 @@ int fos_load(struct fos_instance *pm)
 	what = fos_pmfile_misfit(&f, pm->d);
 	if (what)
 		return differs(pm, path, what);
+	if (f.program != pm->program) {
+		fos_log(FOS_LOG_ERROR, "%s: %s is %s now: stop the box and run it again", pm->d->name,
+			path, f.program ? "a program" : "no program");
+		return -ESTALE;
+	}
+	/* its arguments: the supervisor has looked at them */
+	for (unsigned i = 0; pm->program && fos_option(pm, "args", i); i++)
+		;
+	if (pm->program)
+		return 0;
 	pm->library = open_module(path, &pm->module, err, sizeof(err));
 	if (!pm->library) {
 		fos_log(FOS_LOG_ERROR, "%s: %s", pm->d->name, err);

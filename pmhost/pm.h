@@ -481,6 +481,7 @@ int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)
 #include "pmhost/pm_event.h"
 #include "pmhost/pm_http.h"
 #include "pmhost/pm_link.h"
+#include "pmhost/pm_main.h"
 #include "pmhost/pm_text.h"
 
 #endif

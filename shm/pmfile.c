@@ -39,7 +39,7 @@ static bool header(struct span file, Elf64_Ehdr *eh)
 		return false;
 	memcpy(eh, file.p, sizeof(*eh));
 	return memcmp(eh->e_ident, ELFMAG, SELFMAG) == 0 && eh->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       eh->e_ident[EI_DATA] == ELFDATA2LSB && eh->e_type == ET_DYN &&
+	       eh->e_ident[EI_DATA] == ELFDATA2LSB && (eh->e_type == ET_DYN || eh->e_type == ET_EXEC) &&
 	       (MACHINE == EM_NONE || eh->e_machine == MACHINE) &&
 	       eh->e_shentsize == sizeof(Elf64_Shdr);
 }
@@ -75,6 +75,20 @@ static struct span find(struct span file, const Elf64_Ehdr *eh, const char *name
 			return part(file, sh.sh_offset, sh.sh_size);
 	}
 	return none;
+}
+
+/* Does it name a loader?  Then it is a program; shared objects have none. */
+static bool is_program(struct span file, const Elf64_Ehdr *eh)
+{
+	struct span s = part(file, eh->e_phoff, (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr));
+	Elf64_Phdr ph;
+
+	for (uint32_t i = 0; s.p && eh->e_phentsize == sizeof(ph) && i < eh->e_phnum; i++) {
+		memcpy(&ph, s.p + (size_t)i * sizeof(ph), sizeof(ph));
+		if (ph.p_type == PT_INTERP)
+			return true;
+	}
+	return eh->e_type == ET_EXEC;
 }
 
 static int check_links(const struct fos_pmfile_section *s, const char *name, char *err,
@@ -202,8 +216,10 @@ int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct 
 	memset(&s, 0, sizeof(s));
 	memcpy(&s, sec.p, sec.len < sizeof(s) ? sec.len : sizeof(s));
 	rc = check(&s, name, err, err_size);
-	if (rc == 0)
+	if (rc == 0) {
 		fill(out, &s);
+		out->program = is_program(file, &eh);
+	}
 	return rc;
 }
 

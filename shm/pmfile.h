@@ -81,6 +81,7 @@ struct fos_pmfile_links {
 struct fos_pmfile {
 	char name[FOS_NAME_MAX]; /* as the module calls itself; always terminated */
 	uint32_t stream;
+	bool program;        /* not a shared object but an executable: it runs by itself (fos_pm_main) */
 	bool http;           /* reads http.body: `stream` is FOS_STREAM_APP */
 	bool edits;
 	bool rewrites;

@@ -48,6 +48,12 @@ static int parse(struct fos_run *r, int argc, char **argv)
 		else
 			return usage(r->p->hooks, c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
 	}
+	/* a program with a main() of its own, and with arguments of its own, is told by these */
+	if (!r->keeper && !r->name) {
+		r->keeper = getenv("FLOWOS_KEEPER");
+		r->name = getenv("FLOWOS_PROC");
+		r->spare = getenv("FLOWOS_SPARE") != NULL;
+	}
 	if (!r->keeper || !r->name || optind < argc)
 		return usage(r->p->hooks, stderr, 2);
 	return -1;

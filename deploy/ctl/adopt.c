@@ -47,14 +47,15 @@ static uint32_t adopt_stages(struct fos_super *s, const struct fos_ctl_view *v, 
 
 	for (uint32_t i = 0; i < v->dir->nr_procs; i++) {
 		const struct fos_dir_proc *p = &v->dir->proc[i];
-		const char *args[] = {"--keeper", socket, "--proc", p->name, NULL};
+		struct fos_run_program run;
 		bool granted = fos_acquire32(&p->lease.state) == FOS_LEASE_GRANTED;
 		uint32_t pid;
 
 		if (p->role == FOS_ROLE_KEEPER)
 			continue;
 		fos_ctl_state(v, i, &pid);
-		n += fos_super_adopt(s, p->name, fos_run_program(p->role), args,
+		fos_run_program(v->dir, i, socket, false, &run);
+		n += fos_super_adopt(s, p->name, run.program, run.args,
 				     granted ? (pid_t)p->lease.pid : 0, pid != 0);
 	}
 	return n;
@@ -64,11 +65,12 @@ void fos_run_spares(struct fos_super *s, const struct fos_ctl_view *v, const cha
 {
 	for (uint32_t i = 0; i < v->dir->nr_procs && !v->dir->offline; i++) {
 		const struct fos_dir_proc *p = &v->dir->proc[i];
-		const char *args[] = {"--keeper", socket, "--proc", p->name, "--spare", NULL};
+		struct fos_run_program run;
 
-		if (p->role == FOS_ROLE_PM && v->dir->pm[p->index].spare)
-			fos_super_add_spare(s, fos_super_find(s, p->name),
-					    fos_run_program(p->role), args);
+		if (p->role != FOS_ROLE_PM || !v->dir->pm[p->index].spare)
+			continue;
+		fos_run_program(v->dir, i, socket, true, &run);
+		fos_super_add_spare(s, fos_super_find(s, p->name), run.program, run.args);
 	}
 }
 

@@ -97,28 +97,17 @@ static bool start_keeper(struct run *r)
 	return true;
 }
 
-const char *fos_run_program(uint32_t role)
-{
-	static const char *const program[] = {
-		[FOS_ROLE_INGRESS] = "flowos-ingress",
-		[FOS_ROLE_CLASSIFIER] = "flowos-classifier",
-		[FOS_ROLE_PM] = "flowos-pmhost",
-		[FOS_ROLE_EGRESS] = "flowos-egress",
-	};
-
-	return program[role];
-}
-
 static void start_stages(struct run *r)
 {
 	const struct fos_dir *dir = r->view.dir;
 
 	for (uint32_t i = 0; i < dir->nr_procs; i++) {
-		const char *args[] = {"--keeper", r->socket, "--proc", dir->proc[i].name, NULL};
+		struct fos_run_program p;
 
-		if (dir->proc[i].role != FOS_ROLE_KEEPER)
-			fos_super_add(&r->super, dir->proc[i].name,
-				      fos_run_program(dir->proc[i].role), args);
+		if (dir->proc[i].role == FOS_ROLE_KEEPER)
+			continue;
+		fos_run_program(dir, i, r->socket, false, &p);
+		fos_super_add(&r->super, dir->proc[i].name, p.program, p.args);
 	}
 	fos_run_spares(&r->super, &r->view, r->socket);
 }
@@ -207,6 +196,7 @@ static bool start_box(struct run *r)
 	int rc = 0;
 
 	keeper_args(r, args);
+	r->super.keeper = r->socket;
 	if (!r->conf->input)
 		rc = fos_run_adopt(&r->super, &r->view, r->file, r->socket, args);
 	if (rc > 0)

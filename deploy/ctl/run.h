@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "deploy/ctl/super.h"
+
 struct fos_run_conf {
 	const char *file;
 	const char *run_dir; /* NULL: a private temporary one */
@@ -13,11 +15,15 @@ struct fos_run_conf {
 	bool summary;
 };
 
-struct fos_super;
-struct fos_ctl_view;
 
-/* The program that runs as a role (enum fos_role). */
-const char *fos_run_program(uint32_t role);
+/* program.c: what is started as process `proc` of the box, and with which arguments (NULL at the end);
+ * they point into the directory and to `socket`.  A PM may be a program of its own. */
+struct fos_run_program {
+	const char *program; /* a path when it has a '/', else it lies beside flowosctl */
+	const char *args[FOS_SUPER_ARGS];
+};
+void fos_run_program(const struct fos_dir *dir, uint32_t proc, const char *socket, bool spare,
+		     struct fos_run_program *out);
 
 /* adopt.c: starts the spares that the configuration asks for (inline). */
 void fos_run_spares(struct fos_super *s, const struct fos_ctl_view *v, const char *socket);

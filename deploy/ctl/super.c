@@ -92,6 +92,12 @@ static void become(const struct fos_super *s, const struct fos_child *c)
 			 (unsigned long long)(watchdog_of(s, c) / 1000));
 		setenv("WATCHDOG_USEC", number, 1);
 	}
+	/* for modules that are programs of their own (pmhost/pm_main.h) */
+	if (s->keeper)
+		setenv("FLOWOS_KEEPER", s->keeper, 1);
+	setenv("FLOWOS_PROC", c->name, 1);
+	if (c->spare_of)
+		setenv("FLOWOS_SPARE", "1", 1);
 	if (holds(s, c) && s->nr_store > 0)
 		set_store(s, c);
 	execv(c->argv[0], c->argv);
@@ -117,7 +123,7 @@ static void start(struct fos_super *s, struct fos_child *c)
 static char *beside(const char *program)
 {
 	char exe[PATH_MAX], *path = NULL;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	ssize_t n = strchr(program, '/') ? 0 : readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
 	exe[n > 0 ? n : 0] = 0;
 	if (n <= 0 || !strrchr(exe, '/'))
@@ -138,6 +144,7 @@ static struct fos_child *new_child(struct fos_super *s, const char *name, const 
 	memset(c, 0, sizeof(*c));
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	c->argv[n++] = beside(program);
+	c->foreign = strchr(program, '/') != NULL;
 	for (; *args && n < FOS_SUPER_ARGS - 1; args++)
 		c->argv[n++] = strdup(*args);
 	c->keeps_fds = !strcmp(name, "keeper");
@@ -189,7 +196,7 @@ bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
 
 /* ------------------------------------------------------------------ deaths */
 
-static void say_death(const struct fos_child *c, pid_t pid, int status)
+static void say_death(const struct fos_child *c, pid_t pid, int status, bool again)
 {
 	char how[64];
 
@@ -200,8 +207,8 @@ static void say_death(const struct fos_child *c, pid_t pid, int status)
 			 strsignal(WTERMSIG(status)));
 	else
 		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
-	fprintf(stderr, "flowos: %s%s (pid %d) %s; starting it again\n", c->spare_of ? "spare of " : "",
-		c->name, (int)pid, how);
+	fprintf(stderr, "flowos: %s%s (pid %d) %s%s\n", c->spare_of ? "spare of " : "", c->name,
+		(int)pid, how, again ? "; starting it again" : "");
 }
 
 /* Signals are crashes, to be mended by a restart; a failure before the first READY=1 is something
@@ -225,6 +232,8 @@ static void bury(struct fos_super *s, struct fos_child *c, int status)
 	if (s->give_up && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
 	if (status >= 0 && hopeless(s, c, status)) {
+		if (c->foreign)
+			say_death(c, pid, status, false);
 		s->failed = c;
 		return;
 	}
@@ -235,7 +244,7 @@ static void bury(struct fos_super *s, struct fos_child *c, int status)
 		s->failed = c;
 		return;
 	}
-	say_death(c, pid, status);
+	say_death(c, pid, status, true);
 	c->again_ns = now;
 	if (c->quick > FREE_RESTARTS) {
 		uint32_t n = c->quick - FREE_RESTARTS;

@@ -20,6 +20,7 @@ struct fos_child {
 	char name[FOS_NAME_MAX]; /* as the directory has it; "keeper" */
 	char *argv[FOS_SUPER_ARGS]; /* owned; argv[0] is the program's path */
 	struct fos_child *spare_of; /* it waits for that one's lease; NULL = it is no spare */
+	bool foreign;   /* not one of FlowOS's programs: it may have said nothing at its end */
 	bool keeps_fds; /* is handed the store when it starts again */
 	pid_t pid;      /* 0 = not running */
 	int pidfd;      /* of an adopted process, which is no child of ours; -1 = it is one */
@@ -40,6 +41,7 @@ struct fos_super {
 	char notify[PATH_MAX];
 	int notify_fd;
 	int signal_fd;
+	const char *keeper;   /* its socket */
 	uint64_t watchdog_ns; /* 0 = none */
 	bool interrupted;     /* SIGINT or SIGTERM came, or the keeper was told to stop */
 	bool keeper_active;   /* STATUS=processing */
@@ -56,7 +58,8 @@ struct fos_super {
 int fos_super_init(struct fos_super *s, const char *run_dir);
 void fos_super_fini(struct fos_super *s);
 
-/* Adds a child and starts it.  The program is looked for beside flowosctl.  args end with NULL. */
+/* Adds a child and starts it.
+ * A program without '/' is looked for beside flowosctl.  args end with NULL. */
 struct fos_child *fos_super_add(struct fos_super *s, const char *name, const char *program,
 				const char *const *args);
 
