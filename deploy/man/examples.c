@@ -312,3 +312,10 @@ static bool limits(struct fos_instance *pm)
 	return size && fos_size_parse(size, &bytes) && ports && fos_ports_parse(ports, &first, &last);
 }
 /* -- */
+FOS_PM(.name = "spy", .stream = FOS_APP, .on_data = first_bytes);
+
+int main(void)
+{
+	return fos_pm_main(&fos_pm_module);
+}
+/* -- */
