@@ -314,7 +314,7 @@ static bool limits(struct fos_instance *pm)
 /* -- */
 FOS_PM(.name = "spy", .stream = FOS_APP, .on_data = first_bytes);
 
-int main(void)
+static int program(void)        /* what its main() does */
 {
 	return fos_pm_main(&fos_pm_module);
 }
