@@ -213,7 +213,9 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 	if (c->rogue && !p->c.rogue && (w.flags & (WIRE_SYN | WIRE_ACK)) == WIRE_SYN &&
 	    p->fin_taken)
 		c->replaced = true;
-	if (w.wrong && c->rogue && (c->replaced || peer_done(p)) && strcmp(w.wrong, WIRE_BAD_SUM) != 0)
+	/* so has a half-open end, whose answer to a SYN goes on as it came (RFC 9293 section 3.5.1) */
+	if (w.wrong && c->rogue && strcmp(w.wrong, WIRE_BAD_SUM) != 0 &&
+	    (c->replaced || peer_done(p) || (p->state == PEER_SYN_SENT && !(w.flags & WIRE_SYN))))
 		return;
 	if (w.wrong) {
 		fail(c, w.wrong, len, w.flags);
