@@ -23,18 +23,21 @@ at_least "$(counter edits_applied)" 7600 "every occurrence was replaced by the b
 check "the audit is clean" flowosctl_in_box audit
 stop_box
 
-# The same with so few frames that they go round fast: from the queues that rest to those that do not.
+# The same with so few frames that they go round fast: from the queues that rest to those that do not.  A
+# pattern of one byte is never held: where the shortage loses a segment again and again, a sender could
+# not go on before held bytes are let go unedited (classifier/stuck.h).
+pipeline edit '"tcp portrange 9000-9002"' "$(pm_replace edit % haystack)" |
+	box_config "$NET_TMP/box.yaml"
 sed -i 's/frames: 16K/frames: 2K/' "$NET_TMP/box.yaml"
 need_box "$NET_TMP/box.yaml"
-both_peers "few frames: 100 connections, edited both ways" swap $SERVER 9001 100 needle haystack
+both_peers "few frames: 100 connections, edited both ways" swap $SERVER 9001 100 % haystack
 for nic in lan wan; do
 	for queue in 0 1; do
 		pm_kill "ingress.$nic.$queue" 2 0.1 &
 		KILLS="$KILLS $!"
 	done
 done
-# 2
-both_peers "and while every ingress is killed twice" swap $SERVER6 9002 100 needle haystack
+both_peers "and while every ingress is killed twice" swap $SERVER6 9002 100 % haystack
 for pid in $KILLS; do
 	wait "$pid"
 	ok $? "killed twice"

@@ -27,7 +27,7 @@ follow() {
 follow >"$D/script"
 sed -i "s,\$PWD/build,$B,g" "$D/script"
 bash "$D/script" >"$D/out" 2>&1
-is "$(tail -n 1 "$D/out")" 'to the end, 7 blocks' "a stranger who follows the page comes to its end" ||
+is "$(tail -n 1 "$D/out")" 'to the end, 8 blocks' "a stranger who follows the page comes to its end" ||
 	tail -n 15 "$D/out" | sed 's/^/# /'
 is "$(grep -c '^loud: .* the same bytes left each time' "$D/out")" 4 "the module passes as the page says"
 is "$(grep -c 'got:    192.0.2.1:40000 .* 63 bytes fin' "$D/out")" 1 "and fails where the page says"
