@@ -94,7 +94,8 @@ static void put(struct block *b, const void *data, uint32_t len)
 {
 	static const uint8_t zero[4];
 
-	memcpy(b->data + b->len, data, len);
+	if (len) /* nothing may be at no address */
+		memcpy(b->data + b->len, data, len);
 	memcpy(b->data + b->len + len, zero, -len & 3);
 	b->len += (len + 3) & ~3u;
 }
