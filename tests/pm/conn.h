@@ -154,4 +154,21 @@ static inline void conn_packet(struct play *p, uint32_t flow, const void *bytes,
 	fos_release64(&f->pkt.tail, tail + piece->len);
 }
 
+/* Does the module's init() refuse these options? */
+static inline bool conn_refused(const char *self, const char *name, const char *options)
+{
+	static struct play p;
+	bool is;
+
+	memset(&p, 0, sizeof(p));
+	world_plan(&p.w, false);
+	conn_pm(&p, self, name, 0, options);
+	p.now = 1;
+	world_make(&p.w);
+	is = play_start(&p, 0) != 0;
+	play_kill(&p, 0);
+	world_free(&p.w);
+	return is;
+}
+
 #endif

@@ -141,22 +141,6 @@ static void test_least(void)
 	play_free(&p);
 }
 
-static bool refused(const char *options)
-{
-	static struct play p;
-	bool is;
-
-	memset(&p, 0, sizeof(p));
-	world_plan(&p.w, false);
-	conn_pm(&p, self, "balance", 0, options);
-	p.now = 1;
-	world_make(&p.w);
-	is = play_start(&p, 0) != 0;
-	play_kill(&p, 0);
-	world_free(&p.w);
-	return is;
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const wrong[] = {
@@ -176,6 +160,6 @@ int main(int argc, char **argv)
 	test_learn();
 	test_least();
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		ok(refused(wrong[i]), "refused: case %zu", i + 1);
+		ok(conn_refused(self, "balance", wrong[i]), "refused: case %zu", i + 1);
 	return done();
 }

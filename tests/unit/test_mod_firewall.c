@@ -84,23 +84,6 @@ static void test_list(void)
 	play_free(&p);
 }
 
-/* The process of a module that refuses to start. */
-static bool refused(const char *options)
-{
-	static struct play p;
-	bool is;
-
-	memset(&p, 0, sizeof(p));
-	world_plan(&p.w, false);
-	conn_pm(&p, self, "firewall", 0, options);
-	p.now = 1;
-	world_make(&p.w);
-	is = play_start(&p, 0) != 0;
-	play_kill(&p, 0);
-	world_free(&p.w);
-	return is;
-}
-
 static void test_wrong(void)
 {
 	static const char *const wrong[] = {
@@ -112,10 +95,10 @@ static void test_wrong(void)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(options, sizeof(options), "rules=%s\n", wrong[i]);
-		ok(refused(options), "refused: %s", wrong[i]);
+		ok(conn_refused(self, "firewall", options), "refused: %s", wrong[i]);
 	}
-	ok(refused("default=maybe\n"), "a default that is none");
-	ok(refused("list=/nonexistent/list\n"), "a file that is not there");
+	ok(conn_refused(self, "firewall", "default=maybe\n"), "a default that is none");
+	ok(conn_refused(self, "firewall", "list=/nonexistent/list\n"), "a file that is not there");
 }
 
 int main(int argc, char **argv)

@@ -336,22 +336,6 @@ static void test_reload(void)
 	play_free(&p);
 }
 
-static bool refused(const char *options)
-{
-	static struct play p;
-	bool is;
-
-	memset(&p, 0, sizeof(p));
-	world_plan(&p.w, false);
-	conn_pm(&p, self, "match", 0, options);
-	p.now = 1;
-	world_make(&p.w);
-	is = play_start(&p, 0) != 0;
-	play_kill(&p, 0);
-	world_free(&p.w);
-	return is;
-}
-
 static void test_wrong(void)
 {
 	static const char *const wrong[] = {
@@ -362,10 +346,10 @@ static void test_wrong(void)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		snprintf(options, sizeof(options), "patterns=%s\n", wrong[i]);
-		ok(refused(options), "refused: %s", wrong[i]);
+		ok(conn_refused(self, "match", options), "refused: %s", wrong[i]);
 	}
-	ok(refused("mask=x\n"), "no pattern at all");
-	ok(refused("patterns=alert /a/\nlimit=0\n"), "a limit of 0");
+	ok(conn_refused(self, "match", "mask=x\n"), "no pattern at all");
+	ok(conn_refused(self, "match", "patterns=alert /a/\nlimit=0\n"), "a limit of 0");
 }
 
 int main(int argc, char **argv)

@@ -149,22 +149,6 @@ static void test_many(void)
 	play_free(&p);
 }
 
-static bool refused(const char *options)
-{
-	static struct play p;
-	bool is;
-
-	memset(&p, 0, sizeof(p));
-	world_plan(&p.w, false);
-	conn_pm(&p, self, "ratelimit", 0, options);
-	p.now = 1;
-	world_make(&p.w);
-	is = play_start(&p, 0) != 0;
-	play_kill(&p, 0);
-	world_free(&p.w);
-	return is;
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const wrong[] = {
@@ -180,7 +164,8 @@ int main(int argc, char **argv)
 	test_prefix();
 	test_many();
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		ok(refused(wrong[i]), "refused: %.*s", (int)strcspn(wrong[i], "\n"), wrong[i]);
+		ok(conn_refused(self, "ratelimit", wrong[i]),
+		   "refused: %.*s", (int)strcspn(wrong[i], "\n"), wrong[i]);
 	close(fd);
 	unlink(path);
 	return done();
