@@ -2,6 +2,10 @@
 # Which directory may include which, and who may use which library.
 . "$(dirname "$0")/lib.sh"
 
+{ git ls-files --cached --others --exclude-standard 2>/dev/null || ls; } | cut -d/ -f1 | sort -u |
+	grep -vE '^\.' | grep -vxE 'Makefile|README\.md|LICENSE|build|ingress|classifier|pmhost|egress' |
+	grep -vxE 'shm|config|pms|tests|deploy' | rule 'nothing else lies at the top of the tree'
+
 # Includes of project headers in directory $1 that are not in the extended regex $2.
 includes_beyond() {
 	grep -rnE '^#[[:space:]]*include "' "$1" --include='*.[ch]' 2>/dev/null |

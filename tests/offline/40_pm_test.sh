@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../net/lib.sh"
 D=$NET_TMP
 CTL=$B/bin/flowosctl
+ROOT=$PWD
 FUZZ=$([ "$FULL" = 1 ] && echo 2000 || echo 40)
 export TMPDIR=$D
 
@@ -63,14 +64,17 @@ else
 	skip 'valgrind is not installed'
 fi
 
-# Each shipped module, with the options of its example or those of tests/kit/options.
+# Each shipped module, with the options of its example or those of tests/kit/options; what it writes to
+# relative paths counts from where one stands, and what it reads too.
+ln -s "$ROOT/config" "$D/config"
+cd "$D" || exit 1
 for so in "$B"/pms/*.so; do
 	pm=$(basename "$so" .so)
 	conf=()
 	if [ -e "config/examples/$pm.yaml" ]; then
 		conf=(-c "config/examples/$pm.yaml")
 	else
-		for option in $(sed -n "s/^$pm //p" tests/kit/options); do
+		for option in $(sed -n "s/^$pm //p" "$ROOT/tests/kit/options"); do
 			conf+=(-o "$option")
 		done
 	fi
