@@ -8,6 +8,7 @@
 #include "classifier/deliver.h"
 #include "classifier/frag.h"
 #include "classifier/neighbour.h"
+#include "shm/bytes.h"
 #include "shm/quote.h"
 
 /* ------------------------------------------------------------------ metadata */
@@ -197,24 +198,19 @@ static void addresses(struct fos_flow_key *key, bool v4, const uint8_t *ip)
 	}
 }
 
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* Ports, or the identifier of an ICMP echo: on the side of the one who asked. */
 static void ports(struct fos_flow_key *key, const uint8_t *l4, uint32_t len)
 {
 	bool v4 = key->ip_version == 4;
 
 	if ((key->proto == IPPROTO_TCP || key->proto == IPPROTO_UDP) && len >= 4) {
-		key->sport = be16(l4);
-		key->dport = be16(l4 + 2);
+		key->sport = fos_get16(l4);
+		key->dport = fos_get16(l4 + 2);
 	} else if (key->proto == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) && len >= 8) {
 		if (l4[0] == (v4 ? 8 : 128))
-			key->sport = be16(l4 + 4);
+			key->sport = fos_get16(l4 + 4);
 		else if (l4[0] == (v4 ? 0 : 129))
-			key->dport = be16(l4 + 4);
+			key->dport = fos_get16(l4 + 4);
 	}
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "shm/bytes.h"
+
 enum tcp_option {
 	OPT_END = 0,
 	OPT_NOP,
@@ -18,32 +20,22 @@ enum tcp_option {
 
 #define MIN_WINDOW 65535
 
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
 static void option(const uint8_t *o, uint32_t len, struct fos_tcp_segment *seg)
 {
 	if (o[0] == OPT_MSS && len == 4) {
-		seg->mss = (uint16_t)be16(o + 2);
+		seg->mss = (uint16_t)fos_get16(o + 2);
 	} else if (o[0] == OPT_WSCALE && len == 3) {
 		seg->wscale = o[2] > 14 ? 14 : o[2];
 	} else if (o[0] == OPT_SACK_OK && len == 2) {
 		seg->sack_ok = true;
 	} else if (o[0] == OPT_SACK && len % 8 == 2) {
 		for (uint32_t i = 2; i < len && seg->nr_sack < 4; i += 8, seg->nr_sack++) {
-			seg->sack[seg->nr_sack][0] = be32(o + i);
-			seg->sack[seg->nr_sack][1] = be32(o + i + 4);
+			seg->sack[seg->nr_sack][0] = fos_get32(o + i);
+			seg->sack[seg->nr_sack][1] = fos_get32(o + i + 4);
 		}
 	} else if (o[0] == OPT_TS && len == 10) {
 		seg->has_ts = true;
-		seg->tsval = be32(o + 2);
+		seg->tsval = fos_get32(o + 2);
 	} else if (o[0] == OPT_MD5 || o[0] == OPT_AO) {
 		seg->md5 = true;
 	} else if (o[0] == OPT_MPTCP) {
@@ -62,11 +54,11 @@ bool fos_tcp_parse(const uint8_t *h, uint32_t len, struct fos_tcp_segment *seg)
 	end = (h[12] >> 4) * 4u;
 	if (end < 20 || end > len)
 		return false;
-	seg->seq = be32(h + 4);
-	seg->ack = be32(h + 8);
+	seg->seq = fos_get32(h + 4);
+	seg->ack = fos_get32(h + 8);
 	seg->flags = h[13];
 	seg->ace = (uint8_t)((h[12] & 1) << 2 | h[13] >> 6);
-	seg->wnd = (uint16_t)be16(h + 14);
+	seg->wnd = (uint16_t)fos_get16(h + 14);
 	seg->header_len = (uint8_t)end;
 	while (at < end && h[at] != OPT_END) {
 		uint32_t n = 1;

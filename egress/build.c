@@ -8,6 +8,7 @@
 #include "egress/ext.h"
 #include "egress/frames.h"
 #include "egress/out.h"
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 #define LINK_MAX 24u
@@ -16,18 +17,6 @@
 #define MSS_DEFAULT6 1220u
 #define TTL_DEFAULT 64u
 #define ID_APART 0x4000u
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
 
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
 {
@@ -159,8 +148,8 @@ static uint32_t ext_len(const struct fos_frame_meta *m)
 
 static void put_ports(struct fos_egress *e, uint32_t flow, uint8_t *l4)
 {
-	put16(l4, e->p->box.flows[flow].sport);
-	put16(l4 + 2, e->p->box.flows[flow].dport);
+	fos_put16(l4, e->p->box.flows[flow].sport);
+	fos_put16(l4 + 2, e->p->box.flows[flow].dport);
 }
 
 /* What the receiver of this direction takes in one segment, options included. */
@@ -199,8 +188,8 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uin
 		l4[3] = (uint8_t)(2 + 8 * nr);
 	}
 	for (uint32_t i = 0; i < nr; i++) {
-		put32(l4 + 4 + 8 * i, sack[i][0]);
-		put32(l4 + 8 + 8 * i, sack[i][1]);
+		fos_put32(l4 + 4 + 8 * i, sack[i][0]);
+		fos_put32(l4 + 8 + 8 * i, sack[i][1]);
 	}
 	limit = segment_limit(e, flow, fos_box_meta(&e->p->box, b->frame)->flags & FOS_PKT_IPV6);
 	/* the MSS counts no options of either kind (RFC 6691) */
@@ -262,8 +251,8 @@ static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uin
 	struct fos_tcb *t = fos_out_tcb(e, b->flow);
 
 	ip[0] = (uint8_t)(0x40 | hlen / 4);
-	put16(ip + 2, total);
-	put16(ip + 4, next_id(t, ip));
+	fos_put16(ip + 2, total);
+	fos_put16(ip + 4, next_id(t, ip));
 	ip[6] &= t->flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;
@@ -281,12 +270,12 @@ void fos_build_end(struct fos_egress *e, struct fos_build *b, uint32_t len)
 	m->len = (uint16_t)(m->payload_off - m->data_off + len);
 	m->orig_len = m->len;
 	if (m->flags & FOS_PKT_IPV6) {
-		put16(ip + 4, total - 40);
+		fos_put16(ip + 4, total - 40);
 		if (!ext_len(m))
 			ip[6] = m->proto;
 	} else {
 		end_ipv4(e, b, ip, m->proto, 20 + ext_len(m), total);
 	}
 	if (m->proto == IPPROTO_UDP)
-		put16(l4 + 4, 8 + len);
+		fos_put16(l4 + 4, 8 + len);
 }

@@ -9,6 +9,7 @@
 #include "egress/icmp.h"
 #include "egress/options.h"
 #include "shm/atomic.h"
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 #define TCP_MIN 20u
@@ -24,22 +25,6 @@ struct saved {
 	uint8_t data[FOS_HEADER_KEPT_MAX];
 };
 _Static_assert(sizeof(struct saved) == FOS_FRAME_SAVED_MAX, "saved headers fill their place");
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	v = htonl(v);
-	memcpy(p, &v, 4);
-}
 
 static uint8_t *csum_field(const struct fos_header *h)
 {
@@ -191,15 +176,15 @@ static void translate_sack(const struct fos_header_tcp *w, uint8_t *o, uint32_t 
 		return;
 	}
 	for (uint32_t i = 0; i < nr; i++) {
-		block[kept][0] = get32(o + 2 + 8 * i);
-		block[kept][1] = get32(o + 6 + 8 * i);
+		block[kept][0] = fos_get32(o + 2 + 8 * i);
+		block[kept][1] = fos_get32(o + 6 + 8 * i);
 		kept += (int32_t)(block[kept][1] - block[kept][0]) > 0;
 	}
 	if (w->sack && kept)
 		kept = w->sack(w->ctx, block, kept);
 	for (uint32_t i = 0; i < kept; i++) {
-		put32(o + 2 + 8 * i, block[i][0]);
-		put32(o + 6 + 8 * i, block[i][1]);
+		fos_put32(o + 2 + 8 * i, block[i][0]);
+		fos_put32(o + 6 + 8 * i, block[i][1]);
 	}
 	if (kept == nr)
 		return;
@@ -233,7 +218,7 @@ static uint32_t options_len(const struct fos_header *h)
 /* Is the option at o one of those in `strip`? */
 static uint32_t stripped(const uint8_t *o, uint32_t olen, uint32_t strip)
 {
-	bool experiment = (o[0] == 253 || o[0] == 254) && olen >= 4 && get16(o + 2) == 0xf989;
+	bool experiment = (o[0] == 253 || o[0] == 254) && olen >= 4 && fos_get16(o + 2) == 0xf989;
 
 	if (o[0] == 30)
 		return strip & FOS_STRIP_MPTCP;
@@ -251,9 +236,9 @@ static uint32_t translate_options(struct fos_header *h, const struct fos_header_
 	for (; next_option(o, n, &at, &olen); at += olen) {
 		if (o[at] == 8 && olen == 10) {
 			if (w->with_ts)
-				put32(o + at + 2, w->tsval);
+				fos_put32(o + at + 2, w->tsval);
 			if (w->with_ecr)
-				put32(o + at + 6, w->tsecr);
+				fos_put32(o + at + 6, w->tsecr);
 		} else if (o[at] == 5) {
 			translate_sack(w, o + at, olen);
 		} else if (w->strip && (one = stripped(o + at, olen, w->strip)) != 0) {
@@ -336,9 +321,9 @@ static void rewrite_addr(struct fos_header *h, uint32_t off4, uint32_t off6, con
 static void rewrite_dscp(struct fos_header *h, uint8_t dscp)
 {
 	if (h->m->flags & FOS_PKT_IPV6) {
-		uint32_t word = get32(h->l3);
+		uint32_t word = fos_get32(h->l3);
 
-		put32(h->l3, (word & ~(0x3fu << 22)) | (uint32_t)(dscp & 0x3f) << 22);
+		fos_put32(h->l3, (word & ~(0x3fu << 22)) | (uint32_t)(dscp & 0x3f) << 22);
 		return;
 	}
 	h->l3[1] = (uint8_t)((h->l3[1] & 3) | (dscp << 2));
@@ -444,29 +429,29 @@ void fos_header_finish(struct fos_header *h)
 
 uint32_t fos_header_seq(const struct fos_header *h)
 {
-	return get32(h->l4 + 4);
+	return fos_get32(h->l4 + 4);
 }
 
 uint32_t fos_header_ack(const struct fos_header *h)
 {
-	return get32(h->l4 + 8);
+	return fos_get32(h->l4 + 8);
 }
 
 uint16_t fos_header_wnd(const struct fos_header *h)
 {
-	return get16(h->l4 + 14);
+	return fos_get16(h->l4 + 14);
 }
 
 uint16_t fos_header_urg(const struct fos_header *h)
 {
-	return h->l4[13] & FOS_TH_URG ? get16(h->l4 + 18) : 0;
+	return h->l4[13] & FOS_TH_URG ? fos_get16(h->l4 + 18) : 0;
 }
 
 static void read_sack(const uint8_t *p, uint32_t olen, struct fos_header_options *o)
 {
 	o->has_sack = true;
 	for (uint32_t i = 2; i + 8 <= olen && o->nr_sack < 4; i += 8)
-		o->sack_left[o->nr_sack++] = get32(p + i);
+		o->sack_left[o->nr_sack++] = fos_get32(p + i);
 }
 
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o)
@@ -477,7 +462,7 @@ void fos_header_options(const struct fos_header *h, struct fos_header_options *o
 	*o = (struct fos_header_options){.wscale = 0xff};
 	for (; next_option(p, n, &at, &olen); at += olen) {
 		if (p[at] == 2 && olen == 4)
-			o->mss = get16(p + at + 2);
+			o->mss = fos_get16(p + at + 2);
 		else if (p[at] == 3 && olen == 3)
 			o->wscale = p[at + 2] > 14 ? 14 : p[at + 2];
 		else if (p[at] == 4 && olen == 2)
@@ -486,8 +471,8 @@ void fos_header_options(const struct fos_header *h, struct fos_header_options *o
 			read_sack(p + at, olen, o);
 		else if (p[at] == 8 && olen == 10) {
 			o->has_ts = true;
-			o->tsval = get32(p + at + 2);
-			o->tsecr = get32(p + at + 6);
+			o->tsval = fos_get32(p + at + 2);
+			o->tsecr = fos_get32(p + at + 6);
 		}
 	}
 }

@@ -8,6 +8,7 @@
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/out.h"
+#include "shm/bytes.h"
 #include "shm/csum.h"
 #include "shm/hash.h"
 
@@ -32,17 +33,6 @@ struct cut {
 	uint32_t id;    /* IPv6 */
 	uint32_t name;  /* IPv6: offset of the field that names what follows the repeated part */
 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 /* ---- one fragment ---------------------------------------------------------------------------- */
 
@@ -103,7 +93,7 @@ static uint32_t later_header(const uint8_t *ip, uint32_t hlen, uint8_t *to)
 
 static bool part4(const struct cut *c, uint32_t off, uint32_t n, const uint8_t *head, uint32_t hlen)
 {
-	uint32_t word = get16(c->ip + 6), frame;
+	uint32_t word = fos_get16(c->ip + 6), frame;
 	uint32_t more = off + n < c->total - c->hlen ? MF : word & MF;
 	uint8_t *ip = begin_part(c, &frame);
 
@@ -111,8 +101,8 @@ static bool part4(const struct cut *c, uint32_t off, uint32_t n, const uint8_t *
 		return false;
 	memcpy(ip, head, hlen);
 	memcpy(ip + hlen, c->ip + c->hlen + off, n);
-	put16(ip + 2, hlen + n);
-	put16(ip + 6, (word & DF) | more | ((word & 0x1fff) + off / 8));
+	fos_put16(ip + 2, hlen + n);
+	fos_put16(ip + 6, (word & DF) | more | ((word & 0x1fff) + off / 8));
 	fos_csum_ipv4_set(ip, hlen);
 	end_part(c, frame, hlen + n);
 	return true;
@@ -130,11 +120,11 @@ static bool part6(const struct cut *c, uint32_t off, uint32_t n)
 	fh = ip + c->hlen;
 	fh[0] = c->ip[c->name];
 	fh[1] = 0;
-	put16(fh + 2, off | (off + n < c->total - c->hlen));
-	put16(fh + 4, c->id >> 16);
-	put16(fh + 6, c->id & 0xffff);
+	fos_put16(fh + 2, off | (off + n < c->total - c->hlen));
+	fos_put16(fh + 4, c->id >> 16);
+	fos_put16(fh + 6, c->id & 0xffff);
 	memcpy(fh + 8, c->ip + c->hlen + off, n);
-	put16(ip + 4, c->hlen - 40 + 8 + n);
+	fos_put16(ip + 4, c->hlen - 40 + 8 + n);
 	end_part(c, frame, c->hlen + 8 + n);
 	return true;
 }
@@ -203,7 +193,7 @@ bool fos_refrag_packet(struct fos_egress *e, const struct fos_header *h, uint32_
 	struct cut c = {.e = e, .like = h->m, .link = h->frame + h->m->data_off, .ip = h->l3,
 			.total = h->m->l3_len, .size = mtu, .port = port};
 
-	if (!h->l3 || !(h->m->flags & FOS_PKT_IPV4) || get16(h->l3 + 6) & DF)
+	if (!h->l3 || !(h->m->flags & FOS_PKT_IPV4) || fos_get16(h->l3 + 6) & DF)
 		return false;
 	c.link_len = (uint32_t)h->m->l3_off - h->m->data_off;
 	c.hlen = (h->l3[0] & 15u) * 4;
@@ -262,9 +252,9 @@ bool fos_refrag_udp(struct fos_egress *e, uint32_t flow, const struct fos_header
 	m->flags = FOS_PKT_UDP | (ip[0] >> 4 == 6 ? FOS_PKT_IPV6 : FOS_PKT_IPV4);
 	m->next_frame = FOS_NONE;
 	l4 = e->big + m->l4_off;
-	put16(l4, f->sport);
-	put16(l4 + 2, f->dport);
-	put16(l4 + 6, 0);
+	fos_put16(l4, f->sport);
+	fos_put16(l4 + 2, f->dport);
+	fos_put16(l4 + 6, 0);
 	r->flow = flow;
 	r->payload = e->big + m->payload_off;
 	r->room = UINT16_MAX - (n - l3) - 8;
@@ -281,15 +271,15 @@ static void fill_lengths(struct fos_egress *e, uint32_t len)
 
 	m->l3_len = m->len = m->orig_len = (uint16_t)total;
 	m->payload_len = (uint16_t)len;
-	put16(l4 + 4, 8 + len);
+	fos_put16(l4 + 4, 8 + len);
 	if (m->flags & FOS_PKT_IPV6) {
-		put16(ip + 4, total - 40);
+		fos_put16(ip + 4, total - 40);
 		if (head == 40)
 			ip[6] = IPPROTO_UDP;
 		return;
 	}
 	ip[0] = (uint8_t)(0x40 | head / 4);
-	put16(ip + 2, total);
+	fos_put16(ip + 2, total);
 	ip[6] &= 0x40;
 	ip[7] = 0;
 	ip[9] = IPPROTO_UDP;
@@ -330,7 +320,7 @@ enum fos_refrag_end fos_refrag_finish(struct fos_egress *e, struct fos_refrag *r
 		c.total + c.link_len <= FOS_CHAIN_MAX * (e->p->dir->frame_size - FOS_FRAME_DATA_OFF);
 	if (m->flags & FOS_PKT_IPV6)
 		c.hlen = repeated6(c.ip, (uint32_t)m->l4_off - m->l3_off, &c.name);
-	else if (get16(c.ip + 6) & DF && !r->size && !whole)
+	else if (fos_get16(c.ip + 6) & DF && !r->size && !whole)
 		return FOS_REFRAG_REFUSED;
 	c.id = r->id ? r->id : new_id(e, r->flow);
 	if (c.size > frame_room(e, c.link_len))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "egress/frames.h"
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 enum { ARP_LEN = 28, IP4_LEN = 20, IP6_LEN = 40, TCP_LEN = 20, NS_LEN = 24, OPT_LEN = 8 };
@@ -50,17 +51,6 @@ static uint32_t answer_nd(const struct fos_frame_meta *m, uint8_t *base, const u
 	return (uint32_t)m->l4_off + NS_LEN + OPT_LEN - m->data_off;
 }
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void set_be32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
 /* The reset that answers the segment at `in` (RFC 9293 section 3.10.7.1, state CLOSED). */
 static void reset_for(const uint8_t *in, uint32_t payload, uint8_t out[TCP_LEN])
 {
@@ -74,7 +64,7 @@ static void reset_for(const uint8_t *in, uint32_t payload, uint8_t out[TCP_LEN])
 		memcpy(out + 4, in + 8, 4);
 		out[13] = TH_RST;
 	} else {
-		set_be32(out + 8, be32(in + 4) + payload + !!(flags & TH_SYN) + !!(flags & TH_FIN));
+		fos_put32(out + 8, fos_get32(in + 4) + payload + !!(flags & TH_SYN) + !!(flags & TH_FIN));
 		out[13] = TH_RST | TH_ACK;
 	}
 }

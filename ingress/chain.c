@@ -4,13 +4,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "shm/bytes.h"
 #include "shm/counter.h"
 #include "shm/csum.h"
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 /* Links frames to a packet of `total` bytes of IP; returns how many it takes, 0: they do not hold it. */
 static uint32_t link_frames(const struct fos_box *box, const uint32_t *frame, uint32_t nr,
@@ -71,8 +67,8 @@ static uint8_t checksum_state(const struct fos_box *box, const uint32_t *frame, 
 	memcpy(&field, l4 + (tcp ? 16 : udp ? 6 : 2), 2);
 	if (udp && !field)
 		return FOS_CSUM_ABSENT;
-	if (udp && be16(l4 + 4) < len)
-		len = be16(l4 + 4);
+	if (udp && fos_get16(l4 + 4) < len)
+		len = fos_get16(l4 + 4);
 	if (!v4)
 		pseudo = fos_csum_pseudo6(ip + 8, ip + 24, m->proto, len);
 	else if (tcp || udp)
@@ -95,7 +91,7 @@ uint32_t fos_chain_complete(const struct fos_box *box, const uint32_t *frame, ui
 		return 0;
 	if (!(m->flags & FOS_PKT_TRUNCATED))
 		return 1;
-	total = m->flags & FOS_PKT_IPV4 ? be16(ip + 2) : 40 + be16(ip + 4);
+	total = m->flags & FOS_PKT_IPV4 ? fos_get16(ip + 2) : 40 + fos_get16(ip + 4);
 	*why = FOS_C_drop_truncated;
 	used = total > m->l3_len ? link_frames(box, frame, nr, total) : 0;
 	if (!used)

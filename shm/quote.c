@@ -3,12 +3,9 @@
 
 #include <netinet/in.h>
 
-enum { EXT_MAX = 16 };
+#include "shm/bytes.h"
 
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
+enum { EXT_MAX = 16 };
 
 static bool is_extension(uint8_t proto)
 {
@@ -18,11 +15,11 @@ static bool is_extension(uint8_t proto)
 
 static bool find4(const uint8_t *ip, uint32_t len, struct fos_quote *q)
 {
-	if (len < 20 || (ip[0] & 15) < 5 || get16(ip + 6) & 0x1fff)
+	if (len < 20 || (ip[0] & 15) < 5 || fos_get16(ip + 6) & 0x1fff)
 		return false;
 	q->l4 = (ip[0] & 15u) * 4;
 	q->proto = ip[9];
-	q->total = get16(ip + 2);
+	q->total = fos_get16(ip + 2);
 	return true;
 }
 
@@ -32,14 +29,14 @@ static bool find6(const uint8_t *ip, uint32_t len, struct fos_quote *q)
 		return false;
 	q->l4 = 40;
 	q->proto = ip[6];
-	q->total = 40 + get16(ip + 4);
+	q->total = 40 + fos_get16(ip + 4);
 	for (int i = 0; is_extension(q->proto); i++) {
 		const uint8_t *h = ip + q->l4;
 
 		if (i == EXT_MAX || len < q->l4 + 8)
 			return false;
 		if (q->proto == IPPROTO_FRAGMENT) {
-			if (get16(h + 2) & 0xfff8)
+			if (fos_get16(h + 2) & 0xfff8)
 				return false;
 			q->l4 += 8;
 		} else {

@@ -1,10 +1,12 @@
 /* deploy/pmtest/play.c - the packets of one way of playing a recording, as a pcap file */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "deploy/pmtest/variant.h"
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 #define SYN 0x02
@@ -35,18 +37,6 @@ struct player {
 	uint64_t nr_segs, cap_segs;
 };
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
 static void emit(struct player *p, const uint8_t *data, uint32_t len, uint64_t time_ns)
 {
 	uint32_t head[4];
@@ -60,20 +50,6 @@ static void emit(struct player *p, const uint8_t *data, uint32_t len, uint64_t t
 	p->nr++;
 }
 
-static uint32_t sum(uint32_t s, const uint8_t *p, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i++)
-		s += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-	return s;
-}
-
-static uint32_t fold(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return ~s & 0xffff;
-}
-
 /* A segment with bytes [off, off + len) of the stream. */
 static void segment(struct player *p, uint32_t conn, uint32_t dir, uint32_t flags, uint64_t off,
 		    uint32_t len, uint64_t time_ns)
@@ -82,35 +58,36 @@ static void segment(struct player *p, uint32_t conn, uint32_t dir, uint32_t flag
 	const struct recorded_dir *d = &c->dir[dir], *peer = &c->dir[1 - dir];
 	uint8_t f[RECORDING_HEAD_MAX + 60 + LONGEST], *ip = f + d->l3_off;
 	uint8_t *t = f + d->head_len;
-	uint32_t n = flags & SYN ? 32 : 20, alen = c->ip6 ? 16 : 4, total;
+	uint32_t n = flags & SYN ? 32 : 20, total;
 
 	memcpy(f, d->head, d->head_len);
 	memset(t, 0, 40);
-	put16(t, d->sport);
-	put16(t + 2, d->dport);
-	put32(t + 4, d->isn + (flags & SYN ? 0 : 1 + (uint32_t)off));
+	fos_put16(t, d->sport);
+	fos_put16(t + 2, d->dport);
+	fos_put32(t + 4, d->isn + (flags & SYN ? 0 : 1 + (uint32_t)off));
 	if (flags & ACK)
-		put32(t + 8, peer->isn + 1 + (uint32_t)p->sent[conn][1 - dir]);
+		fos_put32(t + 8, peer->isn + 1 + (uint32_t)p->sent[conn][1 - dir]);
 	t[12] = (uint8_t)(n / 4 << 4);
 	t[13] = (uint8_t)flags;
-	put16(t + 14, 0xffff);
+	fos_put16(t + 14, 0xffff);
 	if (flags & SYN) /* MSS 1460, window scale 10, SACK */
 		memcpy(t + 20, "\x02\x04\x05\xb4\x01\x03\x03\x0a\x01\x01\x04\x02", 12);
 	if (len)
 		memcpy(t + n, d->data + off, len);
 	total = n + len;
 	if (c->ip6) {
-		put16(ip + 4, total);
+		fos_put16(ip + 4, total);
 		ip[6] = 6;
 	} else {
 		ip[0] = 0x45;
-		put16(ip + 2, 20 + total);
-		put16(ip + 6, 0x4000);
+		fos_put16(ip + 2, 20 + total);
+		fos_put16(ip + 6, 0x4000);
 		ip[9] = 6;
-		put16(ip + 10, 0);
-		put16(ip + 10, fold(sum(0, ip, 20)));
+		fos_csum_ipv4_set(ip, 20);
 	}
-	put16(t + 16, fold(sum(6 + total, ip + (c->ip6 ? 8 : 12), 2 * alen) + sum(0, t, total)));
+	fos_csum_transport_set(c->ip6 ? fos_csum_pseudo6(ip + 8, ip + 24, IPPROTO_TCP, total) :
+				       fos_csum_pseudo4(ip + 12, ip + 16, IPPROTO_TCP, (uint16_t)total),
+			       IPPROTO_TCP, t, total);
 	emit(p, f, d->head_len + total, time_ns);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ingress/parse.h"
+#include "shm/bytes.h"
 #include "shm/capture.h"
 
 #define SYN 0x02
@@ -139,11 +140,6 @@ void recording_bytes(struct recording *r, uint32_t conn, uint32_t dir, const voi
 
 /* ------------------------------------------------------------------ connections of a capture */
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static const uint8_t *tcp(const struct packet *p)
 {
 	return p->frame + p->m->l4_off;
@@ -186,7 +182,7 @@ static void open_dir(struct recorded_dir *d, const struct packet *p)
 	memcpy(d->head, p->data, d->head_len);
 	d->sport = (uint16_t)(tcp(p)[0] << 8 | tcp(p)[1]);
 	d->dport = (uint16_t)(tcp(p)[2] << 8 | tcp(p)[3]);
-	d->isn = be32(tcp(p) + 4);
+	d->isn = fos_get32(tcp(p) + 4);
 	d->syn = true;
 }
 
@@ -211,7 +207,7 @@ static void first_pass(struct recording *r, const struct packet *p)
 	int i = find_conn(r, p, &dir);
 
 	if ((flags & (SYN | ACK)) == SYN &&
-	    (i < 0 || dir != 0 || r->conn[i].dir[0].isn != be32(tcp(p) + 4))) {
+	    (i < 0 || dir != 0 || r->conn[i].dir[0].isn != fos_get32(tcp(p) + 4))) {
 		if (i >= 0)
 			r->conn[i].over = true;
 		i = (int)recording_conn(r);
@@ -231,7 +227,7 @@ static void first_pass(struct recording *r, const struct packet *p)
 		open_dir(d, p);
 	if (!d->syn)
 		return;
-	pos = (uint32_t)(be32(tcp(p) + 4) - d->isn - 1);
+	pos = (uint32_t)(fos_get32(tcp(p) + 4) - d->isn - 1);
 	if (flags & SYN)
 		pos = 0;
 	if (p->m->payload_len && pos < RECORDING_BYTES_MAX && !(flags & SYN)) {
@@ -272,7 +268,7 @@ static void judge(struct recording *r)
 static void progress(struct recording *r, uint32_t conn, uint32_t dir, const struct packet *p)
 {
 	struct recorded_dir *d = &r->conn[conn].dir[dir];
-	uint64_t pos = (uint32_t)(be32(tcp(p) + 4) - d->isn - 1);
+	uint64_t pos = (uint32_t)(fos_get32(tcp(p) + 4) - d->isn - 1);
 	uint8_t flags = p->m->tcp_flags;
 	struct step *s;
 
@@ -311,7 +307,7 @@ static void second_pass(struct recording *r, const struct packet *p, uint32_t *b
 		i = find_conn(r, p, &dir);
 		r->nr_conns = all;
 		if ((flags & (SYN | ACK)) == SYN &&
-		    (i < 0 || dir != 0 || r->conn[i].dir[0].isn != be32(tcp(p) + 4))) {
+		    (i < 0 || dir != 0 || r->conn[i].dir[0].isn != fos_get32(tcp(p) + 4))) {
 			if (i >= 0)
 				r->conn[i].over = true;
 			i = (int)(*begun)++;

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/bytes.h"
+
 #define BLOCK (1u << 20)
 #define HEADERS 66u /* Ethernet, IPv4, TCP with timestamps */
 #define FIN 1u
@@ -90,18 +92,6 @@ static uint16_t fold(uint64_t s)
 	return (uint16_t)~s;
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	v = htonl(v);
-	memcpy(p, &v, 4);
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 static uint8_t *tcp_options(uint8_t *t, bool syn)
 {
 	static const uint8_t on_syn[] = {2, 4, 0x05, 0xb4, 4, 2};
@@ -115,8 +105,8 @@ static uint8_t *tcp_options(uint8_t *t, bool syn)
 	}
 	t[0] = 8;
 	t[1] = 10;
-	put32(t + 2, (uint32_t)(now_us / 1000) + 1);
-	put32(t + 6, syn ? 0 : 1);
+	fos_put32(t + 2, (uint32_t)(now_us / 1000) + 1);
+	fos_put32(t + 6, syn ? 0 : 1);
 	t += 10;
 	if (syn) {
 		static const uint8_t scale[] = {1, 3, 3, 7};
@@ -137,19 +127,19 @@ static void packet(uint32_t id, bool reverse, uint32_t flags, uint32_t seq, uint
 	uint32_t ports[2] = {10000u + id % 40000u, 80}, hlen, rec[4];
 	uint16_t check;
 
-	put32(ip + 12, hosts[reverse]);
-	put32(ip + 16, hosts[!reverse]);
-	put16(t, ports[reverse]);
-	put16(t + 2, ports[!reverse]);
-	put32(t + 4, seq);
-	put32(t + 8, flags & ACK ? ack : 0);
+	fos_put32(ip + 12, hosts[reverse]);
+	fos_put32(ip + 16, hosts[!reverse]);
+	fos_put16(t, ports[reverse]);
+	fos_put16(t + 2, ports[!reverse]);
+	fos_put32(t + 4, seq);
+	fos_put32(t + 8, flags & ACK ? ack : 0);
 	end = tcp_options(t + 20, flags & SYN);
 	hlen = (uint32_t)(end - t);
 	t[12] = (uint8_t)(hlen / 4 << 4);
 	t[13] = (uint8_t)flags;
-	put16(t + 14, 8192);
-	put16(ip + 2, 20 + hlen + len);
-	put16(ip + 4, (uint32_t)packets);
+	fos_put16(t + 14, 8192);
+	fos_put16(ip + 2, 20 + hlen + len);
+	fos_put16(ip + 4, (uint32_t)packets);
 	ip[6] = 0x40;
 	ip[8] = 64;
 	ip[9] = 6;

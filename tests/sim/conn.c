@@ -227,8 +227,8 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 		fail(c, "another kind of packet than the ends send", w.v6, w.vlan);
 	if (w.ip[w.v6 ? 7 : 8] != 64)
 		fail(c, "wrong TTL", w.ip[w.v6 ? 7 : 8], 64);
-	if (!w.v6 && wire_get16(w.ip + 6) & 0x3fff)
-		fail(c, "a fragment", wire_get16(w.ip + 6), 0);
+	if (!w.v6 && fos_get16(w.ip + 6) & 0x3fff)
+		fail(c, "a fragment", fos_get16(w.ip + 6), 0);
 	mss = p->c.mss ? p->c.mss : w.v6 ? 1220 : 536; /* RFC 9293 section 3.7.1 */
 	if ((uint32_t)(w.data - w.tcp) - 20 + w.len > mss && !(w.flags & WIRE_SYN) &&
 	    !c->end[1 - to].c.rogue)

@@ -4,6 +4,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "shm/bytes.h"
+#include "shm/csum.h"
+
 #define WINDOW 65535u
 #define MAX_ACK_BACK 65535u /* what the client may have offered at most: windows are not scaled */
 
@@ -17,16 +20,6 @@ struct seg {
 	uint32_t tsval;
 };
 
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
 static bool after(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) > 0;
@@ -37,33 +30,7 @@ static bool before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
 /* ------------------------------------------------------------------ sending */
-
-static uint32_t add(uint32_t s, const uint8_t *p, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i++)
-		s += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-	return s;
-}
-
-static uint32_t fold(uint32_t s)
-{
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return ~s & 0xffff;
-}
 
 static uint32_t window(const struct host *h)
 {
@@ -73,29 +40,28 @@ static uint32_t window(const struct host *h)
 static void send_frame(struct host *h, uint8_t *f, uint8_t *t, uint32_t len)
 {
 	uint8_t *p = f + 14;
-	uint32_t alen = h->v6 ? 16 : 4;
-	uint8_t *src = p + (h->v6 ? 8 : 12);
 
-	put16(f + 12, h->v6 ? 0x86dd : 0x0800);
+	fos_put16(f + 12, h->v6 ? 0x86dd : 0x0800);
 	if (h->v6) {
 		p[0] = 0x60;
-		put16(p + 4, len);
+		fos_put16(p + 4, len);
 		p[6] = 6;
 		p[7] = 64;
 		inet_pton(AF_INET6, SCRIPT_SERVER6, p + 8);
 		inet_pton(AF_INET6, SCRIPT_CLIENT6, p + 24);
 	} else {
 		p[0] = 0x45;
-		put16(p + 2, 20 + len);
-		put16(p + 6, 0x4000);
+		fos_put16(p + 2, 20 + len);
+		fos_put16(p + 6, 0x4000);
 		p[8] = 64;
 		p[9] = 6;
 		inet_pton(AF_INET, SCRIPT_SERVER4, p + 12);
 		inet_pton(AF_INET, SCRIPT_CLIENT4, p + 16);
-		put16(p + 10, fold(add(0, p, 20)));
+		fos_csum_ipv4_set(p, 20);
 	}
-	put16(t + 16, 0);
-	put16(t + 16, fold(add(6 + len, src, 2 * alen) + add(0, t, len)));
+	fos_csum_transport_set(h->v6 ? fos_csum_pseudo6(p + 8, p + 24, IPPROTO_TCP, len) :
+				       fos_csum_pseudo4(p + 12, p + 16, IPPROTO_TCP, (uint16_t)len),
+			       IPPROTO_TCP, t, len);
 	h->r.emit(h->r.emit_arg, f, (uint32_t)(t - f) + len);
 }
 
@@ -105,20 +71,20 @@ static void reply(struct host *h, uint8_t flags, uint32_t seq, uint32_t ack, con
 	uint8_t f[2048] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2}, *t = f + 14 + (h->v6 ? 40 : 20);
 	uint32_t n = 20;
 
-	put16(t, SCRIPT_PORT);
-	put16(t + 2, h->port);
-	put32(t + 4, seq);
-	put32(t + 8, ack);
+	fos_put16(t, SCRIPT_PORT);
+	fos_put16(t + 2, h->port);
+	fos_put32(t + 4, seq);
+	fos_put32(t + 8, ack);
 	t[13] = flags;
-	put16(t + 14, window(h));
+	fos_put16(t + 14, window(h));
 	if (flags & SG_SYN) {
 		memcpy(t + n, "\x02\x04\x05\xb4", 4);
 		n += 4;
 	}
 	if (h->ts_ok && !(flags & SG_RST)) {
 		memcpy(t + n, "\x01\x01\x08\x0a", 4);
-		put32(t + n + 4, h->clock++);
-		put32(t + n + 8, h->ts_recent);
+		fos_put32(t + n + 4, h->clock++);
+		fos_put32(t + n + 8, h->ts_recent);
 		n += 12;
 	}
 	t[12] = (uint8_t)(n / 4 << 4);
@@ -406,7 +372,7 @@ static void options(struct seg *s, const uint8_t *o, uint32_t len)
 		}
 		if (o[0] == 8 && n == 10) {
 			s->has_ts = true;
-			s->tsval = be32(o + 2);
+			s->tsval = fos_get32(o + 2);
 		}
 		if (o[0] == 19 || o[0] == 29)
 			s->bad_auth = true;
@@ -422,16 +388,16 @@ static void input(struct receiver *r, const uint8_t *frame, uint32_t len)
 	struct seg s = {0};
 	uint32_t size, head;
 
-	if (!host_ip(h, frame, len, t, &size) || size < 20 || be16(t + 2) != SCRIPT_PORT)
+	if (!host_ip(h, frame, len, t, &size) || size < 20 || fos_get16(t + 2) != SCRIPT_PORT)
 		return;
 	head = (t[12] >> 4) * 4u;
 	if (head < 20 || head > size)
 		return;
-	h->port = (uint16_t)be16(t);
-	s.seq = be32(t + 4);
-	s.ack = be32(t + 8);
+	h->port = (uint16_t)fos_get16(t);
+	s.seq = fos_get32(t + 4);
+	s.ack = fos_get32(t + 8);
 	s.flags = t[13] & 0x3f;
-	s.urg = (uint16_t)be16(t + 18);
+	s.urg = (uint16_t)fos_get16(t + 18);
 	s.data = t + head;
 	s.len = size - head;
 	s.end = s.seq + s.len + !!(s.flags & SG_SYN) + !!(s.flags & SG_FIN);

@@ -2,12 +2,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "shm/bytes.h"
 #include "tests/sim/host.h"
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 static uint32_t sum(uint32_t s, const uint8_t *p, uint32_t len)
 {
@@ -122,7 +118,7 @@ static bool ip4(struct host *h, const uint8_t *p, uint32_t len, uint8_t *to, uin
 	if (len < 20 || p[0] >> 4 != 4)
 		return false;
 	head = (p[0] & 15u) * 4;
-	total = be16(p + 2);
+	total = fos_get16(p + 2);
 	if (head < 20 || total < head || total > len || sum(0, p, head) != 0xffff)
 		return false;
 	if (memcmp(p + 16, self, 4) != 0 || p[9] != 6)
@@ -131,10 +127,10 @@ static bool ip4(struct host *h, const uint8_t *p, uint32_t len, uint8_t *to, uin
 		if (p[at] == 131 || p[at] == 137 || (p[at] != 1 && p[at + 1] < 2))
 			return false;
 	}
-	frag = be16(p + 6);
+	frag = fos_get16(p + 6);
 	*size = total - head;
 	if (frag & 0x3fff)
-		*size = fragment(h, be16(p + 4), (frag & 0x1fff) * 8, frag & 0x2000, p + head,
+		*size = fragment(h, fos_get16(p + 4), (frag & 0x1fff) * 8, frag & 0x2000, p + head,
 				 total - head, to);
 	else
 		memcpy(to, p + head, *size);
@@ -149,7 +145,7 @@ static bool ip6(struct host *h, const uint8_t *p, uint32_t len, uint8_t *to, uin
 	inet_pton(AF_INET6, SCRIPT_SERVER6, self);
 	if (len < 40 || p[0] >> 4 != 6)
 		return false;
-	end = 40 + be16(p + 4);
+	end = 40 + fos_get16(p + 4);
 	if (end > len || memcmp(p + 24, self, 16) != 0)
 		return false;
 	for (next = p[6]; next == 0 || next == 60 || next == 43; at += (p[at + 1] + 1u) * 8) {
@@ -160,8 +156,8 @@ static bool ip6(struct host *h, const uint8_t *p, uint32_t len, uint8_t *to, uin
 	if (at > end)
 		return false;
 	if (next == 44) {
-		uint32_t off = be16(p + at + 2);
-		uint64_t key = 1ull << 40 | be16(p + at + 4) << 16 | be16(p + at + 6);
+		uint32_t off = fos_get16(p + at + 2);
+		uint64_t key = 1ull << 40 | fos_get16(p + at + 4) << 16 | fos_get16(p + at + 6);
 
 		/* RFC 7112: the first one holds all headers */
 		if (at + 8 > end || p[at] != 6 || ((off & 0xfff9) == 1 && end - at - 8 < 20))
@@ -178,8 +174,8 @@ bool host_ip(struct host *h, const uint8_t *frame, uint32_t len, uint8_t *to, ui
 {
 	if (len < 14)
 		return false;
-	if (be16(frame + 12) == 0x0800)
+	if (fos_get16(frame + 12) == 0x0800)
 		return ip4(h, frame + 14, len - 14, to, size);
 	h->v6 = true;
-	return be16(frame + 12) == 0x86dd && ip6(h, frame + 14, len - 14, to, size);
+	return fos_get16(frame + 12) == 0x86dd && ip6(h, frame + 14, len - 14, to, size);
 }

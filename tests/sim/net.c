@@ -70,9 +70,9 @@ static bool chance(struct net *n, uint32_t per_mille)
 /* Where that begins in a packet what checksums cover: IPv6 has none of its own header. */
 static uint32_t summed(const uint8_t *data)
 {
-	uint32_t ip = wire_get16(data + 12) == 0x8100 ? 18 : 14;
+	uint32_t ip = fos_get16(data + 12) == 0x8100 ? 18 : 14;
 
-	return wire_get16(data + ip - 2) == 0x86dd ? ip + 40 : ip;
+	return fos_get16(data + ip - 2) == 0x86dd ? ip + 40 : ip;
 }
 
 void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len, uint64_t now)

@@ -12,7 +12,7 @@ static uint32_t put_syn_options(const struct peer *p, uint8_t *o, uint8_t flags)
 	if (p->c.mss) {
 		o[n] = 2;
 		o[n + 1] = 4;
-		wire_put16(o + n + 2, p->c.mss);
+		fos_put16(o + n + 2, p->c.mss);
 		n += 4;
 	}
 	if (p->c.scale != 0xff && (!answer || p->scale_on)) {
@@ -33,14 +33,14 @@ static uint32_t put_sack(struct peer *p, uint8_t *o, uint32_t room)
 	if (!p->sack_on || (!p->nr_ooo && !p->dsack[1]))
 		return 0;
 	if (p->dsack[1]) {
-		wire_put32(o + 4, p->peer_isn + 1 + (uint32_t)p->dsack[0]);
-		wire_put32(o + 8, p->peer_isn + 1 + (uint32_t)p->dsack[1]);
+		fos_put32(o + 4, p->peer_isn + 1 + (uint32_t)p->dsack[0]);
+		fos_put32(o + 8, p->peer_isn + 1 + (uint32_t)p->dsack[1]);
 		p->dsack[0] = p->dsack[1] = 0;
 		n++;
 	}
 	for (uint32_t i = 0; i < p->nr_ooo && n < max; i++, n++) {
-		wire_put32(o + 4 + 8 * n, p->peer_isn + 1 + (uint32_t)p->ooo[i][0]);
-		wire_put32(o + 8 + 8 * n, p->peer_isn + 1 + (uint32_t)p->ooo[i][1]);
+		fos_put32(o + 4 + 8 * n, p->peer_isn + 1 + (uint32_t)p->ooo[i][0]);
+		fos_put32(o + 8 + 8 * n, p->peer_isn + 1 + (uint32_t)p->ooo[i][1]);
 	}
 	o[0] = o[1] = 1;
 	o[2] = 5;
@@ -54,8 +54,8 @@ static uint32_t put_options(struct peer *p, uint8_t *o, uint8_t flags, uint32_t 
 
 	if (p->c.timestamps && (p->ts_on || (flags & (WIRE_SYN | WIRE_ACK)) == WIRE_SYN)) {
 		memcpy(o + n, (const uint8_t[]){1, 1, 8, 10}, 4);
-		wire_put32(o + n + 4, peer_ts_now(p));
-		wire_put32(o + n + 8, (flags & WIRE_ACK) ? p->ts_recent : 0);
+		fos_put32(o + n + 4, peer_ts_now(p));
+		fos_put32(o + n + 8, (flags & WIRE_ACK) ? p->ts_recent : 0);
 		n += 12;
 	}
 	if (!(flags & (WIRE_SYN | WIRE_RST)) && (flags & WIRE_ACK) && !payload)
@@ -72,13 +72,13 @@ static uint32_t put_heads(struct peer *p, uint8_t *b, uint32_t tcp_len, uint64_t
 		memcpy(b, p->c.remote_mac, 6);
 	memcpy(b + 6, p->c.mac, 6);
 	if (p->c.vlan) {
-		wire_put16(b + 12, 0x8100);
-		wire_put16(b + 14, p->c.vlan);
+		fos_put16(b + 12, 0x8100);
+		fos_put16(b + 14, p->c.vlan);
 	}
-	wire_put16(ip - 2, p->c.v6 ? 0x86dd : 0x0800);
+	fos_put16(ip - 2, p->c.v6 ? 0x86dd : 0x0800);
 	if (p->c.v6) {
 		ip[0] = 0x60;
-		wire_put16(ip + 4, tcp_len);
+		fos_put16(ip + 4, tcp_len);
 		ip[6] = 6;
 		ip[7] = 64;
 		ip[8] = ip[24] = 0xfd;
@@ -89,9 +89,9 @@ static uint32_t put_heads(struct peer *p, uint8_t *b, uint32_t tcp_len, uint64_t
 		return l2 + 40;
 	}
 	ip[0] = 0x45;
-	wire_put16(ip + 2, 20 + tcp_len);
-	wire_put16(ip + 4, p->ip_id++);
-	wire_put16(ip + 6, 0x4000);
+	fos_put16(ip + 2, 20 + tcp_len);
+	fos_put16(ip + 4, p->ip_id++);
+	fos_put16(ip + 6, 0x4000);
 	ip[8] = 64;
 	ip[9] = 6;
 	memcpy(ip + 12, p->c.addr, 4);
@@ -110,13 +110,13 @@ void peer_raw(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_
 	uint32_t at = put_heads(p, b, tcp_len, &sum);
 	uint8_t *tcp = b + at;
 
-	wire_put16(tcp, p->c.port);
-	wire_put16(tcp + 2, p->c.remote_port);
-	wire_put32(tcp + 4, seq);
-	wire_put32(tcp + 8, ack);
+	fos_put16(tcp, p->c.port);
+	fos_put16(tcp + 2, p->c.remote_port);
+	fos_put32(tcp + 4, seq);
+	fos_put32(tcp + 8, ack);
 	tcp[12] = (uint8_t)((20 + opt_len) / 4 << 4);
 	tcp[13] = flags;
-	wire_put16(tcp + 14, wnd);
+	fos_put16(tcp + 14, wnd);
 	if (opt_len)
 		memcpy(tcp + 20, opt, opt_len);
 	if (len)

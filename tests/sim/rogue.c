@@ -85,8 +85,8 @@ static void out_of_place(struct peer *p, struct odd *o)
 		return;
 	}
 	memcpy(o->opt, list[0], 4);
-	wire_put32(o->opt + 4, peer_ts_now(p) + below(p, 2000) - 1000);
-	wire_put32(o->opt + 8, below(p, 2) ? (uint32_t)world_rand(&p->seed) : p->ts_recent);
+	fos_put32(o->opt + 4, peer_ts_now(p) + below(p, 2000) - 1000);
+	fos_put32(o->opt + 8, below(p, 2) ? (uint32_t)world_rand(&p->seed) : p->ts_recent);
 }
 
 static void odd_options(struct peer *p, struct odd *o)
@@ -97,8 +97,8 @@ static void odd_options(struct peer *p, struct odd *o)
 	if (below(p, 2) && o->opt_len >= 12) { /* blocks of nothing */
 		memcpy(o->opt, "\1\1\5\12", 4);
 		o->opt_len = 12;
-		wire_put32(o->opt + 4, o->ack + below(p, 4000) - 2000);
-		wire_put32(o->opt + 8, o->ack + below(p, 4000) - 2000);
+		fos_put32(o->opt + 4, o->ack + below(p, 4000) - 2000);
+		fos_put32(o->opt + 8, o->ack + below(p, 4000) - 2000);
 	} else if (below(p, 2)) {
 		out_of_place(p, o);
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 #define DATA_MAX 1460u
@@ -30,28 +31,6 @@ struct word {
 uint8_t script_byte(uint32_t pos)
 {
 	return (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[(pos * 7 + pos / 36) % 36]);
-}
-
-static void be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void be32(uint8_t *p, uint32_t v)
-{
-	be16(p, v >> 16);
-	be16(p + 2, v);
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
 }
 
 /* ------------------------------------------------------------------ reading a word */
@@ -228,12 +207,12 @@ static uint32_t options(struct script_client *c, const struct word *w, uint8_t *
 	if (c->ts && !w->nots && !(w->flags & SG_RST)) {
 		memcpy(o + n, "\x01\x01\x08\x0a", 4);
 		if (w->ts_off) {
-			be32(o + n + 4, c->tsval + (uint32_t)w->ts_off);
+			fos_put32(o + n + 4, c->tsval + (uint32_t)w->ts_off);
 		} else {
 			c->tsval += 10;
-			be32(o + n + 4, c->tsval);
+			fos_put32(o + n + 4, c->tsval);
 		}
-		be32(o + n + 8, c->tsecr);
+		fos_put32(o + n + 8, c->tsecr);
 		n += 12;
 	}
 	if (n + w->nr_opt > 40)
@@ -258,17 +237,17 @@ static uint32_t craft_tcp(struct script_client *c, const struct word *w, uint8_t
 	uint32_t n = 20 + options(c, w, t + 20), len;
 	uint8_t a[32];
 
-	be16(t, c->sport);
-	be16(t + 2, SCRIPT_PORT);
-	be32(t + 4, c->isn + 1 + (uint32_t)w->pos + (uint32_t)w->seq_off);
-	be32(t + 8, w->flags & SG_ACK ?
+	fos_put16(t, c->sport);
+	fos_put16(t + 2, SCRIPT_PORT);
+	fos_put32(t + 4, c->isn + 1 + (uint32_t)w->pos + (uint32_t)w->seq_off);
+	fos_put32(t + 8, w->flags & SG_ACK ?
 			    (c->sisn_known ? c->sisn : 0) + 1 + c->received + (uint32_t)w->ack_off :
 			    (uint32_t)w->ack_off);
 	t[12] = (uint8_t)((w->doff ? w->doff : n / 4) << 4 | w->rsv << 1);
 	t[13] = w->flags;
-	be16(t + 14, w->wnd);
-	be16(t + 16, 0);
-	be16(t + 18, w->urg);
+	fos_put16(t + 14, w->wnd);
+	fos_put16(t + 16, 0);
+	fos_put16(t + 18, w->urg);
 	memcpy(t + n, w->data, w->len);
 	len = n + w->len;
 	addresses(c, w, a);
@@ -276,7 +255,7 @@ static uint32_t craft_tcp(struct script_client *c, const struct word *w, uint8_t
 				       fos_csum_pseudo4(a, a + 16, IPPROTO_TCP, (uint16_t)len),
 			       IPPROTO_TCP, t, len);
 	if (w->sum)
-		be16(t + 16, get16(t + 16) ^ 0x1234);
+		fos_put16(t + 16, fos_get16(t + 16) ^ 0x1234);
 	return len;
 }
 
@@ -289,28 +268,28 @@ static void craft_ip(struct script_client *c, const struct word *w, const uint8_
 	uint32_t head = 20 + w->nr_ip_opt, id = w->id ? w->id : c->ident;
 
 	addresses(c, w, a);
-	be16(f + 12, c->v6 ? 0x86dd : 0x0800);
+	fos_put16(f + 12, c->v6 ? 0x86dd : 0x0800);
 	if (c->v6) {
 		uint32_t more_head = frag_off >= 0 ? 8 : w->ext ? 16 : 0;
 
 		p[0] = 0x60;
-		be16(p + 4, len + more_head + w->len_add);
+		fos_put16(p + 4, len + more_head + w->len_add);
 		p[6] = frag_off >= 0 ? IPPROTO_FRAGMENT : w->ext ? IPPROTO_HOPOPTS : IPPROTO_TCP;
 		p[7] = (uint8_t)w->ttl;
 		memcpy(p + 8, a, 32);
 		head = 40 + more_head;
 		if (frag_off >= 0) {
 			p[40] = IPPROTO_TCP;
-			be16(p + 42, (uint32_t)frag_off | more);
-			be32(p + 44, id);
+			fos_put16(p + 42, (uint32_t)frag_off | more);
+			fos_put32(p + 44, id);
 		} else if (w->ext) {
 			memcpy(p + 40, ext, 16);
 		}
 	} else {
 		p[0] = (uint8_t)(0x40 | (w->ihl != 5 ? w->ihl : head / 4));
-		be16(p + 2, head + len + w->len_add);
-		be16(p + 4, id);
-		be16(p + 6, frag_off >= 0 ? (uint32_t)frag_off / 8 | (more ? 0x2000 : 0) : 0x4000);
+		fos_put16(p + 2, head + len + w->len_add);
+		fos_put16(p + 4, id);
+		fos_put16(p + 6, frag_off >= 0 ? (uint32_t)frag_off / 8 | (more ? 0x2000 : 0) : 0x4000);
 		p[8] = (uint8_t)w->ttl;
 		p[9] = IPPROTO_TCP;
 		memcpy(p + 12, a, 4);
@@ -405,8 +384,8 @@ static void view_options(struct script_view *v)
 			return;
 		if (v->tcp[at] == 8 && n == 10) {
 			v->has_ts = true;
-			v->tsval = get32(v->tcp + at + 2);
-			v->tsecr = get32(v->tcp + at + 6);
+			v->tsval = fos_get32(v->tcp + at + 2);
+			v->tsecr = fos_get32(v->tcp + at + 6);
 		}
 		at += n;
 	}
@@ -419,20 +398,20 @@ bool script_view(const uint8_t *f, uint32_t len, struct script_view *v)
 	memset(v, 0, sizeof(*v));
 	if (len < 54)
 		return false;
-	v->v6 = get16(f + 12) == 0x86dd;
+	v->v6 = fos_get16(f + 12) == 0x86dd;
 	head = v->v6 ? 40 : (f[14] & 15u) * 4;
-	total = v->v6 ? 40 + get16(f + 18) : get16(f + 16);
+	total = v->v6 ? 40 + fos_get16(f + 18) : fos_get16(f + 16);
 	if (f[v->v6 ? 20 : 23] != IPPROTO_TCP || total > len - 14 || total < head + 20)
 		return false;
 	v->tcp = f + 14 + head;
-	v->sport = (uint16_t)get16(v->tcp);
-	v->dport = (uint16_t)get16(v->tcp + 2);
-	v->seq = get32(v->tcp + 4);
-	v->ack = get32(v->tcp + 8);
+	v->sport = (uint16_t)fos_get16(v->tcp);
+	v->dport = (uint16_t)fos_get16(v->tcp + 2);
+	v->seq = fos_get32(v->tcp + 4);
+	v->ack = fos_get32(v->tcp + 8);
 	v->doff = (uint8_t)((v->tcp[12] >> 4) * 4);
 	v->flags = v->tcp[13];
-	v->wnd = (uint16_t)get16(v->tcp + 14);
-	v->urg = (uint16_t)get16(v->tcp + 18);
+	v->wnd = (uint16_t)fos_get16(v->tcp + 14);
+	v->urg = (uint16_t)fos_get16(v->tcp + 18);
 	if (v->doff < 20 || head + v->doff > total)
 		return false;
 	v->data = v->tcp + v->doff;

@@ -11,8 +11,8 @@ static const char *parse_sack(struct wire *w, const uint8_t *o, uint32_t n)
 		return "SACK option of a wrong length";
 	w->nr_sack = (n - 2) / 8;
 	for (uint32_t i = 0; i < w->nr_sack; i++) {
-		w->sack[i][0] = wire_get32(o + 2 + 8 * i);
-		w->sack[i][1] = wire_get32(o + 6 + 8 * i);
+		w->sack[i][0] = fos_get32(o + 2 + 8 * i);
+		w->sack[i][1] = fos_get32(o + 6 + 8 * i);
 		if ((int32_t)(w->sack[i][1] - w->sack[i][0]) <= 0)
 			return "SACK block without bytes";
 	}
@@ -28,7 +28,7 @@ static const char *parse_options(struct wire *w, const uint8_t *o, uint32_t len)
 		if (n == 0 || (o[i] != 1 && n < 2) || i + n > len)
 			return "malformed TCP options";
 		if (o[i] == 2 && n == 4) {
-			w->mss = (uint16_t)wire_get16(o + i + 2);
+			w->mss = (uint16_t)fos_get16(o + i + 2);
 		} else if (o[i] == 3 && n == 3) {
 			w->scale = o[i + 2];
 		} else if (o[i] == 4 && n == 2) {
@@ -37,8 +37,8 @@ static const char *parse_options(struct wire *w, const uint8_t *o, uint32_t len)
 			wrong = parse_sack(w, o + i, n);
 		} else if (o[i] == 8 && n == 10) {
 			w->has_ts = true;
-			w->tsval = wire_get32(o + i + 2);
-			w->tsecr = wire_get32(o + i + 6);
+			w->tsval = fos_get32(o + i + 2);
+			w->tsecr = fos_get32(o + i + 6);
 		}
 	}
 	return wrong;
@@ -62,18 +62,18 @@ static uint32_t parse_ip(struct wire *w, const uint8_t *packet, uint32_t len)
 
 	if (len < 54)
 		return 0;
-	if (wire_get16(packet + 12) == 0x8100) {
-		w->vlan = (uint16_t)wire_get16(packet + 14);
+	if (fos_get16(packet + 12) == 0x8100) {
+		w->vlan = (uint16_t)fos_get16(packet + 14);
 		l2 = 18;
 	}
 	w->ip = packet + l2;
-	w->v6 = wire_get16(packet + l2 - 2) == 0x86dd;
+	w->v6 = fos_get16(packet + l2 - 2) == 0x86dd;
 	if (w->v6) {
-		w->ip_len = 40 + wire_get16(w->ip + 4);
+		w->ip_len = 40 + fos_get16(w->ip + 4);
 		return len >= l2 + 60 && w->ip[6] == 6 ? 40 : 0;
 	}
-	w->ip_len = wire_get16(w->ip + 2);
-	return wire_get16(packet + l2 - 2) == 0x0800 && w->ip[9] == 6 ? (w->ip[0] & 15u) * 4u : 0;
+	w->ip_len = fos_get16(w->ip + 2);
+	return fos_get16(packet + l2 - 2) == 0x0800 && w->ip[9] == 6 ? (w->ip[0] & 15u) * 4u : 0;
 }
 
 bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
@@ -91,16 +91,16 @@ bool wire_parse(struct wire *w, const uint8_t *packet, uint32_t len, bool sums)
 		return true;
 	}
 	tl = (w->tcp[12] >> 4) * 4u;
-	w->sport = (uint16_t)wire_get16(w->tcp);
-	w->dport = (uint16_t)wire_get16(w->tcp + 2);
+	w->sport = (uint16_t)fos_get16(w->tcp);
+	w->dport = (uint16_t)fos_get16(w->tcp + 2);
 	if (tl < 20 || hl + tl > w->ip_len) {
 		w->wrong = "a TCP header that does not fit";
 		return true;
 	}
-	w->seq = wire_get32(w->tcp + 4);
-	w->ack = wire_get32(w->tcp + 8);
+	w->seq = fos_get32(w->tcp + 4);
+	w->ack = fos_get32(w->tcp + 8);
 	w->flags = w->tcp[13];
-	w->wnd = (uint16_t)wire_get16(w->tcp + 14);
+	w->wnd = (uint16_t)fos_get16(w->tcp + 14);
 	w->data = w->tcp + tl;
 	w->len = w->ip_len - hl - tl;
 	w->wrong = parse_options(w, w->tcp + 20, tl - 20);

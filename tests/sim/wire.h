@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/bytes.h"
+
 #define WIRE_MAX 2048u /* bytes of one packet, Ethernet header included */
 
 #define WIRE_BAD_SUM "a wrong checksum" /* what wire_parse() says of one */
@@ -40,28 +42,6 @@ struct wire {
 static inline uint32_t wire_span(const struct wire *w)
 {
 	return w->len + ((w->flags & WIRE_SYN) ? 1 : 0) + ((w->flags & WIRE_FIN) ? 1 : 0);
-}
-
-static inline void wire_put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void wire_put32(uint8_t *p, uint32_t v)
-{
-	wire_put16(p, v >> 16);
-	wire_put16(p + 2, v & 0xffff);
-}
-
-static inline uint32_t wire_get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static inline uint32_t wire_get32(const uint8_t *p)
-{
-	return wire_get16(p) << 16 | wire_get16(p + 2);
 }
 
 /* False: not a TCP packet at all.  Else w->wrong says what is malformed in it, if anything;

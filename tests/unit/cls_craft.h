@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shm/bytes.h"
 #include "shm/csum.h"
 
 /* struct cw_ip - a packet to be crafted */
@@ -34,18 +35,6 @@ struct cw_ip {
 
 enum { CW_FIN = 1, CW_SYN = 2, CW_RST = 4, CW_PSH = 8, CW_ACK = 16 };
 
-static inline void cw_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void cw_be32(uint8_t *p, uint32_t v)
-{
-	cw_be16(p, v >> 16);
-	cw_be16(p + 2, v);
-}
-
 /* Transport header and payload with checksum; returns the length. */
 static inline uint32_t cw_l4(const struct cw_ip *ip, const void *data, uint32_t len, uint8_t *to)
 {
@@ -54,22 +43,22 @@ static inline uint32_t cw_l4(const struct cw_ip *ip, const void *data, uint32_t 
 	uint64_t pseudo;
 
 	memset(to, 0, head);
-	cw_be16(to, ip->sport);
-	cw_be16(to + 2, ip->dport);
+	fos_put16(to, ip->sport);
+	fos_put16(to + 2, ip->dport);
 	if (ip->proto == IPPROTO_TCP) {
-		cw_be32(to + 4, ip->seq);
-		cw_be32(to + 8, ip->ack);
+		fos_put32(to + 4, ip->seq);
+		fos_put32(to + 8, ip->ack);
 		to[12] = (uint8_t)(head / 4 << 4);
 		if (ip->opt_len)
 			memcpy(to + 20, ip->opt, ip->opt_len);
 		to[13] = ip->flags;
-		cw_be16(to + 14, ip->wnd ? ip->wnd : 65535);
+		fos_put16(to + 14, ip->wnd ? ip->wnd : 65535);
 	} else if (ip->proto == IPPROTO_UDP) {
-		cw_be16(to + 4, head + len);
+		fos_put16(to + 4, head + len);
 	} else {
 		to[0] = 8; /* echo request */
 		to[1] = 0;
-		cw_be16(to + 4, ip->sport);
+		fos_put16(to + 4, ip->sport);
 	}
 	if (len)
 		memcpy(to + head, data, len);
@@ -103,17 +92,17 @@ static inline uint32_t cw_wrap(const struct cw_ip *ip, const void *l4, uint32_t 
 	to[5] = ip->dst;
 	to[11] = ip->src;
 	if (ip->vlan) {
-		cw_be16(to + 12, 0x8100);
-		cw_be16(to + 14, ip->vlan);
+		fos_put16(to + 12, 0x8100);
+		fos_put16(to + 14, ip->vlan);
 		p += 4;
 	}
-	cw_be16(p - 2, ip->v6 ? 0x86dd : 0x0800);
+	fos_put16(p - 2, ip->v6 ? 0x86dd : 0x0800);
 	if (ip->v6) {
 		uint32_t ext = frag ? 8 : 0;
 
 		memset(p, 0, 48);
 		p[0] = 0x60;
-		cw_be16(p + 4, len + ext);
+		fos_put16(p + 4, len + ext);
 		p[6] = frag ? IPPROTO_FRAGMENT : ip->proto;
 		p[7] = 64;
 		p[8] = p[24] = 0xfd;
@@ -122,16 +111,16 @@ static inline uint32_t cw_wrap(const struct cw_ip *ip, const void *l4, uint32_t 
 		p += 40;
 		if (frag) {
 			p[0] = ip->proto;
-			cw_be16(p + 2, ip->frag_off | ip->more);
-			cw_be32(p + 4, ip->id);
+			fos_put16(p + 2, ip->frag_off | ip->more);
+			fos_put32(p + 4, ip->id);
 			p += 8;
 		}
 	} else {
 		memset(p, 0, 20);
 		p[0] = 0x45;
-		cw_be16(p + 2, 20 + len);
-		cw_be16(p + 4, ip->id);
-		cw_be16(p + 6, ip->frag_off / 8 | (ip->more ? 0x2000 : 0));
+		fos_put16(p + 2, 20 + len);
+		fos_put16(p + 4, ip->id);
+		fos_put16(p + 6, ip->frag_off / 8 | (ip->more ? 0x2000 : 0));
 		p[8] = 64;
 		p[9] = ip->proto;
 		p[12] = p[16] = 10;

@@ -22,7 +22,7 @@ static inline uint32_t icmp_error(const struct out_packet *o, uint8_t type, uint
 	l4 = k + link + hlen;
 	k[link] = W.v6 ? 0x60 : 0x45;
 	if (W.v6) {
-		put_be16(k + link + 4, 8 + n);
+		fos_put16(k + link + 4, 8 + n);
 		k[link + 6] = 58;
 		k[link + 7] = 60;
 		k[link + 8] = 0xfd;
@@ -30,7 +30,7 @@ static inline uint32_t icmp_error(const struct out_packet *o, uint8_t type, uint
 		memcpy(k + link + 24, ip + 8, 16);
 		pseudo = fos_csum_pseudo6(k + link + 8, k + link + 24, 58, 8 + n);
 	} else {
-		put_be16(k + link + 2, 28 + n);
+		fos_put16(k + link + 2, 28 + n);
 		k[link + 8] = 60;
 		k[link + 9] = 1;
 		memcpy(k + link + 12, "\x0a\x00\x00\x63", 4);
@@ -39,7 +39,7 @@ static inline uint32_t icmp_error(const struct out_packet *o, uint8_t type, uint
 	}
 	l4[0] = type;
 	l4[1] = code;
-	put_be32(l4 + 4, word);
+	fos_put32(l4 + 4, word);
 	memcpy(l4 + 8, ip, n);
 	fos_csum_transport_set(pseudo, W.v6 ? 58 : 1, l4, 8 + n);
 	m->data_off = FOS_FRAME_DATA_OFF;

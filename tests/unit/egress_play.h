@@ -2,20 +2,9 @@
 #ifndef TESTS_UNIT_EGRESS_PLAY_H
 #define TESTS_UNIT_EGRESS_PLAY_H
 
+#include "shm/bytes.h"
 #include "tests/tap.h"
 #include "tests/unit/egress_world.h"
-
-static inline void put_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void put_be32(uint8_t *p, uint32_t v)
-{
-	put_be16(p, v >> 16);
-	put_be16(p + 2, v & 0xffff);
-}
 
 /* Ethernet, perhaps a VLAN tag, and the IP header of a packet with `n` bytes of TCP; returns where
  * TCP begins, and the pseudo header's sum. */
@@ -28,21 +17,21 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 	k[5] = (uint8_t)(dir ? 1 : 2);
 	k[11] = (uint8_t)(dir ? 2 : 1);
 	if (W.qinq) {
-		put_be16(k + at, 0x88a8);
-		put_be16(k + at + 2, 9);
+		fos_put16(k + at, 0x88a8);
+		fos_put16(k + at + 2, 9);
 		at += 4;
 	}
 	if (W.vlan) {
-		put_be16(k + at, 0x8100);
-		put_be16(k + at + 2, 5);
+		fos_put16(k + at, 0x8100);
+		fos_put16(k + at + 2, 5);
 		at += 4;
 	}
-	put_be16(k + at, W.v6 ? 0x86dd : 0x0800);
+	fos_put16(k + at, W.v6 ? 0x86dd : 0x0800);
 	ip = k + at + 2;
 	if (W.v6) {
 		ip[0] = 0x60 | W.tos >> 4;
 		ip[1] = (uint8_t)(W.tos << 4);
-		put_be16(ip + 4, n + W.ext_len);
+		fos_put16(ip + 4, n + W.ext_len);
 		ip[6] = W.ext_len ? W.ext_first : 6;
 		ip[7] = 61;
 		memcpy(ip + 8, f->src, 16);
@@ -54,8 +43,8 @@ static inline uint8_t *make_ip(uint8_t *k, uint32_t dir, uint32_t frame, uint32_
 	}
 	ip[0] = (uint8_t)(0x45 + W.ext_len / 4);
 	ip[1] = W.tos;
-	put_be16(ip + 2, 20 + W.ext_len + n);
-	put_be16(ip + 4, frame);
+	fos_put16(ip + 2, 20 + W.ext_len + n);
+	fos_put16(ip + 4, frame);
 	ip[6] = 0x40;
 	ip[8] = 61;
 	ip[9] = 6;
@@ -88,8 +77,8 @@ static inline uint32_t make_options(uint8_t *t, uint32_t dir, uint8_t flags)
 	}
 	if (W.ts[dir]) {
 		memcpy(t + n, "\x01\x01\x08\x0a", 4);
-		put_be32(t + n + 4, W.ts[dir]++);
-		put_be32(t + n + 8, W.ts[1 - dir]);
+		fos_put32(t + n + 4, W.ts[dir]++);
+		fos_put32(t + n + 8, W.ts[1 - dir]);
 		n += 12;
 	}
 	if (W.nr_block) {
@@ -98,8 +87,8 @@ static inline uint32_t make_options(uint8_t *t, uint32_t dir, uint8_t flags)
 		n += 4;
 	}
 	for (uint32_t i = 0; i < W.nr_block; i++, n += 8) {
-		put_be32(t + n, W.block[i][0]);
-		put_be32(t + n + 4, W.block[i][1]);
+		fos_put32(t + n, W.block[i][0]);
+		fos_put32(t + n + 4, W.block[i][1]);
 	}
 	W.nr_block = 0;
 	return n;
@@ -120,14 +109,14 @@ static inline uint32_t make_packet(uint32_t dir, uint8_t flags, uint32_t seq, ui
 
 	memset(base, 0, FOS_FRAME_DATA_OFF + 128);
 	t = make_ip(k, dir, frame, head + len, &pseudo);
-	put_be16(t, W.w.box.flows[dir].sport);
-	put_be16(t + 2, W.w.box.flows[dir].dport);
-	put_be32(t + 4, seq);
-	put_be32(t + 8, ack);
+	fos_put16(t, W.w.box.flows[dir].sport);
+	fos_put16(t + 2, W.w.box.flows[dir].dport);
+	fos_put32(t + 4, seq);
+	fos_put32(t + 8, ack);
 	t[12] = (uint8_t)(head / 4 << 4);
 	t[13] = flags | (uint8_t)W.th;
 	t[12] |= (uint8_t)(W.th >> 8);
-	put_be16(t + 14, wnd);
+	fos_put16(t + 14, wnd);
 	memcpy(t + 20, opt, head - 20);
 	if (len)
 		memcpy(t + head, payload, len);

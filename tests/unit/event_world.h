@@ -227,4 +227,41 @@ static inline const char *ew_text(struct event_world *e, uint32_t flow)
 	return e->out[flow].bytes;
 }
 
+static inline char ew_side(struct fos_window *w)
+{
+	return fos_flow(w)->reverse ? 'B' : 'A';
+}
+
+/* A box with one module or two, and a connection that stands; the log is empty. */
+static inline struct event_world *ew_new(const struct fos_pm *first, const struct fos_pm *second)
+{
+	static struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, first);
+	if (second)
+		ew_pm(&e, 1, second);
+	ew_make(&e);
+	ew_handshake(&e);
+	ew_clear();
+	return &e;
+}
+
+/* Data from one end, with an acknowledgement of nothing. */
+static inline void ew_data(struct event_world *e, char who, int64_t pos, const char *data)
+{
+	const struct line l = { who, CW_ACK, pos, 0, data, 0, "" };
+
+	ew_play(e, &l, 1);
+}
+
+/* A module's on_data: bytes up to an 'X' go on, the others wait. */
+static inline void ew_hold_until_x(struct fos_window *w)
+{
+	struct fos_hit hit;
+
+	while (fos_find(w, fos_head(w), "X", 0, &hit))
+		fos_release(w, hit.end);
+}
+
 #endif

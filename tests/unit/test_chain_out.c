@@ -43,23 +43,23 @@ static uint32_t make_chain(const struct row *r, uint32_t *frame)
 	memset(k, 0, 100);
 	k[5] = 2;
 	if (r->vlan) {
-		put_be16(k + at, 0x8100);
-		put_be16(k + at + 2, 5);
+		fos_put16(k + at, 0x8100);
+		fos_put16(k + at + 2, 5);
 		at += 4;
 	}
-	put_be16(k + at, r->v6 ? 0x86dd : 0x0800);
+	fos_put16(k + at, r->v6 ? 0x86dd : 0x0800);
 	ip = k + at + 2;
 	l4 = ip + (r->v6 ? 40 : 20);
 	if (r->v6) {
 		ip[0] = 0x60;
-		put_be16(ip + 4, total);
+		fos_put16(ip + 4, total);
 		ip[6] = 17;
 		ip[7] = 61;
 		memcpy(ip + 8, f->src, 16);
 		memcpy(ip + 24, f->dst, 16);
 	} else {
 		ip[0] = 0x45;
-		put_be16(ip + 2, 20 + total);
+		fos_put16(ip + 2, 20 + total);
 		ip[6] = 0x40;
 		ip[8] = 61;
 		ip[9] = 17;
@@ -67,9 +67,9 @@ static uint32_t make_chain(const struct row *r, uint32_t *frame)
 		memcpy(ip + 16, f->dst + 12, 4);
 		fos_csum_ipv4_set(ip, 20);
 	}
-	put_be16(l4, 1000);
-	put_be16(l4 + 2, 80);
-	put_be16(l4 + 4, total);
+	fos_put16(l4, 1000);
+	fos_put16(l4 + 2, 80);
+	fos_put16(l4 + 4, total);
 	memcpy(l4 + 8, bytes, r->len);
 	fos_csum_transport_set(pseudo, 17, l4, total);
 	if (r->partial)

@@ -5,77 +5,43 @@
 #define A_ CW_ACK
 #define F_ (CW_ACK | CW_FIN)
 
-static char side(struct fos_window *w)
-{
-	return fos_flow(w)->reverse ? 'B' : 'A';
-}
-
 static void log_event(struct fos_window *w, const struct fos_event *ev)
 {
-	ew_say("%c:%s@%llu+%llu ", side(w), ew_kind[ev->base], (unsigned long long)ev->at,
+	ew_say("%c:%s@%llu+%llu ", ew_side(w), ew_kind[ev->base], (unsigned long long)ev->at,
 	       (unsigned long long)ev->len);
 }
 
 static void log_data(struct fos_window *w)
 {
 	if (fos_tail(w) > fos_head(w))
-		ew_say("%c[%llu,%llu) ", side(w), (unsigned long long)fos_head(w),
+		ew_say("%c[%llu,%llu) ", ew_side(w), (unsigned long long)fos_head(w),
 		       (unsigned long long)fos_tail(w));
 	fos_release_all(w);
 }
 
-static struct event_world *make(const struct fos_pm *first, const struct fos_pm *second)
-{
-	static struct event_world e;
-
-	ew_plan(&e);
-	ew_pm(&e, 0, first);
-	if (second)
-		ew_pm(&e, 1, second);
-	ew_make(&e);
-	ew_handshake(&e);
-	ew_clear();
-	return &e;
-}
-
-static void say(struct event_world *e, char who, int64_t pos, const char *data)
-{
-	const struct line l = { who, A_, pos, 0, data, 0, "" };
-
-	ew_play(e, &l, 1);
-}
-
 /* ------------------------------------------------------------------ waiting for bytes */
-
-static void hold_until_x(struct fos_window *w)
-{
-	struct fos_hit hit;
-
-	while (fos_find(w, fos_head(w), "X", 0, &hit))
-		fos_release(w, hit.end);
-}
 
 /* The stage before holds bytes back: events behind them wait, those of other flows do not. */
 static void test_waiting(void)
 {
-	const struct fos_pm holds = {.name = "holds", .stream = FOS_APP, .on_data = hold_until_x};
+	const struct fos_pm holds = {.name = "holds", .stream = FOS_APP, .on_data = ew_hold_until_x};
 	const struct fos_pm logs = {.name = "logs", .stream = FOS_APP, .on_data = log_data,
 				    .on_event = log_event,
 				    .events = FOS_BIT(FOS_ON_NEW_DATA) | FOS_BIT(FOS_ON_RETRANSMISSION)};
-	struct event_world *e = make(&holds, &logs);
+	struct event_world *e = ew_new(&holds, &logs);
 	const struct fos_event_host *h;
 
-	say(e, 'A', 0, "ab");
-	say(e, 'A', 1, "b");
-	say(e, 'B', 0, "X");
+	ew_data(e, 'A', 0, "ab");
+	ew_data(e, 'A', 1, "b");
+	ew_data(e, 'B', 0, "X");
 	is_str(ew_log, "B[0,1) B:data@1+1 ", "A's bytes are held by the stage before; B's are not");
 	h = ((const struct fos_instance *)e->host[1].state)->events;
 	is_u64(h->nr_inbox, 2, "A's events wait aside");
 	ew_restart(e, 1);
-	say(e, 'A', 2, "cXd");
+	ew_data(e, 'A', 2, "cXd");
 	is_str(ew_log, "B[0,1) B:data@1+1 A[0,2) A:data@2+2 A:again@2+1 A[2,4) ",
 	       "let go, they come in order with the bytes, also after a restart");
-	say(e, 'A', 5, "X");
+	ew_data(e, 'A', 5, "X");
 	ok(strstr(ew_log, "A[4,5) A:data@5+3 A[5,6) A:data@6+1 ") != NULL, "and so does the rest");
 	ew_free(e);
 }
@@ -83,17 +49,17 @@ static void test_waiting(void)
 /* More of them than there is room for: told as missed. */
 static void test_inbox_full(void)
 {
-	const struct fos_pm holds = {.name = "holds", .stream = FOS_APP, .on_data = hold_until_x};
+	const struct fos_pm holds = {.name = "holds", .stream = FOS_APP, .on_data = ew_hold_until_x};
 	const struct fos_pm logs = {.name = "logs", .stream = FOS_APP, .on_data = log_data,
 				    .on_event = log_event,
 				    .events = FOS_BIT(FOS_ON_RETRANSMISSION) | FOS_BIT(FOS_ON_MISSED)};
-	struct event_world *e = make(&holds, &logs);
+	struct event_world *e = ew_new(&holds, &logs);
 	uint32_t n = 0;
 
-	say(e, 'A', 0, "ab");
+	ew_data(e, 'A', 0, "ab");
 	for (uint32_t i = 0; i < FOS_EVENT_INBOX + 10; i++)
-		say(e, 'A', 0, "a");
-	say(e, 'A', 2, "X");
+		ew_data(e, 'A', 0, "a");
+	ew_data(e, 'A', 2, "X");
 	for (const char *m = ew_log; (m = strstr(m, ":missed@")) != NULL; m = strchr(m, '+'))
 		n += (uint32_t)strtoul(strchr(m, '+') + 1, NULL, 10);
 	is_u64(n, 10, "beyond %u waiting ones, 10 are counted and told", FOS_EVENT_INBOX);
@@ -117,7 +83,7 @@ static void test_missed(void)
 {
 	const struct fos_pm counts = {.name = "counts", .stream = FOS_APP, .on_event = count_event,
 				      .events = FOS_BIT(FOS_ON_PACKET) | FOS_BIT(FOS_ON_MISSED)};
-	struct event_world *e = make(&counts, NULL);
+	struct event_world *e = ew_new(&counts, NULL);
 
 	count = missed = 0;
 	for (uint32_t i = 0; i < 1500; i++) {
@@ -162,26 +128,26 @@ static void test_asking(void)
 {
 	static const struct line bye[] = { { 'A', F_, 8, 4, NULL, 0, "" }, { 'B', F_, 4, 9, NULL, 0, "" },
 					   { 'A', A_, 9, 5, NULL, 0, "" } };
-	struct event_world *e = make(&asks, NULL);
+	struct event_world *e = ew_new(&asks, NULL);
 
-	say(e, 'A', 0, "pack");
-	say(e, 'A', 4, "more");
-	say(e, 'B', 0, "stop");
-	say(e, 'B', 4, "more");
+	ew_data(e, 'A', 0, "pack");
+	ew_data(e, 'A', 4, "more");
+	ew_data(e, 'B', 0, "stop");
+	ew_data(e, 'B', 4, "more");
 	is_str(ew_log, "A:data@4+4 A:packet@4+24 A:data@8+4 B:data@4+4 ",
 	       "one direction asks for packets, the other stops");
 	ew_restart(e, 0);
 	ew_clear();
-	say(e, 'A', 8, "x");
-	say(e, 'B', 8, "y");
+	ew_data(e, 'A', 8, "x");
+	ew_data(e, 'B', 8, "y");
 	is_str(ew_log, "A:packet@8+21 A:data@9+1 ", "and so after a restart");
 	is_str(ew_text(e, 1), "stopmorey", "what is not watched passes");
 	ew_free(e);
 
-	e = make(&asks, NULL);
-	say(e, 'A', 0, "skip");
-	say(e, 'A', 4, "more");
-	say(e, 'B', 0, "stop");
+	e = ew_new(&asks, NULL);
+	ew_data(e, 'A', 0, "skip");
+	ew_data(e, 'A', 4, "more");
+	ew_data(e, 'B', 0, "stop");
 	ew_play(e, bye, 3);
 	is_str(ew_log, "A:data@4+4 A:data@8+4 B:data@4+4 A:end@8+0 ",
 	       "after a bypass: events without bytes; after a stop: none");
@@ -191,32 +157,32 @@ static void test_asking(void)
 static void test_bound(void)
 {
 	static char big[1201];
-	struct event_world *e = make(&asks, NULL);
+	struct event_world *e = ew_new(&asks, NULL);
 	uint64_t dropped;
 
 	memset(big, 'b', 1200);
-	say(e, 'A', 0, "more");
-	say(e, 'A', 5, big);
+	ew_data(e, 'A', 0, "more");
+	ew_data(e, 'A', 5, big);
 	is_u64(e->t.c->flows[0].ooo_bytes, 1200, "kept ahead of a hole");
-	say(e, 'B', 0, "less");
-	say(e, 'A', 4, "!");
-	say(e, 'A', 1205, "less");
+	ew_data(e, 'B', 0, "less");
+	ew_data(e, 'A', 4, "!");
+	ew_data(e, 'A', 1205, "less");
 	dropped = cw_counter(&e->t, FOS_C_drop_ooo_limit);
-	say(e, 'A', 1210, big);
+	ew_data(e, 'A', 1210, big);
 	ok(e->t.c->flows[0].ooo_bytes == 0 && cw_counter(&e->t, FOS_C_drop_ooo_limit) == dropped + 1,
 	   "beyond the flow's own bound nothing is kept");
-	say(e, 'A', 1210, "in reach");
+	ew_data(e, 'A', 1210, "in reach");
 	is_u64(e->t.c->flows[0].ooo_bytes, 8, "within it, it is");
 	ew_free(e);
 
 	/* what is kept already goes at once */
-	e = make(&asks, NULL);
-	say(e, 'A', 5, big);
-	say(e, 'A', 2005, big);
-	say(e, 'A', 0, "less");
+	e = ew_new(&asks, NULL);
+	ew_data(e, 'A', 5, big);
+	ew_data(e, 'A', 2005, big);
+	ew_data(e, 'A', 0, "less");
 	is_u64(e->t.c->flows[0].ooo_bytes, 0, "a lower bound gives memory back at once");
-	say(e, 'A', 4, "!");
-	say(e, 'A', 5, "again");
+	ew_data(e, 'A', 4, "!");
+	ew_data(e, 'A', 5, "again");
 	is_str(ew_text(e, 0), "less!again", "what was given back comes again");
 	ew_free(e);
 }
@@ -238,21 +204,22 @@ static void far(struct fos_window *w, const struct fos_event *ev)
 
 static void test_far(void)
 {
-	const struct fos_pm m = {.name = "far", .stream = FOS_APP, .on_data = hold_until_x, .on_event = far,
+	const struct fos_pm m = {.name = "far", .stream = FOS_APP, .on_data = ew_hold_until_x,
+				 .on_event = far,
 				 .events = FOS_BIT(FOS_ON_OUT_OF_ORDER) | FOS_BIT(FOS_ON_NEW_DATA)};
-	struct event_world *e = make(&m, NULL);
+	struct event_world *e = ew_new(&m, NULL);
 
-	say(e, 'A', 0, "abX");
-	say(e, 'A', 10, "klm");
-	say(e, 'A', 13, "no");
-	say(e, 'A', 20, "u");
+	ew_data(e, 'A', 0, "abX");
+	ew_data(e, 'A', 10, "klm");
+	ew_data(e, 'A', 13, "no");
+	ew_data(e, 'A', 20, "u");
 	is_str(ew_log, "'abX' 'klm' 10+3 'no' 10+5 'u' 10+5 20+1 ",
 	       "bytes ahead of a hole, and where there are some");
 	ew_clear();
-	say(e, 'A', 3, "defghij");
+	ew_data(e, 'A', 3, "defghij");
 	is_str(ew_log, "'defghijklmno' 20+1 ", "those in sequence, on into the others");
 	ew_clear();
-	say(e, 'A', 0, "abX");
+	ew_data(e, 'A', 0, "abX");
 	is_str(ew_log, "", "(nothing new)");
 	ew_free(e);
 }
@@ -279,19 +246,19 @@ static void test_judging(void)
 {
 	const struct fos_pm m = {.name = "judge", .stream = FOS_APP, .on_event = judge,
 				 .flags = FOS_PM_EDITS, .events = FOS_BIT(FOS_ON_NEW_DATA)};
-	struct event_world *e = make(&m, NULL);
+	struct event_world *e = ew_new(&m, NULL);
 
-	say(e, 'A', 0, "edit");
-	say(e, 'A', 4, "half");
+	ew_data(e, 'A', 0, "edit");
+	ew_data(e, 'A', 4, "half");
 	is_str(ew_text(e, 0), "longer!lf", "bytes are changed, lengthened and shortened in their event");
-	say(e, 'A', 8, "keep");
+	ew_data(e, 'A', 8, "keep");
 	is_str(ew_text(e, 0), "longer!lfke", "let go in part");
 	ew_restart(e, 0);
 	ew_run(e);
 	is_str(ew_text(e, 0), "longer!lfke", "and kept, also by a successor");
-	say(e, 'A', 12, "more");
+	ew_data(e, 'A', 12, "more");
 	is_str(ew_text(e, 0), "longer!lfkeepmore", "until the next event");
-	say(e, 'A', 16, "kill");
+	ew_data(e, 'A', 16, "kill");
 	ok(e->t.w.box.flows[0].state & FOS_FLOW_ST_CLOSED &&
 		   e->t.w.box.flows[0].close == FOS_CLOSE_PM, "reset");
 	ew_free(e);

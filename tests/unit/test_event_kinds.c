@@ -167,7 +167,7 @@ static void test_zero_window(void)
 		uint8_t l4[64], packet[128], a[4] = { 10, 0, 0, 2 }, b[4] = { 10, 0, 0, 1 };
 		uint32_t n = cw_l4(&ack, NULL, 0, l4);
 
-		cw_be16(l4 + 14, i == 1 ? 0 : 500);
+		fos_put16(l4 + 14, i == 1 ? 0 : 500);
 		fos_csum_transport_set(fos_csum_pseudo4(a, b, IPPROTO_TCP, (uint16_t)n),
 				       IPPROTO_TCP, l4, n);
 		cw_send(&e.t, packet, cw_wrap(&ack, l4, n, packet), 1);

@@ -4,40 +4,6 @@
 
 #define A_ CW_ACK
 
-static char side(struct fos_window *w)
-{
-	return fos_flow(w)->reverse ? 'B' : 'A';
-}
-
-static struct event_world *make(const struct fos_pm *first, const struct fos_pm *second)
-{
-	static struct event_world e;
-
-	ew_plan(&e);
-	ew_pm(&e, 0, first);
-	if (second)
-		ew_pm(&e, 1, second);
-	ew_make(&e);
-	ew_handshake(&e);
-	ew_clear();
-	return &e;
-}
-
-static void say(struct event_world *e, char who, int64_t pos, const char *data)
-{
-	const struct line l = { who, A_, pos, 0, data, 0, "" };
-
-	ew_play(e, &l, 1);
-}
-
-static void hold_until_x(struct fos_window *w)
-{
-	struct fos_hit hit;
-
-	while (fos_find(w, fos_head(w), "X", 0, &hit))
-		fos_release(w, hit.end);
-}
-
 /* ------------------------------------------------------------------ user-defined events */
 
 static int get, post, slow;
@@ -122,32 +88,32 @@ static void test_defined(void)
 {
 	const struct fos_pm m = {.name = "own", .stream = FOS_APP, .init = define, .on_event = change,
 				 .events = FOS_BIT(FOS_ON_NEW_DATA)};
-	struct event_world *e = make(&m, NULL);
+	struct event_world *e = ew_new(&m, NULL);
 
-	say(e, 'A', 0, "GET /");
-	say(e, 'A', 5, "PUT /a/long/one");
-	say(e, 'B', 0, "GET /not/here");
+	ew_data(e, 'A', 0, "GET /");
+	ew_data(e, 'A', 5, "PUT /a/long/one");
+	ew_data(e, 'B', 0, "GET /not/here");
 	is_str(ew_log, "get5 get13 slow:why,13 -22 raise0 ",
 	       "an event of one's own: by what it says, nested when raised");
 	ew_clear();
-	say(e, 'A', 20, "add!");
-	say(e, 'A', 24, "GET /ab");
-	say(e, 'B', 13, "GET /ab");
+	ew_data(e, 'A', 20, "add!");
+	ew_data(e, 'A', 24, "GET /ab");
+	ew_data(e, 'B', 13, "GET /ab");
 	is_str(ew_log, "add0 get7 long1 get7 ", "a handler that one flow alone has taken up");
 	ew_restart(e, 0);
 	ew_clear();
-	say(e, 'A', 31, "GET /ab");
-	say(e, 'A', 38, "cut!");
-	say(e, 'A', 42, "GET /ab");
+	ew_data(e, 'A', 31, "GET /ab");
+	ew_data(e, 'A', 38, "cut!");
+	ew_data(e, 'A', 42, "GET /ab");
 	is_str(ew_log, "get7 long1 cut0 long1 ", "kept by a restart; and one that it has taken out");
 	ew_restart(e, 0);
 	ew_clear();
-	say(e, 'A', 49, "GET /ab");
-	say(e, 'B', 20, "GET /ab");
+	ew_data(e, 'A', 49, "GET /ab");
+	ew_data(e, 'B', 20, "GET /ab");
 	is_str(ew_log, "long1 get7 ", "likewise");
 	ew_clear();
-	say(e, 'A', 56, "deep");
-	say(e, 'A', 60, "what");
+	ew_data(e, 'A', 56, "deep");
+	ew_data(e, 'A', 60, "what");
 	is_str(ew_log, "deep-28 -2 -1 -1 ", "what goes too deep, or at the wrong time, is an error");
 	ew_free(e);
 }
@@ -174,22 +140,22 @@ static void look(struct fos_window *w, const struct fos_event *ev)
 static void test_packet(void)
 {
 	const struct fos_pm m = {.name = "look", .stream = FOS_APP, .on_event = look,
-				 .flags = FOS_PM_PACKETS, .on_data = hold_until_x,
+				 .flags = FOS_PM_PACKETS, .on_data = ew_hold_until_x,
 				 .events = FOS_BIT(FOS_ON_PACKET) | FOS_BIT(FOS_ON_DIFFERING_COPY) |
 					   FOS_BIT(FOS_ON_RETRANSMISSION) | FOS_BIT(FOS_ON_END)};
-	struct event_world *e = make(&m, NULL);
+	struct event_world *e = ew_new(&m, NULL);
 
-	say(e, 'A', 0, "abcdef");
+	ew_data(e, 'A', 0, "abcdef");
 	is_str(ew_log, "packet abcdef flags 10 port 0 time 1 ", "the packet of an event, in place");
 	ew_clear();
-	say(e, 'A', 2, "cDe");
+	ew_data(e, 'A', 2, "cDe");
 	is_str(ew_log,
 	       "packet cDe flags 10 port 0 time 1 again cDe flags 10 port 0 time 1 old cde at 2 "
 	       "differs cDe flags 10 port 0 time 1 old cde at 2 ",
 	       "a second copy and the first, side by side");
 	ew_clear();
-	say(e, 'A', 10, "klm");
-	say(e, 'A', 9, "jkLmn");
+	ew_data(e, 'A', 10, "klm");
+	ew_data(e, 'A', 9, "jkLmn");
 	is_str(ew_log + strlen("packet klm flags 10 port 0 time 1 packet jkLmn flags 10 port 0 time 1 "),
 	       "differs jkLmn flags 10 port 0 time 1 old jklmn at 9 ",
 	       "also ahead of a hole: what the receiver gets");
@@ -205,13 +171,13 @@ static void replayed(struct fos_window *w, const struct fos_event *ev)
 	uint32_t own, peer;
 
 	if (ev->id == FOS_ON_TIMER) {
-		ew_say("%c:tick%u ", side(w), ev->timer);
+		ew_say("%c:tick%u ", ew_side(w), ev->timer);
 		return;
 	}
 	fos_tcp_states(w, &own, &peer);
-	ew_say("%c:%s %s %s ", side(w), ew_kind[ev->id], fos_tcp_state_name(own),
+	ew_say("%c:%s %s %s ", ew_side(w), ew_kind[ev->id], fos_tcp_state_name(own),
 	       fos_tcp_state_name(peer));
-	if (ev->id == FOS_ON_SETUP && side(w) == 'A') {
+	if (ev->id == FOS_ON_SETUP && ew_side(w) == 'A') {
 		fos_event_timer(w, 0, 10000000, 0);
 		fos_event_timer(w, 1, 5000000, 5000000);
 		fos_event_timer(w, 7, 12000000, 0);

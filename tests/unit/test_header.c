@@ -4,6 +4,7 @@
 #include "tests/unit/packet.h"
 
 #include "egress/header.h"
+#include "shm/bytes.h"
 
 struct shape {
 	bool v6, vlan, partial;
@@ -95,11 +96,6 @@ static uint32_t shift_sack(void *ctx, uint32_t (*block)[2], uint32_t n)
 	return kept;
 }
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void translate(const struct fos_header_tcp *w, const struct fos_rewrite *rw)
 {
 	struct fos_header h;
@@ -129,7 +125,7 @@ static void test_shape(const struct shape *s)
 	packet(s, "odd", 3);
 	t += l4;
 	translate(&w, NULL);
-	ok(be32(t + 4) == 0xfffffff0 && be32(t + 8) == 0x80000001 && t[15] == 77 &&
+	ok(fos_get32(t + 4) == 0xfffffff0 && fos_get32(t + 8) == 0x80000001 && t[15] == 77 &&
 		   t[13] == (FOS_TH_ACK | FOS_TH_FIN),
 	   "%s: sequence, acknowledgement, window and flags are set", s->name);
 	ok(sound(), "%s: the checksum is right", s->name);
@@ -164,8 +160,8 @@ static void test_options(void)
 	packet(&s, "x", 1);
 	translate(&w, NULL);
 	p = frame + AT + l4 + 20;
-	ok(be32(p + 4) == 7777 && be32(p + 8) == 6, "TSval is replaced, TSecr stays");
-	ok(p[15] == 10 && be32(p + 16) == 1050 && be32(p + 20) == 1060,
+	ok(fos_get32(p + 4) == 7777 && fos_get32(p + 8) == 6, "TSval is replaced, TSecr stays");
+	ok(p[15] == 10 && fos_get32(p + 16) == 1050 && fos_get32(p + 20) == 1060,
 	   "a block is translated, another left out");
 	ok(memcmp(p + 24, "\1\1\1\1\1\1\1\1", 8) == 0, "and its place filled with NOPs");
 	ok(sound(), "with a right checksum");

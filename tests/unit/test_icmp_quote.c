@@ -80,7 +80,7 @@ static struct out_packet *answer(const struct out_packet *like, uint32_t pos, co
 
 	o = *like;
 	o.tcp = o.bytes + (like->tcp - like->bytes);
-	put_be32(o.tcp + 4, ISN0 + 1 + pos);
+	fos_put32(o.tcp + 4, ISN0 + 1 + pos);
 	W.taken = W.nr_out;
 	icmp_error(&o, W.v6 ? k->type6 : k->type4, W.v6 ? k->code6 : k->code4, k->word, 20);
 	run();

@@ -37,14 +37,14 @@ static uint32_t make_part_of(const struct shape *s, const uint8_t *l4, uint32_t 
 	k[5] = 2;
 	k[11] = 1;
 	for (uint32_t i = 0; i < (s->qinq ? 2 : 0); i++, at += 4) {
-		put_be16(k + at, i ? 0x8100 : 0x88a8);
-		put_be16(k + at + 2, 5 + i);
+		fos_put16(k + at, i ? 0x8100 : 0x88a8);
+		fos_put16(k + at + 2, 5 + i);
 	}
-	put_be16(k + at, s->v6 ? 0x86dd : 0x0800);
+	fos_put16(k + at, s->v6 ? 0x86dd : 0x0800);
 	ip = k + at + 2;
 	if (s->v6) {
 		ip[0] = 0x60;
-		put_be16(ip + 4, s->ext + (frag ? 8 : 0) + n);
+		fos_put16(ip + 4, s->ext + (frag ? 8 : 0) + n);
 		ip[6] = s->ext ? IPPROTO_HOPOPTS : frag ? IPPROTO_FRAGMENT : IPPROTO_UDP;
 		ip[7] = 61;
 		memcpy(ip + 8, f->src, 16);
@@ -59,15 +59,15 @@ static uint32_t make_part_of(const struct shape *s, const uint8_t *l4, uint32_t 
 		}
 		if (frag) {
 			p[0] = IPPROTO_UDP;
-			put_be16(p + 2, off | more);
-			put_be32(p + 4, ID);
+			fos_put16(p + 2, off | more);
+			fos_put32(p + 4, ID);
 			p += 8;
 		}
 	} else {
 		ip[0] = (uint8_t)(0x45 + s->ext / 4);
-		put_be16(ip + 2, 20 + s->ext + n);
-		put_be16(ip + 4, ID);
-		put_be16(ip + 6, (s->df ? 0x4000 : 0) | (more ? 0x2000 : 0) | off / 8);
+		fos_put16(ip + 2, 20 + s->ext + n);
+		fos_put16(ip + 4, ID);
+		fos_put16(ip + 6, (s->df ? 0x4000 : 0) | (more ? 0x2000 : 0) | off / 8);
 		ip[8] = 61;
 		ip[9] = IPPROTO_UDP;
 		memcpy(ip + 12, f->src + 12, 4);
@@ -97,10 +97,10 @@ static void arrive(const struct shape *s)
 	uint64_t pseudo = s->v6 ? fos_csum_pseudo6(f->src, f->dst, 17, total) :
 				  fos_csum_pseudo4(f->src + 12, f->dst + 12, 17, (uint16_t)total);
 
-	put_be16(l4, 1000);
-	put_be16(l4 + 2, 80);
-	put_be16(l4 + 4, total);
-	put_be16(l4 + 6, 0);
+	fos_put16(l4, 1000);
+	fos_put16(l4 + 2, 80);
+	fos_put16(l4 + 4, total);
+	fos_put16(l4 + 6, 0);
 	memcpy(l4 + 8, text, s->len);
 	fos_csum_transport_set(pseudo, 17, l4, total);
 	for (uint32_t off = 0; off < total; off += step) {

@@ -109,7 +109,7 @@ static void test_zero_window(void)
 		uint32_t n = cw_l4(&ack, NULL, 0, l4);
 		uint8_t a[4] = { 10, 0, 0, 2 }, b[4] = { 10, 0, 0, 1 };
 
-		cw_be16(l4 + 14, i == 1 ? 500 : 0);
+		fos_put16(l4 + 14, i == 1 ? 500 : 0);
 		fos_csum_transport_set(fos_csum_pseudo4(a, b, IPPROTO_TCP, (uint16_t)n),
 				       IPPROTO_TCP, l4, n);
 		cw_send(&t, packet, cw_wrap(&ack, l4, n, packet), 1);

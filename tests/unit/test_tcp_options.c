@@ -18,7 +18,7 @@ static void into_options(uint32_t frame, uint32_t n, uint16_t urg)
 	t[12] = (uint8_t)(t[12] + (n / 4 << 4));
 	if (urg) {
 		t[13] |= URG;
-		put_be16(t + 18, urg);
+		fos_put16(t + 18, urg);
 	}
 	fos_csum_transport_set(pseudo, 6, t, len);
 	memset(m, 0, sizeof(*m));
@@ -187,8 +187,8 @@ static void one_later(uint32_t i, bool with_data)
 	memcpy(bytes, later[i].in, 4);
 	memcpy(bytes + n, "data", 4);
 	if (n == 12) {
-		put_be32(bytes + 4, ISN1 + 1 + later[i].left);
-		put_be32(bytes + 8, ISN1 + 1 + later[i].right);
+		fos_put32(bytes + 4, ISN1 + 1 + later[i].left);
+		fos_put32(bytes + 8, ISN1 + 1 + later[i].right);
 	}
 	memcpy(want, later[i].out ? (const void *)later[i].out : bytes, n);
 	frame = make_packet(0, ACK, ISN0 + 1, ISN1 + 1, 5000, bytes, n + (with_data ? 4 : 0));
