@@ -14,8 +14,7 @@ export B=${B:-build} FULL=${FULL:-0}
 export FOS_NET=fos$$
 TMPDIR=$(mktemp -d --suffix=-flowos-test)
 export TMPDIR
-HUGE=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-HUGE_BEFORE=$(cat $HUGE 2>/dev/null)
+. tests/child.sh
 PASSED=0 FAILED=0 SKIPPED=0 CHILD=''
 
 # ---- cleaning up -----------------------------------------------------------------------------
@@ -34,21 +33,12 @@ sweep() {
 	done
 	marked | xargs -r kill -KILL 2>/dev/null
 	rm -rf "${TMPDIR:?}"/* 2>/dev/null
-	[ -z "$HUGE_BEFORE" ] || [ "$(cat $HUGE)" = "$HUGE_BEFORE" ] ||
-		echo "$HUGE_BEFORE" 2>/dev/null >$HUGE
-	return 0
+	hugepages_back
 }
 
 interrupted() {
 	trap '' INT TERM HUP
-	if [ -n "$CHILD" ]; then
-		kill -TERM -- "-$CHILD" 2>/dev/null
-		for _ in $(seq 100); do
-			kill -0 -- "-$CHILD" 2>/dev/null || break
-			sleep 0.1
-		done
-		kill -KILL -- "-$CHILD" 2>/dev/null
-	fi
+	end_child "$CHILD"
 	exit 130
 }
 trap 'sweep; rm -rf "$TMPDIR"' EXIT

@@ -5,7 +5,7 @@
  *
  * The same hooks over the same regions as `flowosctl run CONFIG --read CAPTURE`, without keeper,
  * scheduler, doorbells and sleep: what it executes depends on its arguments alone, so that
- * instructions can be counted (tests/offline/39_budget.sh).  Prints the packets read; --memory: the
+ * instructions can be counted (tests/offline/45_budget.sh).  Prints the packets read; --memory: the
  * bytes of all regions.
  */
 #include <stdio.h>

@@ -15,20 +15,12 @@ GROUPS_ALL='bulk http latency offline scale stages udp jumbo recovery'
 BENCH_DIR=$(mktemp -d --suffix=-flowos-bench)
 export BENCH_DIR
 CHILD=''
-HUGE=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-HUGE_BEFORE=$(cat $HUGE 2>/dev/null)
+. tests/child.sh
 
 # A group cleans up after itself; also when it hangs in a command, nothing of it stays.
 clean_up() {
-	if [ -n "$CHILD" ]; then
-		kill -TERM -- "-$CHILD" 2>/dev/null
-		for _ in $(seq 100); do
-			kill -0 -- "-$CHILD" 2>/dev/null || break
-			sleep 0.1
-		done
-		kill -KILL -- "-$CHILD" 2>/dev/null
-	fi
-	[ -z "$HUGE_BEFORE" ] || [ "$(cat $HUGE)" = "$HUGE_BEFORE" ] || echo "$HUGE_BEFORE" >$HUGE
+	end_child "$CHILD"
+	hugepages_back
 	rm -rf "$BENCH_DIR"
 }
 trap clean_up EXIT
