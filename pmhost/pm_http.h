@@ -152,4 +152,24 @@ struct fos_transfer {
 };
 #define FOS_TRANSFER_SIZE(len) (offsetof(struct fos_transfer, data) + (len))
 
+/* ---------------------------------------------------------------- http.request
+ * The topic "http.request/1": one message for each request whose header block was seen, committed with the
+ * block's way on.  `transfer` publishes it.  Requests of a connection come in order. */
+#define FOS_REQUEST_TOPIC "http.request/1"
+#define FOS_REQUEST_TEXT 200u
+
+struct fos_request {
+	uint64_t flow;     /* as fos_flow()->id of the connection's forward direction */
+	uint64_t start_ns; /* of the connection: together with `flow` no other's */
+	uint64_t length;   /* Content-Length of its body, UINT64_MAX = not announced */
+	uint32_t number;   /* on its connection, from 0 */
+	uint16_t len;      /* bytes of text */
+	uint8_t minor;     /* HTTP/1.minor */
+	uint8_t flags;     /* FOS_REQUEST_* */
+	uint8_t text[FOS_REQUEST_TEXT]; /* method NUL host NUL target NUL; "" where there is none */
+};
+#define FOS_REQUEST_BODY 1u /* it has a body */
+#define FOS_REQUEST_CUT 2u  /* host or target are longer than there was room for */
+#define FOS_REQUEST_SIZE(len) (offsetof(struct fos_request, text) + (len))
+
 #endif

@@ -1,7 +1,8 @@
-/* transfer - the files that HTTP carries, as messages for others
+/* transfer - the requests and the files that HTTP carries, as messages for others
  *
  * Lesson: give what you know a type.  This module knows HTTP; who scans, counts or keeps files needs
- * not.  It publishes on "file.transfer/1" (pm_http.h), the platform connects whoever imports that,
+ * not.  It publishes on "file.transfer/1" and "http.request/1" (pm_http.h), the platform connects whoever
+ * imports one of them,
  * and a release commits the bytes' way on together with the messages about them: each byte is told
  * of once, whatever is killed.  When the takers are slow the release finds no room (FOS_AGAIN): the
  * stream waits with them.
@@ -90,6 +91,37 @@ static int publish(struct fos_window *w, struct fos_transfer *t, enum fos_transf
 	return fos_publish(fos_pm_of(w), "file.transfer", t, FOS_TRANSFER_SIZE(t->len));
 }
 
+/* Appends a string with its NUL, cut at `most` bytes in all. */
+static void put_text(struct fos_request *r, const char *s, size_t most)
+{
+	size_t n = strlen(s), room = most - 1 - r->len;
+
+	if (n > room)
+		r->flags |= FOS_REQUEST_CUT;
+	n = n < room ? n : room;
+	memcpy(r->text + r->len, s, n);
+	r->text[r->len + n] = '\0';
+	r->len = (uint16_t)(r->len + n + 1);
+}
+
+static void publish_request(struct fos_window *w)
+{
+	const struct fos_http *h = fos_http(w);
+	struct fos_request r = {
+		.flow = fos_flow(w)->id,
+		.start_ns = fos_flow(w)->start_ns,
+		.length = h->length,
+		.number = (uint32_t)h->number,
+		.minor = h->minor,
+		.flags = h->body ? FOS_REQUEST_BODY : 0,
+	};
+
+	put_text(&r, h->method, 32);
+	put_text(&r, h->host, 112); /* the target has what is left */
+	put_text(&r, h->target, FOS_REQUEST_TEXT);
+	fos_publish(fos_pm_of(w), "http.request", &r, FOS_REQUEST_SIZE(r.len));
+}
+
 static void on_head(struct fos_window *w)
 {
 	const char *type = fos_http_get(w, "Content-Type");
@@ -101,6 +133,8 @@ static void on_head(struct fos_window *w)
 	uint32_t flow = (uint32_t)id, number = (uint32_t)h->number;
 
 	type = type ? type : "";
+	if (!h->response)
+		publish_request(w);
 	if (!h->body || !wanted(type) || (h->response ? h->status != 200 : !uploads)) {
 		fos_http_skip(w);
 		return;
@@ -112,7 +146,7 @@ static void on_head(struct fos_window *w)
 	t.len = (uint16_t)(strlen(text) + 1);
 	snprintf(text + t.len, 80, "%s", type);
 	t.len = (uint16_t)(t.len + strlen(text + t.len) + 1);
-	publish(w, &t, FOS_TRANSFER_BEGIN, h->length); /* nothing else is staged: there is room */
+	publish(w, &t, FOS_TRANSFER_BEGIN, h->length); /* next to nothing is staged: there is room */
 }
 
 static void on_data(struct fos_window *w)
@@ -143,4 +177,4 @@ static void on_data(struct fos_window *w)
 }
 
 FOS_PM(.name = "transfer", .stream = FOS_HTTP_BODY, .ctx_size = sizeof(struct ctx),
-	.exports = "file.transfer/1", .init = init, .on_head = on_head, .on_data = on_data);
+	.exports = "file.transfer/1, http.request/1", .init = init, .on_head = on_head, .on_data = on_data);
