@@ -32,6 +32,7 @@ int fos_ctl_upgrade(int argc, char **argv);
 int fos_ctl_pipeline(int argc, char **argv);
 int fos_ctl_reload(int argc, char **argv);
 int fos_ctl_pm(int argc, char **argv);
+int fos_ctl_midstat(int argc, char **argv);
 
 /* Prints "flowosctl: ..." as one line to stderr; returns FOS_EXIT_FAILED. */
 int fos_ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

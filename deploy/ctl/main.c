@@ -5,6 +5,7 @@
  *	flowosctl check FILE [--dump] [-q]
  *	flowosctl status [FILE] [-o json] [--run-dir DIR]
  *	flowosctl get flows [FILE] [-o json] [--run-dir DIR]
+ *	flowosctl midstat [FILE] [--once] [--sort KEY] [-n ROWS] [--interval SECONDS] [-o json]
  *	flowosctl audit [FILE] [-o json] [--run-dir DIR]
  *	flowosctl digest CAPTURE...
  *	flowosctl stop [FILE] [--run-dir DIR]
@@ -23,7 +24,8 @@
  *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with --read
  *	it drives the same processes over a capture file and ends with a summary.  check says what is
  *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
- *	a running box; audit says whether its memory is in order (exit status 1: it is not); they only
+ *	a running box; midstat shows what the module of that name knows of live connections, refreshed
+ *	until Ctrl-C; audit says whether its memory is in order (exit status 1: it is not); they only
  *	read.  digest prints one line per finished TCP direction of each
  *	capture: path, source, ports, connection, bytes, SHA-256.  restart and upgrade replace a process,
  *	or a PM's module, while traffic flows; reload gives a PM the options that the configuration file
@@ -72,6 +74,8 @@ static const struct {
 	{"status", fos_ctl_status, "status [FILE] [-o json] [--run-dir DIR]",
 	 "processes, counters, drops by reason, rings, PMs"},
 	{"get", fos_ctl_get, "get flows [FILE] [-o json] [--run-dir DIR]", "live flows"},
+	{"midstat", fos_ctl_midstat, "midstat [FILE] [--once] [--sort KEY]",
+	 "live connections as the module midstat knows them: states, rates, round trips"},
 	{"audit", fos_ctl_audit, "audit [FILE] [-o json] [--run-dir DIR]",
 	 "prove that each frame has one owner, and rings and positions are in order"},
 	{"digest", fos_ctl_digest, "digest CAPTURE...",

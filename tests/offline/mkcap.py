@@ -133,11 +133,13 @@ class Connection:
         return self.out
 
 
-def write(path, packets):
+def write(path, packets, us=None):
+    """us: when each was captured, in microseconds from the first one's second on; default: 1 ms apart."""
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
         for n, p in enumerate(packets):
-            f.write(struct.pack("<IIII", 1700000000 + n // 1000, n % 1000 * 1000, len(p), len(p)) + p)
+            s, rest = divmod(us[n] if us else n * 1000, 1000000)
+            f.write(struct.pack("<IIII", 1700000000 + s, rest, len(p), len(p)) + p)
 
 
 def main(out, kind, seed, *pairs):

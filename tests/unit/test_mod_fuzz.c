@@ -23,6 +23,7 @@ static const struct {
 	{"ndpi", "file=/dev/null\npackets=20\n", false, false},
 	{"match", "patterns=mask /a[a-c]{0,6}d/i\npatterns=cut /<[^>]{1,20}>/s\npatterns=alert /x.*y/s\n"
 		  "patterns=alert /GET|b$/\nfile=/dev/null\nlimit=256\n", true, true},
+	{"midstat", "file=/dev/null\n", true, false},
 	{"count", "file=/dev/null\n", false, false},
 	{"checksum", "file=/dev/null\n", false, false},
 	{"digest", "file=/dev/null\n", true, false},
