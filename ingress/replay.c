@@ -310,13 +310,14 @@ uint32_t fos_ingress_replay(struct fos_ingress *g)
 			fos_release64(&fos_box_head(&p->box)->flush, g->priv->flush);
 			return done + 1;
 		}
-		if (flush_seen(p) && at_rest(p) && flush_more(p)) {
+		/* looked at once: who comes to rest between two looks may have left more to flush */
+		if (!flush_seen(p) || !at_rest(p))
+			break;
+		if (flush_more(p))
 			g->priv->flush++;
-			return done + 1;
-		}
-		if (flush_seen(p) && rested(g, g->priv->phase == FLUSH ? READ : FINISHED))
-			return done + 1;
-		break;
+		else
+			set_phase(g, g->priv->phase == FLUSH ? READ : FINISHED);
+		return done + 1;
 	default:
 		/* 2 tells the supervisor that everything has been delivered */
 		fos_release32(&fos_box_head(&p->box)->eof, 2);
