@@ -96,9 +96,10 @@ topo_describe() {
 		"$(in_client sysctl -n net.ipv4.tcp_congestion_control)"
 }
 
-# Try a command every 0.1 s, at most N times.
+# Try a command every 0.1 s, at most three times N times: N is what a machine takes that has nothing else
+# to do.
 wait_for() { # N, command...
-	local n=$1
+	local n=$((3 * $1))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
 		n=$((n - 1))
@@ -207,7 +208,17 @@ counter() { box_status "s['counters'].get('$1', 'no such counter')"; }
 counter_of() { # process, counter
 	box_status "[p['counters'].get('$2', 0) for p in s['processes'] if p['proc'] == '$1'][0]"
 }
-pm_pid() { box_status "[p['pid'] for p in s['processes'] if p['name'] == '$1'][0]"; }
+pid_now() { box_status "[p['pid'] for p in s['processes'] if p['name'] == '$1'][0]"; } # 0 = it is down
+# Never 0, which kill would take for the caller's own process group.
+pm_pid() {
+	local pid
+	for _ in $(seq 200); do
+		pid=$(pid_now "$1") || return 1
+		[ "$pid" -gt 0 ] && echo "$pid" && return
+		sleep 0.1
+	done
+	return 1
+}
 pm_restarts() { box_status "[p['restarts'] for p in s['processes'] if p['name'] == '$1'][0]"; }
 
 # Kill a PM N times, each time after its successor has come up.
@@ -223,7 +234,7 @@ pm_kill() { # name, times, seconds between
 
 pm_changed() { # name, previous pid
 	local pid
-	pid=$(pm_pid "$1") && [ "$pid" -gt 0 ] && [ "$pid" != "$2" ]
+	pid=$(pid_now "$1") && [ "$pid" -gt 0 ] && [ "$pid" != "$2" ]
 }
 
 # ---- hugepages -------------------------------------------------------------------------------

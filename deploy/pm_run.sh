@@ -142,7 +142,7 @@ serve() {
 	wait_for 50 listens server 80 || fail "the web server did not start: $(cat "$NET_TMP/server.log")"
 }
 
-seen() { stat -c '%Y %s %i' "$SOURCE" 2>/dev/null; }
+seen() { stat -c '%y %s %i' "$SOURCE" 2>/dev/null; }
 
 # Between two saves the source may be absent for a moment: editors write a new file.
 watch() {

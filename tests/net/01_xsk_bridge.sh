@@ -43,6 +43,7 @@ start_nginx "$NET_TMP"
 ip netns exec "$NET-box" "$X" run lan wan >"$NET_TMP/x.log" 2>&1 &
 xpid=$!
 wait_for 50 ready
+ip -n "$NET-client" neigh flush dev eth0 # it asks who has the address
 check "ping passes" in_client ping -q -c 3 -W 2 $SERVER
 check "ping passes over IPv6" in_client ping -q -c 3 -W 2 $SERVER6
 in_client ping -q -c 1 -W 1 10.77.0.77 >/dev/null

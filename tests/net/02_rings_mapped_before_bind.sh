@@ -23,13 +23,14 @@ small_is_edited() {
 is "$(box_status "s['sockets_made']")" 1 "the sockets were made once, for the stages to map"
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "undisturbed, $(wc -l <"$D/www/text") edits are right"
-in_client curl -s -S --max-time 120 --limit-rate 4M -o "$D/got" "http://$SERVER/open/text" &
+slow_fetch "http://$SERVER/open/text" "$D/got"
 curl=$!
 for name in ingress.lan.0 egress.0 keeper classifier.0 ingress.wan.0; do
 	check "$name is killed" pm_kill "$name" 1 0
 	sleep 0.5
 done
 check "during the transfer" kill -0 $curl
+hurry
 wait $curl
 is $? 0 "the transfer ends well"
 same_file "$D/got" "$D/want" "the bytes are the same"

@@ -8,7 +8,7 @@ need_box "$NET_TMP/box.yaml"
 both_bulk "through the box" $SERVER 9000 200
 in_server iperf3 -s -1 >"$NET_TMP/iperf3" 2>&1 &
 wait_for 100 listens server 5201
-check "iperf3 moves 200 MB each way at once" timeout 90 \
+check "iperf3 moves 200 MB each way at once" timeout 200 \
 	ip netns exec "$NET-client" iperf3 -c $SERVER --bidir -n 200M --connect-timeout 5000
 # iperf3 ends both directions when the first has its 200 MB
 at_least "$(counter rx_bytes)" 600000000 "the bytes went through the pipeline"

@@ -13,10 +13,11 @@ need_box "$D/box.yaml"
 
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "undisturbed, $(wc -l <"$D/www/text") edits are right"
-in_client curl -s -S --max-time 90 --limit-rate 5M -o "$D/got" "http://$SERVER/open/text" &
+slow_fetch "http://$SERVER/open/text" "$D/got"
 curl=$!
 check "the PM is killed 10 times" pm_kill web 10 0.4
 check "during the transfer" kill -0 $curl
+hurry
 wait $curl
 is $? 0 "the transfer ends well"
 same_file "$D/got" "$D/want" "killed 10 times, the bytes are the same"

@@ -14,10 +14,11 @@ need_box "$D/box.yaml"
 
 pids() { box_status "' '.join(str(p['pid']) for p in s['processes'])"; }
 slowly() { # file
-	in_client curl -s -S --max-time 90 --limit-rate 3M -o "$1" "http://$SERVER/open/text" &
+	slow_fetch "http://$SERVER/open/text" "$1"
 	curl=$!
 }
 ends_well() { # file, sentence
+	hurry
 	wait $curl
 	is $? 0 "$2: it ends well"
 	same_file "$1" "$D/want" "$2: the bytes are right"
@@ -118,6 +119,7 @@ slowly "$D/got"
 check "flowosctl upgrade" in_box "$B/bin/flowosctl" upgrade pm/web "$B/tests/pm/color.so" "$D/box.yaml"
 fetch "http://$SERVER/open/shade" "$D/new"
 is "$(cat "$D/new")" "the color of a needle" "new bytes go through the new module"
+hurry
 wait $curl
 is $? 0 "the transfer during which it was replaced ends well"
 sed 's/haystack/needle/' "$D/got" >"$D/back"

@@ -31,14 +31,16 @@ wait_for 50 spare_is_warm
 check "it has loaded the module" spare_is_warm
 is "$(writable "$(spares)")" 0 "it can write no region"
 is "$(writable "$(pm_pid web)")" 1 "the PM can write its own"
-in_client curl -s -S --max-time 90 --limit-rate 4M -o "$D/got" "http://$SERVER/open/text" &
+slow_fetch "http://$SERVER/open/text" "$D/got"
 curl=$!
 for i in 1 2 3 4; do
 	check "killed, time $i: the spare is the PM" takes_over KILL
 done
 check "asked to end: the spare is the PM" takes_over TERM
+check "during a transfer" kill -0 $curl
+hurry
 wait $curl
-is $? 0 "the transfer meanwhile ends well"
+is $? 0 "which ends well"
 same_file "$D/got" "$D/want" "with every byte edited once"
 check "upgrade" in_box "$B/bin/flowosctl" upgrade pm/web "$B/tests/pm/color.so" "$D/box.yaml"
 # shellcheck disable=SC2317,SC2329 # called by wait_for

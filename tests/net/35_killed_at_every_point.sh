@@ -17,12 +17,39 @@ pipeline web '"tcp port 80"' \
 	box_config "$D/box.yaml"
 
 killed() { find "$D/kills" -type f | wc -l; }
+# Names of the points in these files, but those that only a capture passes.
+points_in() { # file...
+	grep -hoE 'fos_killpoint\("[^"]+"' "$@" | cut -d'"' -f2 | grep -v '^replay\.' | sort -u
+}
+left_out() { # process as in kills/, names not to be expected, file...
+	local process=$1 but=$2
+	shift 2
+	points_in "$@" | grep -vxE "$but" | while read -r name; do
+		# shellcheck disable=SC2086 # a pattern
+		ls $D/kills/$process:$name >/dev/null 2>&1 || echo "$name"
+	done | xargs
+}
+SKELETON='shm/proc.c shm/proc_run.c'
+# shellcheck disable=SC2086 # several files
+{
+	# ingress posts no hints, a PM keeps nothing in the undo log
+	ingress() { left_out 'ingress.*' 'hint.*' ingress/*.c $SKELETON; }
+	classifier() { left_out 'classifier.0' '' classifier/*.c shm/txn.c $SKELETON; }
+	modules() {
+		left_out 'pm.*' 'txn.(save|saved|roll_back)' pmhost/*.c shm/txn.c shm/proc_spare.c \
+			$SKELETON
+	}
+	egress() { left_out 'egress.0' '' egress/*.c shm/txn.c $SKELETON; }
+	keeper() { left_out 'keeper' '' shm/keeper*.c; }
+}
+all_left_out() { ingress; classifier; modules; egress; keeper; }
 broken=0 pages=0 page=http://$SERVER/open/text
-# Until nothing has been killed for a while, at most so long.
+# Until processes have died at every point that is known and nothing has been killed for a while, at most so
+# long.
 load_until_quiet() { # seconds
 	local end=$((SECONDS + $1)) quiet=$((SECONDS + 5)) before=0 i
-	while [ $SECONDS -lt "$end" ] && [ $SECONDS -lt "$quiet" ]; do
-		in_client curl -s -S -Z --parallel-immediate --max-time 40 --limit-rate 3M \
+	while [ $SECONDS -lt "$end" ] && { [ $SECONDS -lt "$quiet" ] || [ -n "$(all_left_out)" ]; }; do
+		in_client curl -s -S -Z --parallel-immediate --max-time 100 --limit-rate 3M \
 			"$page" -o "$D/got1" "$page" -o "$D/got2" >>"$D/curl.log" 2>&1 ||
 			broken=$((broken + 1))
 		for i in 1 2; do
@@ -47,33 +74,14 @@ round() { # seed, seconds
 
 for seed in $([ "$FULL" = 1 ] && seq 12 || echo 1); do
 	rm -f "$D/kills"/*
-	round "$seed" 45
+	round "$seed" $([ "$FULL" = 1 ] && echo 60 || echo 150)
 done
 
 # ---- which points ----------------------------------------------------------------------------
 
-# Names of the points in these files, but those that only a capture passes.
-points_in() { # file...
-	grep -hoE 'fos_killpoint\("[^"]+"' "$@" | cut -d'"' -f2 | grep -v '^replay\.' | sort -u
-}
-left_out() { # process as in kills/, names not to be expected, file...
-	local process=$1 but=$2
-	shift 2
-	points_in "$@" | grep -vxE "$but" | while read -r name; do
-		# shellcheck disable=SC2086 # a pattern
-		ls $D/kills/$process:$name >/dev/null 2>&1 || echo "$name"
-	done | xargs
-}
-SKELETON='shm/proc.c shm/proc_run.c'
-# shellcheck disable=SC2086 # several files
-{
-	# ingress posts no hints, a PM keeps nothing in the undo log
-	is "$(left_out 'ingress.*' 'hint.*' ingress/*.c $SKELETON)" "" \
-		"ingress died at every point of its own"
-	is "$(left_out 'classifier.0' '' classifier/*.c shm/txn.c $SKELETON)" "" "as did the classifier"
-	is "$(left_out 'pm.*' 'txn.(save|saved|roll_back)' pmhost/*.c shm/txn.c shm/proc_spare.c \
-		$SKELETON)" "" "PMs, a spare among them"
-	is "$(left_out 'egress.0' '' egress/*.c shm/txn.c $SKELETON)" "" "egress"
-	is "$(left_out 'keeper' '' shm/keeper*.c)" "" "and the keeper"
-}
+is "$(ingress)" "" "ingress died at every point of its own"
+is "$(classifier)" "" "as did the classifier"
+is "$(modules)" "" "PMs, a spare among them"
+is "$(egress)" "" "egress"
+is "$(keeper)" "" "and the keeper"
 finish

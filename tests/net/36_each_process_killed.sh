@@ -36,13 +36,24 @@ descriptors() { # of the two processes that are handed all of them
 	echo "$(find "/proc/$(pid_of keeper)/fd" -type l | wc -l)"
 }
 at_rest() { [ "$(held)" = "$HELD" ]; }
+same_descriptors() { [ "$(descriptors)" = "$FDS" ]; }
 
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "undisturbed, the bytes are right"
-# The first keeper made everything, one that was restarted was handed it: that is what is compared.
-kill -KILL "$(pid_of keeper)"
-sleep 1
-HELD=$(held) FDS=$(descriptors)
+# The first keeper made everything, one that was restarted was handed it: that is what is compared, once the
+# stages have found it.
+keeper=$(pid_of keeper)
+kill -KILL "$keeper"
+wait_for 100 pm_changed keeper "$keeper"
+HELD='' FDS=''
+settled() {
+	local before="$HELD $FDS"
+	sleep 0.5
+	HELD=$(held) FDS=$(descriptors)
+	[ "$before" = "$HELD $FDS" ]
+}
+wait_for 50 settled
+is_up() { [ -n "$(pid_of "$1")" ]; }
 in_server iperf3 -s -1 >"$D/iperf3" 2>&1 &
 wait_for 100 listens server 5201
 in_client iperf3 -c $SERVER -b 30M -t $((TIMES * 7 * 12 / 100 + 4)) >"$D/iperf3.client" 2>&1 &
@@ -60,6 +71,7 @@ kills=0
 for _ in $(seq $TIMES); do
 	for p in $PROCESSES; do
 		sleep "0.$(printf %02d $((4 + RANDOM % 13)))"
+		wait_for 100 is_up "$p"
 		pid=$(pid_of "$p")
 		[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null && kills=$((kills + 1))
 	done
@@ -77,6 +89,7 @@ is "$(counter pm_rules_broken)" 0 "no value of a PM was refused"
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "afterwards, the bytes are right"
 check "no frame is kept that was not before" wait_for 100 at_rest
+wait_for 100 same_descriptors
 is "$(descriptors)" "$FDS" "the keeper has as many descriptors as before"
 check "the audit is clean" flowosctl_in_box audit
 stop_box

@@ -18,7 +18,7 @@ deaths() {
 	box_status "[p['counters'] for p in s['processes'] if p['name'] == 'keeper'][0].get('pm_deaths', 0)"
 }
 slowly() {
-	in_client curl -s -S --max-time 60 --limit-rate 4M -o "$D/got" "http://$SERVER/open/text" &
+	slow_fetch "http://$SERVER/open/text" "$D/got"
 	curl=$!
 	sleep 0.3
 }
@@ -32,6 +32,7 @@ for pause in 0.001 0.01 1; do
 	sleep $pause
 	kill -CONT "$pid"
 done
+hurry
 wait $curl
 is $? 0 "stopped for 1 ms, 10 ms and 1 s: the transfer ends well"
 same_file "$D/got" "$D/want" "with every byte edited once"
@@ -42,6 +43,7 @@ kill -STOP "$pid"
 fetch "http://$SERVER:8080/open/text" "$D/meanwhile"
 same_file "$D/meanwhile" "$D/want" "stopped for ever: flows of others pass meanwhile"
 check "its watchdog kills it" wait_for 80 pm_changed web "$pid"
+hurry
 wait $curl
 is $? 0 "the flow that waited ends well"
 same_file "$D/got" "$D/want" "with every byte edited once"

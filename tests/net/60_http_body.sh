@@ -54,9 +54,9 @@ in_server nginx -e "$D/nginx/error.log" -p "$D/nginx" -c "$D/nginx/nginx.conf" >
 wait_for 100 listens server 80 || skip_all "nginx does not start"
 # what waits for its rest while a process is started again is not to go on without it
 pipeline web '"tcp port 80"' \
-	"{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: ads.example }, hold: { time: 10s } }" \
-	"{ pm: scrub, file: $B/tests/pm/scrub.so, direction: forward }" \
-	"{ pm: header, file: $B/pms/header.so, options: { response_set: \"Server: box\",
+	"{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: ads.example }, $HOLD }" \
+	"{ pm: scrub, file: $B/tests/pm/scrub.so, direction: forward, $HOLD }" \
+	"{ pm: header, file: $B/pms/header.so, $HOLD, options: { response_set: \"Server: box\",
 	response_add: \"X-Box: 1\" } }" |
 	box_config "$D/box.yaml"
 need_box "$D/box.yaml"
@@ -117,11 +117,12 @@ same_file "$D/got/bulk" "$D/want/bulk" "undisturbed, 400,000 elements are delete
 for n in 1 2; do
 	url=http://$SERVER/bulk
 	[ $n = 1 ] || url=http://$SERVER/chunked/bulk
-	in_client curl -s -S --max-time 90 --limit-rate 800K -o "$D/got/bulk$n" "$url" &
+	slow_fetch "$url" "$D/got/bulk$n"
 	curl[n]=$!
 done
 check "adblock is killed 10 times" pm_kill adblock 10 0.3
 check "during the transfers" kill -0 "${curl[1]}" "${curl[2]}"
+hurry
 for n in 1 2; do
 	wait "${curl[n]}"
 	is $? 0 "transfer $n ends well"

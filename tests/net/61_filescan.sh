@@ -13,8 +13,8 @@ make_file "$D/tail" 1 3
 cat "$D/tail" >>"$D/www/bad.bin"
 echo 'rule evil { strings: $a = "SIGNATURE-OF-EVIL" condition: $a }' >"$D/evil.yar"
 start_nginx "$D/www" || skip_all "nginx does not start"
-pipeline web '"tcp port 80"' "{ pm: transfer, file: $B/pms/transfer.so }" \
-	"{ pm: filescan, file: $B/pms/filescan.so, options: { rules: $D/evil.yar, file: $D/found.tsv,
+pipeline web '"tcp port 80"' "{ pm: transfer, file: $B/pms/transfer.so, $HOLD }" \
+	"{ pm: filescan, file: $B/pms/filescan.so, $HOLD, options: { rules: $D/evil.yar, file: $D/found.tsv,
 	report: all } }" |
 	box_config "$D/box.yaml"
 need_box "$D/box.yaml"
@@ -22,10 +22,11 @@ need_box "$D/box.yaml"
 fetch "http://$SERVER/clean.bin" "$D/got"
 same_file "$D/got" "$D/www/clean.bin" "a file comes as it was sent"
 fetch "http://$SERVER/open/bad.bin" "$D/got"
-in_client curl -s -S --max-time 60 --limit-rate 600K -o "$D/got" "http://$SERVER/bad.bin" &
+slow_fetch "http://$SERVER/bad.bin" "$D/got"
 curl=$!
 check "both modules are killed during a transfer" pm_kill transfer 4 0.3
 check "several times" pm_kill filescan 4 0.3
+hurry
 wait $curl
 is $? 0 "which ends well"
 same_file "$D/got" "$D/www/bad.bin" "with the same bytes"

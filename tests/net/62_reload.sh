@@ -12,7 +12,7 @@ config() { # what "colour" becomes, [the PM's other keys]
 }
 
 options() { # mapping, [the PM's other keys]
-	pipeline web '"tcp port 80"' "{ pm: web, file: $B/pms/replace.so, ${2:-} options: { $1 } }" |
+	pipeline web '"tcp port 80"' "{ pm: web, file: $B/pms/replace.so, ${2:-$HOLD}, options: { $1 } }" |
 		box_config "$D/box.yaml"
 }
 
@@ -98,7 +98,7 @@ is "$(printf '%s' "$out" | grep -cE "box.yaml:[0-9]+:[0-9]+: error: pm/web does 
 	"with their place" || printf '%s\n' "$out" | sed 's/^/# /'
 is "$(printf '%s' "$out" | grep -c 'has the options again that it had before')" 1 \
 	"and those before are put back"
-config other 'hold: { time: 1s },'
+config other 'hold: { time: 50s }'
 out=$(in_box "$B/bin/flowosctl" reload pm/web --run-dir "$D/run" 2>&1)
 ok $? "another reload works after that"
 is "$(printf '%s' "$out" | grep -c 'hold of web has changed, too')" 1 "and says what it does not take up"

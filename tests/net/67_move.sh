@@ -26,11 +26,12 @@ border() {
 fetch "http://$SERVER/open/text" "$D/got"
 at=$(border "$D/got")
 at_least "$at" 90000 "a download is edited by the one, then by the other"
-in_client curl -s -S --max-time 60 --limit-rate 4M -o "$D/got" "http://$SERVER/open/text" &
+slow_fetch "http://$SERVER/open/text" "$D/got"
 curl=$!
 for pm in mover before after mover before after; do
 	check "$pm is killed" pm_kill $pm 1 0.3
 done
+hurry
 wait $curl
 is $? 0 "the transfer ends well"
 is "$(border "$D/got")" "$at" "with kills: the same line, every byte once"

@@ -25,7 +25,7 @@ gives() { # word in place of needle, sentence
 stages() { flowosctl_in_box pipeline "$@" >"$D/said" 2>&1; }
 
 gives noodle "as configured: the first edits"
-in_client curl -s -S --max-time 90 --limit-rate 5M -o "$D/long" "http://$SERVER/open/long" &
+slow_fetch "http://$SERVER/open/long" "$D/long"
 long=$!
 sleep 0.5
 check "a stage is added" stages add web two
@@ -39,6 +39,7 @@ gives needle "nobody edits"
 check "it is added again" stages add web one before:two
 gives soup "and edits"
 check "the old connection lives" kill -0 $long
+hurry
 wait $long
 is $? 0 "the connection that lived through all of it ends well"
 sed 's/needle/noodle/' "$D/www/long" >"$D/want"

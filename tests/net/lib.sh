@@ -11,7 +11,10 @@ NET=${FOS_NET:-fos$$}
 trap net_cleanup EXIT
 trap 'exit 130' INT TERM HUP
 FULL=${FULL:-0}
-NR_RUN=0 NR_FAILED=0
+NR_RUN=0 NR_FAILED=0 HOLD=''
+# What modules that search may wait for the rest of a text, as a configuration has it.  Between hosts
+# that share a busy machine it may take longer to come than the 200 ms that are the default.
+PATIENT='hold: { time: 60s }'
 
 # ---- TAP -------------------------------------------------------------------------------------
 
@@ -131,6 +134,7 @@ stop_box() { # [sentence]
 }
 
 need_topo() {
+	HOLD=$PATIENT
 	need_root
 	need "client, box and server are connected by the bridge" topo_up
 	topo_describe | sed 's/^/# /'
@@ -139,7 +143,10 @@ need_topo() {
 # ---- PMs as the configurations of the tests write them ---------------------------------------
 
 pm_replace() { # instance, find, with [more mapping items]
-	echo "{ pm: $1, file: $B/pms/replace.so, options: { find: \"$2\", with: \"$3\" }${4:+, $4} }"
+	local hold=${HOLD:-} more=${4:-}
+	[[ $more != *hold:* ]] || hold=''
+	hold=${hold:+, $hold} more=${more:+, $more}
+	echo "{ pm: $1, file: $B/pms/replace.so, options: { find: \"$2\", with: \"$3\" }$hold$more }"
 }
 
 pm_marks() {
@@ -147,7 +154,7 @@ pm_marks() {
 }
 
 pm_adblock() { # hosts
-	echo "{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: \"$1\" } }"
+	echo "{ pm: adblock, file: $B/pms/adblock.so, options: { hosts: \"$1\" }${HOLD:+, $HOLD} }"
 }
 
 pm_to_file() { # count|digest, output file
@@ -226,8 +233,21 @@ both_bulk() { # sentence, address, port, megabytes
 # ---- fetching --------------------------------------------------------------------------------
 
 fetch() { # url, file
-	in_client curl -s -S -g --max-time "${FETCH_S:-60}" -o "$2" "$1"
+	in_client curl -s -S -g --max-time "${FETCH_S:-150}" -o "$2" "$1"
 }
+
+# A transfer that lasts as long as what is done meanwhile, however slow the machine: by and by, until
+# `hurry` says that it may end.
+slow_fetch() { # url, file: in the background, $!
+	rm -f "$NET_TMP/hurry"
+	(
+		set -o pipefail
+		in_client curl -s -S -g --max-time 200 "$1" |
+			"$PYTHON" tests/net/pace.py "$NET_TMP/hurry" >"$2"
+	) &
+}
+
+hurry() { touch "$NET_TMP/hurry"; }
 
 # A page of N lines with a needle in each, at the server, and how it is to arrive: $NET_TMP/want.
 serve_needles() { # lines

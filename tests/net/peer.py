@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 
-TIMEOUT = 60
+TIMEOUT = 150
 RCVBUF = 0  # 0 = as the kernel thinks
 
 
