@@ -9,24 +9,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "shm/counter.h"
 #include "shm/keeper.h"
 #include "shm/region.h"
+#include "shm/starved.h"
 
 #define LONG_NS 20000000u
 #define LOW 10
-
-static uint64_t cpu_ns(uint32_t pid)
-{
-	struct timespec t = {0};
-	clockid_t clock;
-
-	if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-		return 0;
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void look(struct fos_keeper *k, struct fos_keeper_slow *s, const struct fos_lease *l,
 		 const struct fos_region_head *head)
@@ -41,7 +31,7 @@ static void look(struct fos_keeper *k, struct fos_keeper_slow *s, const struct f
 	}
 	if (s->low)
 		return;
-	cpu = cpu_ns(l->pid);
+	cpu = fos_starved_cpu_ns((pid_t)l->pid);
 	if (s->cpu == 0)
 		s->cpu = cpu;
 	if (cpu < s->cpu + LONG_NS)

@@ -17,7 +17,7 @@
 #include "shm/proc_run.h"
 #include "shm/region.h"
 
-#define PATIENCE_NS (5 * 1000000000ull) /* for the keeper to be there and the old lease to end */
+#define PATIENCE_MS 20000 /* for the keeper to be there, to answer, and for the old lease to end */
 #define RETRY_NS 10000000
 
 static int usage(const struct fos_proc_hooks *hooks, FILE *to, int status)
@@ -64,7 +64,7 @@ static int parse(struct fos_run *r, int argc, char **argv)
 /* Asks for the lease until the keeper is there and the predecessor certainly gone. */
 static int take_grant(struct fos_run *r, char *err, size_t err_size)
 {
-	uint64_t give_up = fos_clock_ns() + PATIENCE_NS;
+	uint64_t give_up = fos_clock_ns() + PATIENCE_MS * 1000000ull;
 	struct timespec pause = {.tv_nsec = RETRY_NS};
 	int rc;
 
@@ -74,7 +74,7 @@ static int take_grant(struct fos_run *r, char *err, size_t err_size)
 			rc = fos_grant_say(r->control, "{\"cmd\":\"hello\",\"proc\":\"%s\"%s}",
 					   r->name, r->spare ? ",\"spare\":true" : "");
 			if (rc == 0)
-				rc = fos_grant_receive(r->control, 5000, &r->grant, err, err_size);
+				rc = fos_grant_receive(r->control, PATIENCE_MS, &r->grant, err, err_size);
 			if (rc == 0)
 				return 0;
 			close(r->control);

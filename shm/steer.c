@@ -9,10 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shm/steer.skel.h"
 #include "shm/xdp_compat.h"
+
+enum { LEAVE_TRIES = 100, LEAVE_WAIT_NS = 20 * 1000 * 1000 };
 
 /* What libbpf said last; it has one print function per process and no context argument. */
 static char said[160];
@@ -149,6 +152,21 @@ static bool occupied(uint32_t ifindex, const char *ifname, char *msg, size_t msg
 	return true;
 }
 
+/* A keeper that was killed a moment ago may still be ending: its program goes with it. */
+static bool stays_occupied(uint32_t ifindex, const char *ifname, char *msg, size_t msglen)
+{
+	const struct timespec pause = {.tv_nsec = LEAVE_WAIT_NS};
+
+	for (int i = 0; i < LEAVE_TRIES; i++) {
+		if (!occupied(ifindex, ifname, msg, msglen))
+			return false;
+		if (!strstr(msg, ", name steer)"))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return occupied(ifindex, ifname, msg, msglen);
+}
+
 static int attach(struct fos_steer *s, uint32_t ifindex, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, o, .flags = flags);
@@ -166,7 +184,7 @@ int fos_steer_attach(struct fos_steer *s, uint32_t ifindex, const char *ifname,
 	int rc, first;
 
 	msg[0] = 0;
-	if (occupied(ifindex, ifname, msg, msglen))
+	if (stays_occupied(ifindex, ifname, msg, msglen))
 		return -EBUSY;
 	if (mode == FOS_STEER_GENERIC) {
 		first = rc = attach(s, ifindex, XDP_FLAGS_SKB_MODE);

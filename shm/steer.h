@@ -38,7 +38,8 @@ int fos_steer_open(struct fos_steer *s, const struct fos_steer_conf *conf,
 
 /* Attach to a device of the calling thread's network namespace.  0: as asked for; 1: AUTO fell
  * back to generic mode, msg is a warning; negative: msg says what and which command mends it
- * (another program is never replaced). */
+ * (another program is never replaced; one of ours is given 2 s to go, for its keeper may just have been
+ * killed). */
 int fos_steer_attach(struct fos_steer *s, uint32_t ifindex, const char *ifname,
 		     enum fos_steer_mode mode, char *msg, size_t msglen);
 

@@ -16,8 +16,8 @@
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
 
-#define STORE_NS 5000000000ull
-#define REVIVE_NS 10000000000ull
+#define STORE_NS 20000000000ull
+#define REVIVE_NS 60000000000ull
 
 static bool same_file(const char *a, const char *b)
 {

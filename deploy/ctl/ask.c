@@ -8,7 +8,7 @@
 
 static json_t *read_answer(int sock)
 {
-	struct timeval patience = {.tv_sec = 5};
+	struct timeval patience = {.tv_sec = 15};
 	char line[4096];
 	size_t n = 0;
 	ssize_t got = 1;

@@ -20,7 +20,7 @@
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
 
-#define PATIENCE_NS 15000000000ull
+#define PATIENCE_NS 60000000000ull
 #define TRIES 4u /* lives that end before they work: it will not */
 
 static const char restart_synopsis[] =

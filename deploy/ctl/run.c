@@ -14,7 +14,7 @@
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
 
-#define START_MS 30000 /* for keeper and stages to become ready */
+#define START_MS 60000 /* for keeper and stages to become ready */
 #define STOP_MS 5000   /* for one of them to end when asked */
 #define DRAIN_MS 500
 #define WATCHDOG_NS 10000000000ull

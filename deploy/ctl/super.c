@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "shm/proc.h"
+#include "shm/starved.h"
 
 #define MS 1000000ull
 #define QUICK_NS (200 * MS) /* a life after READY=1 shorter than this counts as a quick death */
@@ -25,6 +26,8 @@
 #define BACKOFF_NS (10 * MS)
 #define BACKOFF_MAX_NS (2000 * MS)
 #define PM_WATCHDOG_NS (2000 * MS)
+#define STARVED 4u /* times as long has who is kept waiting by the machine */
+#define AWAY_NS (1000 * MS) /* between two looks: we have not run ourselves */
 #define SPARE_REST_NS (500 * MS)
 #define FIRST_FD 3
 #define HOPELESS 20u /* quick deaths in a row that end an offline run */
@@ -191,6 +194,7 @@ bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
 	c->ready = ready;
 	c->was_ready = true;
 	c->ready_ns = c->alive_ns = fos_clock_ns();
+	c->alive_cpu_ns = fos_starved_cpu_ns(pid);
 	return true;
 }
 
@@ -274,6 +278,7 @@ static void promote(struct fos_super *s, struct fos_child *c)
 	c->pidfd = spare->pidfd;
 	c->ready = true;
 	c->ready_ns = c->alive_ns = fos_clock_ns();
+	c->alive_cpu_ns = fos_starved_cpu_ns(c->pid);
 	c->again_ns = 0;
 	spare->pid = 0;
 	spare->pidfd = -1;
@@ -333,16 +338,29 @@ static void read_signals(struct fos_super *s)
 
 /* ------------------------------------------------------------------ the step */
 
+static bool hangs(const struct fos_super *s, const struct fos_child *c, uint64_t now)
+{
+	uint64_t limit = watchdog_of(s, c);
+
+	if (!c->pid || !c->ready || c->stopping || !limit || now <= c->alive_ns + limit)
+		return false;
+	return now > c->alive_ns + STARVED * limit || !fos_starved(c->pid, c->alive_cpu_ns);
+}
+
 static void look_after(struct fos_super *s, uint64_t now)
 {
+	uint64_t away = s->looked_ns && now > s->looked_ns + AWAY_NS ? now - s->looked_ns : 0;
+
+	s->looked_ns = now;
 	for (uint32_t i = 0; i < s->nr_children; i++) {
 		struct fos_child *c = &s->child[i];
 
 		if (c->pid == 0 && c->again_ns && c->again_ns <= now && !c->stopping &&
 		    !s->interrupted)
 			start(s, c);
-		if (c->pid && c->ready && !c->stopping && watchdog_of(s, c) &&
-		    now > c->alive_ns + watchdog_of(s, c)) {
+		/* while we did not run, the others may not have run either */
+		c->alive_ns = c->alive_ns + away < now ? c->alive_ns + away : now;
+		if (hangs(s, c, now)) {
 			fprintf(stderr, "flowos: %s (pid %d) hangs; killing it\n", c->name,
 				(int)c->pid);
 			c->alive_ns = now;

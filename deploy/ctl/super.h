@@ -30,6 +30,7 @@ struct fos_child {
 	int status;     /* of the last exit, as waitpid() gives it */
 	uint64_t ready_ns;
 	uint64_t alive_ns; /* last WATCHDOG=1 */
+	uint64_t alive_cpu_ns; /* processor time that it had used then */
 	uint64_t again_ns; /* when it is started again */
 	uint32_t quick;    /* deaths in a row soon after being ready */
 	uint32_t restarts;
@@ -43,6 +44,7 @@ struct fos_super {
 	int signal_fd;
 	const char *keeper;   /* its socket */
 	uint64_t watchdog_ns; /* 0 = none */
+	uint64_t looked_ns;   /* when the watchdogs were looked at last */
 	bool interrupted;     /* SIGINT or SIGTERM came, or the keeper was told to stop */
 	bool keeper_active;   /* STATUS=processing */
 	bool give_up;         /* offline: a stage that fails is not started again */

@@ -6,19 +6,20 @@ need_topo
 D=$NET_TMP
 stages() { pipeline web '"tcp port 80"' "$(pm_replace web needle haystack)"; }
 
+box_is_empty() { [ -z "$(ip netns pids "$NET-box")" ]; }
 nothing_left() { # sentence
-	wait_for 50 test -z "$(ip netns pids "$NET-box")"
+	wait_for 50 box_is_empty
 	is "$(ip netns pids "$NET-box" | wc -l)" 0 "$1: no process is left"
 	is "$(in_box ip -o link show | grep -c "${2:-xdp}")" 0 "$1: no XDP program of ours is left"
 	is "$(find "$D/run" -type s 2>/dev/null | wc -l)" 0 "$1: no socket is left"
 }
 
-# The command fails within 10 s, and prints exactly one line, which the extended regex matches (and,
+# The command fails (within 100 s, which says that it does not wait for ever), and prints exactly one line, which the extended regex matches (and,
 # for a fault in the configuration, that line of the file with a caret, both indented).
 fails() { # sentence, regex, command...
 	local sentence=$1 regex=$2 status
 	shift 2
-	in_box timeout 10 "$@" >"$D/out" 2>&1
+	in_box timeout 100 "$@" >"$D/out" 2>&1
 	status=$?
 	ok $((status == 0 || status >= 124)) "$sentence: fails (exit status $status)"
 	is "$(grep -cE '^[^ ]' "$D/out")" 1 "$sentence: one line" || sed 's/^/# /' "$D/out"

@@ -75,7 +75,8 @@ sleep 3
 ok $(($(pm_restarts web) - n > 12)) "a module that does not start is tried ever more rarely"
 rm "$ABSENT"
 check "bypass: it comes back" wait_for 100 pm_changed web 0
-wait_for 50 test "$(get good)" = "a tilde b"
+is_good() { [ "$(get good)" = "a tilde b" ]; }
+wait_for 50 is_good
 is "$(get good)" "a tilde b" "bypass: new flows go through it again"
 check "bypass: the audit is clean" flowosctl_in_box audit
 stop_box

@@ -15,15 +15,19 @@ spares() { pgrep -f -- "$D/run/.*--proc pm.web.0 --spare" | grep -vx "$(pm_pid w
 # The spare becomes the PM: it is the same process.  Then there is another spare.
 takes_over() { # signal
 	local pid spare
-	wait_for 100 test -n "$(spares)"
-	wait_for 50 spare_is_warm
+	wait_for 150 spare_is_warm
 	pid=$(pm_pid web) spare=$(spares)
 	kill -"$1" "$pid"
 	wait_for 100 pm_changed web "$pid" || return 1
 	[ "$(pm_pid web)" = "$spare" ] || { echo "$(pm_pid web) is not the spare, $spare"; return 1; }
 }
+# It has loaded the module and sleeps.
 # shellcheck disable=SC2317,SC2329 # called by wait_for
-spare_is_warm() { grep -q replace.so "/proc/$(spares)/maps"; }
+spare_is_warm() {
+	local pid
+	pid=$(spares)
+	[ -n "$pid" ] && grep -q replace.so "/proc/$pid/maps" && grep -q '^State:.S' "/proc/$pid/status"
+}
 writable() { grep -c ' rw-s .*pm.web.0' "/proc/$1/maps"; }
 
 is "$(spares | wc -w)" 1 "one spare waits"

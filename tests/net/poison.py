@@ -44,7 +44,7 @@ def fetch(address, port, name):
     s = socket.socket()
     if name == "live":  # a window too small for what the edits make of the bytes
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    s.settimeout(3 if name == "attacks" else 40)
+    s.settimeout(3 if name == "attacks" else 100)
     got = b""
     try:
         s.connect((address, port))

@@ -1,0 +1,46 @@
+/* shm/starved.c - see starved.h */
+#include "shm/starved.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOPS_NS 100000000u /* who has used that much since it was last heard is not waiting */
+
+uint64_t fos_starved_cpu_ns(pid_t pid)
+{
+	struct timespec t = {0};
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* As proc(5) has it: R = ready to run, D = the kernel is at work for it; 0 = it is not there. */
+static char state_of(pid_t pid)
+{
+	char path[40], text[256], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	/* the name before it may have brackets of its own */
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' ? at[2] : 0;
+}
+
+bool fos_starved(pid_t pid, uint64_t cpu_ns)
+{
+	uint64_t now = fos_starved_cpu_ns(pid);
+	char state = state_of(pid);
+
+	return (state == 'R' || state == 'D') && (now < cpu_ns || now - cpu_ns < LOOPS_NS);
+}
