@@ -14,8 +14,9 @@ nothing_left() { # sentence
 	is "$(find "$D/run" -type s 2>/dev/null | wc -l)" 0 "$1: no socket is left"
 }
 
-# The command fails (within 100 s, which says that it does not wait for ever), and prints exactly one line, which the extended regex matches (and,
-# for a fault in the configuration, that line of the file with a caret, both indented).
+# The command fails (what it waits for is limited), and prints exactly one line, which the extended
+# regex matches (and, for a fault in the configuration, that line of the file with a caret, both
+# indented).
 fails() { # sentence, regex, command...
 	local sentence=$1 regex=$2 status
 	shift 2

@@ -30,8 +30,8 @@ spare_is_warm() {
 }
 writable() { grep -c ' rw-s .*pm.web.0' "/proc/$1/maps"; }
 
+wait_for 100 spare_is_warm
 is "$(spares | wc -w)" 1 "one spare waits"
-wait_for 50 spare_is_warm
 check "it has loaded the module" spare_is_warm
 is "$(writable "$(spares)")" 0 "it can write no region"
 is "$(writable "$(pm_pid web)")" 1 "the PM can write its own"
