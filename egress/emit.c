@@ -183,6 +183,7 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	struct fos_seg *s = fos_frames_seg(e, frame);
 	bool own = s->flags & FOS_SEG_OWN;
 	struct fos_header_tcp w = {0};
+	uint32_t as_came;
 	struct sack_ctx c;
 	struct fos_header h;
 
@@ -192,13 +193,16 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 		return;
 	}
 	w.seq = fos_out_seq(t, s->pos);
-	w.wnd = own || !e->p->offline ? t->wnd : fos_header_wnd(&h);
+	w.wnd = !e->p->offline ? t->wnd : own ? s->wnd : fos_header_wnd(&h);
+	as_came = !own ? fos_header_ack(&h) : e->p->offline ? s->ack : t->ack_seen;
+	if (e->p->offline)
+		fos_out_learn_ack(t, as_came, w.wnd);
 	w.set = (uint8_t)(s->ecn | (s->flags & FOS_SEG_FIN ? FOS_TH_FIN : 0) |
 			  (s->flags & FOS_SEG_PSH ? FOS_TH_PSH : 0));
 	w.clear = s->flags & FOS_SEG_FIN ? 0 : FOS_TH_FIN;
 	if (!own && tells_sack(&h))
 		fos_sack_told(e, flow);
-	fill_ack(e, flow, own ? t->ack_seen : fos_header_ack(&h), &w, &c);
+	fill_ack(e, flow, as_came, &w, &c);
 	if (again && !e->p->offline)
 		fos_header_set_ecn(&h, FOS_ECN_NONE); /* RFC 3168 section 6.1.5 */
 	fill_ts(e, flow, &h, own || again, &w);

@@ -114,12 +114,18 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	r->time_ns = r->t->time_ns;
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	/* the headers in a borrowed frame are another packet's, maybe of the other direction */
-	if (!copying || r->template_of == pc->frame || pc->flags & FOS_PIECE_BORROWED)
+	if ((!copying && !e->p->offline) || r->template_of == pc->frame ||
+	    pc->flags & FOS_PIECE_BORROWED)
 		return;
-	r->template_of = pc->frame;
+	if (copying)
+		r->template_of = pc->frame;
 	if (!fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size,
 			     fos_frames_gen(pc->gen)) ||
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
+		return;
+	if (e->p->offline)
+		fos_offline_passed(r->t, &h);
+	if (!copying)
 		return;
 	fos_build_learn(e, r->flow, &h);
 	fos_urgent_learn(e, r->flow, &h, pc->pos - (pc->off - h.m->payload_off));
@@ -130,10 +136,6 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 		if (!(r->t->flags & FOS_TCB_TS) || fos_out_newer(o.tsval, r->t->ts_seen))
 			r->t->ts_seen = o.tsval;
 		r->t->flags |= FOS_TCB_TS;
-	}
-	if (e->p->offline) {
-		r->t->ack_seen = fos_header_ack(&h);
-		r->t->wnd = fos_header_wnd(&h);
 	}
 	if (!(r->t->flags & FOS_TCB_ACCECN))
 		r->ecn |= h.l4[13] & (FOS_TH_CWR | FOS_TH_ECE);
@@ -260,20 +262,35 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 	return account(r, span);
 }
 
-/* Offline: inserted bytes that are the first of a stream leave at the place of the byte that they stand
- * for; all others go where what was before them went. */
-static void place_inserted(struct run *r, uint64_t base_pos)
+/* Offline: the packet with the byte at `pos` is what comes next, and its place that of what is made. */
+static void place_at(struct run *r, uint64_t pos)
 {
 	const struct fos_box *box = &r->e->p->box;
-	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false,
-				    base_pos ? base_pos - 1 : 0, FOS_NONE);
+	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, FOS_NONE);
 	struct fos_piece pc;
 
 	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
-	    pc.number < r->t->number)
+	    pc.number <= r->t->number)
 		return;
-	r->number = r->t->number = pc.number;
-	r->time_ns = r->t->time_ns = fos_box_meta(box, pc.frame)->time_ns;
+	flush(r, false, false);
+	learn(r, &pc, true);
+}
+
+/* Inserted bytes leave at the place of those that are deleted for them; else where what is before them
+ * went; the first ones of a stream with the byte behind them. */
+static void place_inserted(struct run *r, uint64_t base_pos)
+{
+	struct fos_view v = r->view;
+	struct fos_span span;
+	uint64_t next;
+
+	do
+		span.kind = FOS_SPAN_NONE;
+	while (fos_view_next(&v, UINT32_MAX, &span) && span.kind == FOS_SPAN_INSERT);
+	while (span.kind == FOS_SPAN_NONE && fos_view_settle(&v))
+		;
+	next = span.kind == FOS_SPAN_PIECE ? span.base_pos : fos_view_base(&v);
+	place_at(r, next > base_pos ? next - 1 : base_pos ? base_pos - 1 : 0);
 }
 
 /* One span.  False: nothing more now. */
@@ -317,33 +334,9 @@ static bool step(struct run *r)
 		r->blocked = true;
 		return false;
 	}
-	if (!piece && e->p->offline && r->t->number == 0 && r->b.frame == FOS_NONE)
+	if (!piece && e->p->offline)
 		place_inserted(r, span.base_pos);
 	return copy_span(r, &before, &span, piece ? &pc : NULL);
-}
-
-bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
-{
-	const struct fos_tcb *t = &e->tcbs[flow];
-	uint64_t at = fos_pieces_take(e, flow, t->map.in);
-	uint64_t pos[FOS_MAX_EDITORS + 1];
-	const struct fos_dir *dir = e->p->dir;
-
-	pos[0] = at;
-	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++)
-		pos[i] = 0;
-	if (at == t->map.in)
-		for (uint32_t i = 0; i < v->nr_layers; i++) {
-			uint32_t pm = v->layer[i].editor;
-
-			if (pm < dir->nr_pms && fos_dir_editor(dir, v->pipeline, pm) >= 1 &&
-			    fos_dir_editor(dir, v->pipeline, pm) <= FOS_MAX_EDITORS)
-				pos[fos_dir_editor(dir, v->pipeline, pm)] = v->layer[i].out;
-		}
-	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
-		fos_out_publish(e, flow, i, pos[i]);
-	fos_retain_tell(e, flow);
-	return at == t->map.in;
 }
 
 /* An acknowledgement for deleted bytes when nothing else will bring one. */
@@ -371,7 +364,10 @@ static void finish_run(struct run *r)
 		r->again = true;
 	fin = !r->again && !r->blocked && fos_tcp_end_due(e, r->flow) &&
 	      fos_view_ended(&r->view);
-	/* offline a FIN that came alone has its own place among the frames */
+	/* offline a FIN that came alone has its own place among the frames, and so has one whose bytes
+	 * are deleted */
+	if (fin && e->p->offline && r->t->map.in)
+		place_at(r, r->t->map.in - 1);
 	if (fin && r->b.frame != FOS_NONE && (!e->p->offline || r->fin_here)) {
 		flush(r, true, true);
 		r->t->flags |= FOS_TCB_FIN_SENT;
@@ -418,25 +414,6 @@ static void run_tcp(struct run *r)
 	fos_out_check_done(r->e, r->flow);
 }
 
-/* A finished flow: what still comes is only taken over. */
-static void drain(struct fos_egress *e, uint32_t flow)
-{
-	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
-	struct fos_tcb *t;
-
-	fos_pieces_take_all(e, flow);
-	t = fos_out_tcb(e, flow);
-	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
-		fos_out_publish(e, flow, i, i ? FOS_POS_MAX : tail + (t->ends ? 1 : 0));
-	if (t->flags & FOS_TCB_TOLD)
-		return;
-	t->flags |= FOS_TCB_TOLD;
-	if (t->flags & FOS_TCB_EDITED)
-		fos_txn_publish32(&e->txn, &e->outs[flow].flags, FOS_OUT_EDITED);
-	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);
-	fos_egress_tell(e, flow);
-}
-
 /* A packet all of whose bytes were deleted shows in no span; its timestamp counts all the same: the
  * sender recognises by its echo which copy was acknowledged (RFC 7323, RFC 3522). */
 static void learn_time(struct run *r, const struct fos_flow *f)
@@ -459,7 +436,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	if (!r.t)
 		return;
 	if (r.t->flags & FOS_TCB_DONE) {
-		drain(e, flow);
+		fos_flow_drain(e, flow);
 		return;
 	}
 	if (fos_retain_ack(e, flow, &sent_ns))

@@ -18,6 +18,9 @@ bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base);
  * that have been passed are still to be taken over, in the next run. */
 bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v);
 
+/* A finished flow: what still comes is only taken over; publishes `done`. */
+void fos_flow_drain(struct fos_egress *e, uint32_t flow);
+
 /* Sends a segment that was just retained; offline it waits for its turn by frame number. */
 void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame);
 

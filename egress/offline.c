@@ -63,9 +63,34 @@ static void add(struct fos_egress *e, struct item it)
 	o->item[o->nr++] = it;
 }
 
+void fos_offline_passed(struct fos_tcb *t, const struct fos_header *h)
+{
+	uint32_t ack = fos_header_ack(h);
+
+	if (!(h->l4[13] & FOS_TH_ACK) || (t->flags & FOS_TCB_PASSED && fos_out_newer(t->passed_ack, ack)))
+		return;
+	t->passed_ack = ack;
+	t->passed_wnd = fos_header_wnd(h);
+	t->flags |= FOS_TCB_PASSED;
+}
+
+/* A segment that the box makes acknowledges what the packets that it is of did: when it leaves, the
+ * newest that have been seen of its direction may have other places. */
+static void keep_ack(struct fos_egress *e, uint32_t flow, struct fos_seg *s)
+{
+	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
+
+	s->ack = t->flags & FOS_TCB_PASSED || !g ? t->passed_ack : fos_out_seq(g, 0);
+	s->wnd = t->passed_wnd;
+}
+
 void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
-	fos_frames_seg(e, frame)->flags |= FOS_SEG_WAITS;
+	struct fos_seg *s = fos_frames_seg(e, frame);
+
+	s->flags |= FOS_SEG_WAITS;
+	if (s->flags & FOS_SEG_OWN)
+		keep_ack(e, flow, s);
 	add(e, (struct item){.number = e->number,
 			     .time_ns = e->time_ns,
 			     .flow = flow,

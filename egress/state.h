@@ -34,6 +34,7 @@ enum fos_tcb_flag {
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
+	FOS_TCB_PASSED = 1u << 23,   /* passed_ack, passed_wnd hold something */
 	FOS_TCB_ACCECN = 1u << 22,   /* both ends count congestion marks in three flags (RFC 9768) */
 	FOS_TCB_VOUCHED = 1u << 21,  /* the sender was told that bytes beyond a hole have arrived */
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
@@ -76,6 +77,8 @@ struct fos_tcb {
 	uint32_t ts_sent; /* newest TSval that left */
 	uint32_t ack_seen; /* newest acknowledgement this direction carried, as it came */
 	uint32_t ack_sent; /* and as it left */
+	uint32_t passed_ack; /* offline: of the newest packet whose bytes have been passed, as it came */
+	uint16_t passed_wnd; /* and its window */
 	uint16_t wnd;      /* newest raw window this direction announced */
 	uint16_t wnd_sent; /* and as it left */
 	uint16_t mss;      /* announced by this direction, 0 = none */
@@ -122,9 +125,10 @@ struct fos_seg {
 	uint8_t state;
 	uint8_t flags;
 	uint32_t gen; /* of the piece that it came as */
-	uint32_t pad0;
+	uint32_t ack; /* offline, own: acknowledgement and window of the newest packet that it is of, */
 	uint64_t batch; /* of the last save to the undo log */
-	uint64_t pad;
+	uint16_t wnd; /* as they came */
+	uint16_t pad[3];
 };
 
 #define FOS_EXT_SLOTS 1024u

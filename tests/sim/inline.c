@@ -242,7 +242,9 @@ static void collect(struct inline_box *b)
 	}
 }
 
-/* Is what the application got a prefix of what the module saw, connection by connection? */
+/* Is what the application got a prefix of what the module saw, connection by connection?  One of which
+ * nothing is to arrive (all of it was deleted) looks to the application like one without data, as
+ * those do that never became one: neither side's are counted. */
 static bool consistent(struct inline_box *b, bool equal)
 {
 	uint32_t h = 0, m = 0;
@@ -251,24 +253,23 @@ static bool consistent(struct inline_box *b, bool equal)
 		static uint8_t want[KEEP_GROWTH * HOST_STREAM_MAX];
 		const struct host_conn *got;
 		const struct inline_stream *saw;
-		uint32_t n;
+		uint32_t n = 0;
 
 		while (h < b->server->nr_conns && b->server->conn[h].len == 0)
 			h++;
-		while (m < b->nr_streams && b->stream[m].len == 0)
+		while (m < b->nr_streams && (n = keep_edited(b, &b->stream[m], want)) == 0)
 			m++;
 		got = h < b->server->nr_conns ? &b->server->conn[h] : NULL;
 		saw = m < b->nr_streams ? &b->stream[m] : NULL;
 		if (!got && (!saw || !equal))
 			return true;
-		n = saw ? keep_edited(b, saw, want) : 0;
 		if (got && saw && got->len <= n && (!equal || got->len == n) &&
 		    memcmp(got->bytes, want, got->len) == 0)
 			continue;
 		snprintf(b->error, sizeof(b->error),
 			 "connection %u: the module saw %u '%.60s', of %u to arrive the application "
 			 "got %u '%.60s'", h,
-			 saw ? saw->len : 0, saw ? (const char *)saw->bytes : "", n,
+			 saw ? saw->len : 0, saw ? (const char *)saw->bytes : "", saw ? n : 0,
 			 got ? got->len : 0, got ? (const char *)got->bytes : "");
 		return false;
 	}

@@ -11,7 +11,8 @@
 
 struct tcp_case {
 	const char *id;
-	const char *opts;   /* 6 = IPv6, t = timestamps, l = live only (the server acts) */
+	const char *opts;   /* 6 = IPv6, t = timestamps, l = live only (the server acts),
+			       e = the module edits (tests/sim/keep.h) */
 	const char *script; /* what the client sends */
 	const char *stream; /* what the module sees, and the application behind the box gets;
 			       connections after one another with | between */
@@ -56,7 +57,8 @@ static inline void tcp_case_run(const struct tcp_case *t, bool offline)
 	script_client_init(&c, 20001, t->isn ? t->isn : 0x10000000);
 	c.v6 = strchr(t->opts, '6');
 	c.ts = strchr(t->opts, 't');
-	good = inline_once(&b, &behind, &c, t->script, offline);
+	good = inline_once(&b, &behind, &c, t->script,
+			   (offline ? INLINE_OFFLINE : 0) | (strchr(t->opts, 'e') ? INLINE_EDITED : 0));
 	end = behind.r.nr_conns ? behind.conns[behind.r.nr_conns - 1].end : HOST_OPEN;
 	if (ok(good && strcmp(tcp_case_streams(&b), t->stream) == 0 && end == t->end &&
 		       (!sent || strcmp(b.sent, sent) == 0) && !behind.urgent_seen &&
