@@ -35,6 +35,8 @@ struct run {
 	uint64_t delta; /* output is that much further than the view's positions (struct fos_route) */
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
+	uint32_t near;      /* newest piece in it, FOS_NONE: none yet; and the position after its packet */
+	uint64_t passed;
 	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
 	uint8_t marks;      /* congestion bits of the newest of them, and of the segment */
 	uint8_t seg_marks;
@@ -113,6 +115,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	r->number = r->t->number;
 	r->time_ns = r->t->time_ns;
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
+	r->passed = pc->pos + pc->len;
 	/* the headers in a borrowed frame are another packet's, maybe of the other direction */
 	if ((!copying && !e->p->offline) || r->template_of == pc->frame ||
 	    pc->flags & FOS_PIECE_BORROWED)
@@ -266,7 +269,7 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 static void place_at(struct run *r, uint64_t pos)
 {
 	const struct fos_box *box = &r->e->p->box;
-	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, FOS_NONE);
+	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near);
 	struct fos_piece pc;
 
 	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
@@ -284,6 +287,8 @@ static void place_inserted(struct run *r, uint64_t base_pos)
 	struct fos_span span;
 	uint64_t next;
 
+	if (base_pos < r->passed)
+		return; /* among the bytes of that packet */
 	do
 		span.kind = FOS_SPAN_NONE;
 	while (fos_view_next(&v, UINT32_MAX, &span) && span.kind == FOS_SPAN_INSERT);
@@ -315,6 +320,7 @@ static bool step(struct run *r)
 	if (!fos_view_next(&r->view, window > UINT32_MAX ? UINT32_MAX : (uint32_t)window, &span))
 		return false;
 	piece = span.kind == FOS_SPAN_PIECE;
+	r->near = piece ? span.piece : r->near;
 	if (span.len == 0 || (piece && span.base_pos < r->t->map.in) ||
 	    (piece && !fos_piece_get(&e->p->box, span.piece, r->flow, r->t->gen, &pc))) {
 		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
@@ -428,7 +434,8 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_flow *f = &e->p->box.flows[flow];
 	uint32_t gen = fos_acquire32(&f->gen);
-	struct run r = {.e = e, .flow = flow, .b.frame = FOS_NONE, .template_of = FOS_NONE};
+	struct run r = {.e = e, .flow = flow, .b.frame = FOS_NONE, .template_of = FOS_NONE,
+			.near = FOS_NONE};
 	struct fos_route_slot route;
 	uint64_t sent_ns;
 

@@ -92,6 +92,12 @@ static bool own_kind(struct fos_window *w, const struct fos_event_slot *s, struc
 		w->ctx_touched = true;
 		return ev->len != 0;
 	}
+	if (s->kind == FOS_EVENT_CLOSE) {
+		for (uint32_t i = 0; i < FOS_EVENT_TIMERS; i++)
+			x->timer[i].ns = x->timer[i].period = 0;
+		x->flags |= FOS_EVENT_ENDED;
+		w->ctx_touched = true;
+	}
 	if (s->kind == FOS_EVENT_TIMER) {
 		ev->timer = s->len;
 		ev->len = 0;

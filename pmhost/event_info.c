@@ -164,6 +164,8 @@ int fos_event_timer(struct fos_window *w, unsigned n, uint64_t ns, uint64_t peri
 	if (!w->pm->events || w->flow == FOS_NONE)
 		return FOS_EPERM;
 	x = fos_host_event_ctx(w);
+	if (x->flags & FOS_EVENT_ENDED)
+		return FOS_EPERM;
 	x->timer[n].ns = ns ? w->pm->p->now_ns + ns : 0;
 	x->timer[n].period = ns ? period : 0;
 	w->ctx_touched = true;

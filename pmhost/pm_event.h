@@ -174,8 +174,8 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
 #define FOS_EVENT_TIMERS 8u
 
 /* Timer `n` fires in `ns` from now, then every `period` (0 = once); ns 0 = cancel.  FOS_EINVAL: no such
- * timer, or a period below 1 ms.  A period that was slept over (the process was gone) is not made up
- * for. */
+ * timer, or a period below 1 ms; FOS_EPERM: not of a flow, or FOS_ON_END was told, with which all timers
+ * end.  A period that was slept over (the process was gone) is not made up for. */
 int fos_event_timer(struct fos_window *w, unsigned n, uint64_t ns, uint64_t period);
 
 /* ---------------------------------------------------------------- user-defined events

@@ -228,10 +228,44 @@ static void test_replay_and_timers(void)
 	ew_free(&e);
 }
 
+static void last_words(struct fos_window *w, const struct fos_event *ev)
+{
+	if (ev->id == FOS_ON_SETUP)
+		ew_say("%d ", fos_event_timer(w, 0, 5000000, 5000000));
+	if (ev->id == FOS_ON_END)
+		ew_say("%c:end %d ", ew_side(w), fos_event_timer(w, 1, 1000000, 1000000));
+	if (ev->id == FOS_ON_TIMER)
+		ew_say("%c:tick%u ", ew_side(w), ev->timer);
+}
+
+/* The end is the last event: until on_close no timer fires, and none can be set. */
+static void test_timers_end(void)
+{
+	static const struct line reset = {'A', CW_RST, 0, 0, NULL, 0, ""};
+	const struct fos_pm m = {.name = "last", .stream = FOS_APP, .on_event = last_words,
+				 .events = FOS_BIT(FOS_ON_SETUP) | FOS_BIT(FOS_ON_END)};
+	struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &m);
+	ew_make(&e);
+	ew_handshake(&e);
+	is_str(ew_log, "0 0 ", "a timer on each direction");
+	ew_clear();
+	ew_play(&e, &reset, 1);
+	is_str(ew_log, "A:end -1 B:end -1 ", "which end with the connection; no other can be set");
+	ew_clear();
+	for (uint32_t i = 0; i < 10; i++)
+		later(&e, 3);
+	is_str(ew_log, "", "none fires after the end");
+	ew_free(&e);
+}
+
 int main(void)
 {
 	test_defined();
 	test_packet();
 	test_replay_and_timers();
+	test_timers_end();
 	return done();
 }
