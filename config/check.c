@@ -54,6 +54,20 @@ static void check_interfaces(struct fos_config *cfg)
 	}
 }
 
+/* What is inside on both sides has nothing to choose a lane by. */
+static void check_sides(struct fos_config *cfg, const struct fos_config_wire *w)
+{
+	const struct fos_config_interface *a, *b;
+
+	if (w->end[0] < 0 || w->end[1] < 0 || w->end[0] == w->end[1])
+		return;
+	a = &cfg->interfaces[w->end[0]];
+	b = &cfg->interfaces[w->end[1]];
+	if (a->inside && b->inside)
+		fos_config_error(cfg, b->inside_where, "inside: '%s' is inside and so is '%s', at the "
+				 "other end of its wire: one of them at most", b->name, a->name);
+}
+
 static void check_wires(struct fos_config *cfg)
 {
 	const struct fos_config_wire *wire_of[FOS_CONFIG_INTERFACES_MAX] = { NULL };
@@ -77,6 +91,7 @@ static void check_wires(struct fos_config *cfg)
 			if (n >= 0 && wire_of[n] == NULL)
 				wire_of[n] = w;
 		}
+		check_sides(cfg, w);
 	}
 	for (uint32_t i = 0; i < cfg->interfaces_nr; i++)
 		if (wire_of[i] == NULL)

@@ -136,6 +136,8 @@ struct fos_config_interface {
 	char name[FOS_CONFIG_INTERFACE_NAME_MAX + 1];
 	char nic[FOS_CONFIG_INTERFACE_NAME_MAX + 1];
 	enum fos_config_mode mode;
+	bool inside;				/* lanes: by the other side's address alone */
+	struct fos_where inside_where;
 	uint32_t queues;			/* 0 = auto: as many as the NIC has */
 };
 

@@ -251,7 +251,9 @@ static int convert_interface(struct fos_config *cfg, const struct fos_raw_interf
 	to->where = node->where;
 	to->nic_where = fos_tree_get(node, "nic")->where;
 	to->queues_where = fos_convert_where(fos_tree_get(node, "queues"), node->where);
+	to->inside_where = fos_convert_where(fos_tree_get(node, "inside"), node->where);
 	to->mode = (enum fos_config_mode)raw->mode;
+	to->inside = raw->inside != 0;
 	if (fos_value_name(raw->name, FOS_CONFIG_INTERFACE_NAME_MAX) < 0) {
 		fos_config_error(cfg, name_where, "name: %s cannot name an interface: at most %d "
 				 "letters, digits, '_' or '-', beginning with a letter",

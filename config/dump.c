@@ -75,6 +75,7 @@ static void dump_interfaces(const struct fos_config *c, FILE *out)
 			fputs("    queues: auto\n", out);
 		else
 			fprintf(out, "    queues: %u\n", f->queues);
+		fprintf(out, "    inside: %s\n", f->inside ? "yes" : "no");
 	}
 	fprintf(out, "wires:%s\n", c->wires_nr == 0 ? " []" : "");
 	for (uint32_t i = 0; i < c->wires_nr; i++) {

@@ -103,8 +103,13 @@ static void add_ports(struct compiler *c)
 
 		if (end[0] < 0 || end[1] < 0)
 			continue;
-		dir->port[end[0]].peer = (uint32_t)end[1];
-		dir->port[end[1]].peer = (uint32_t)end[0];
+		for (int e = 0; e < 2; e++) {
+			dir->port[end[e]].peer = (uint32_t)end[1 - e];
+			if (cfg->interfaces[end[e]].inside)
+				dir->port[end[e]].lane_by = FOS_LANE_BY_DST;
+			else if (cfg->interfaces[end[1 - e]].inside)
+				dir->port[end[e]].lane_by = FOS_LANE_BY_SRC;
+		}
 	}
 	if (!dir->offline)
 		return;

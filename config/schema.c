@@ -106,6 +106,7 @@ static const cyaml_schema_field_t interface_fields[] = {
 	TEXT("name", CYAML_FLAG_DEFAULT, struct fos_raw_interface, name),
 	TEXT("nic", CYAML_FLAG_DEFAULT, struct fos_raw_interface, nic),
 	WORD("mode", struct fos_raw_interface, mode, mode_words),
+	WORD("inside", struct fos_raw_interface, inside, bool_words),
 	TEXT("queues", OPT, struct fos_raw_interface, queues),
 	CYAML_FIELD_END
 };

@@ -51,6 +51,7 @@ struct fos_raw_interface {
 	char *name;
 	char *nic;
 	int mode;
+	int inside;
 	char *queues;
 };
 

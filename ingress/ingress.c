@@ -151,6 +151,22 @@ uint32_t fos_ingress_collect(struct fos_ingress *g)
 	return total;
 }
 
+/* The hash decides about lanes only: with one there is nothing to decide. */
+void fos_ingress_parse(const struct fos_ingress *g, struct fos_frame_meta *m)
+{
+	const struct fos_dir *dir = g->proc->dir;
+	uint32_t by = dir->port[m->port % FOS_MAX_PORTS].lane_by;
+	const uint8_t *frame = (const uint8_t *)m;
+
+	if (dir->nr_lanes > 1 && by == FOS_LANE_BY_BOTH) {
+		fos_parse(frame, m, dir->hash_key);
+		return;
+	}
+	fos_parse(frame, m, NULL);
+	if (dir->nr_lanes > 1)
+		m->hash = fos_parse_end_hash(frame, m, by == FOS_LANE_BY_DST, dir->hash_key);
+}
+
 struct fos_ring_prod *fos_ingress_lane(struct fos_ingress *g, const struct fos_frame_meta *m)
 {
 	return g->lane[m->hash % g->proc->dir->nr_lanes];

@@ -80,11 +80,8 @@ void fos_ingress_passed(struct fos_ingress *g, uint32_t frame);
 /* Frames are short: the packet is not taken, and counted; its frame stays ours. */
 void fos_ingress_refuse(struct fos_ingress *g, uint32_t frame);
 
-/* The hash decides about lanes only: with one there is nothing to decide. */
-static inline const uint64_t *fos_ingress_hash_key(const struct fos_ingress *g)
-{
-	return g->proc->dir->nr_lanes > 1 ? g->proc->dir->hash_key : NULL;
-}
+/* Completes the metadata of a frame's packet (fos_parse()), its hash being what its port says. */
+void fos_ingress_parse(const struct fos_ingress *g, struct fos_frame_meta *m);
 
 /* The lane's ring for a packet. */
 struct fos_ring_prod *fos_ingress_lane(struct fos_ingress *g, const struct fos_frame_meta *m);

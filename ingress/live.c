@@ -167,7 +167,7 @@ static void describe_packet(struct fos_ingress *g, const struct xdp_desc *d, uin
 {
 	struct fos_frame_meta *m = describe(g, d, frame, total);
 
-	fos_parse((const uint8_t *)m, m, fos_ingress_hash_key(g));
+	fos_ingress_parse(g, m);
 }
 
 /* Packets without payload acknowledge what others wait for with frames in their hands. */

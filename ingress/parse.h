@@ -32,6 +32,11 @@
  * the frame itself. */
 void fos_parse(const uint8_t *frame, struct fos_frame_meta *m, const uint64_t key[2]);
 
+/* The same hash of one address only, for a packet that fos_parse() has been through: its destination, or
+ * its source; for an ICMP error the quoted packet's other one, as that went the other way. */
+uint32_t fos_parse_end_hash(const uint8_t *frame, const struct fos_frame_meta *m, bool dst,
+			    const uint64_t key[2]);
+
 /* Can packets of this link type be parsed? */
 bool fos_parse_link_known(uint32_t link);
 

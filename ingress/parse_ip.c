@@ -3,6 +3,7 @@
  * References: RFC 791, RFC 8200, RFC 4302 (AH), RFC 6946 (atomic fragments), RFC 5095 (routing
  * header type 0), RFC 6275 (home address), RFC 8754 (segment routing).
  */
+#include "ingress/parse.h"
 #include "ingress/parse_ip.h"
 
 #include <netinet/in.h>
@@ -223,19 +224,40 @@ static void parse_ipv6(struct fos_parse *c)
 	fos_parse_l4(c, off);
 }
 
-/* An ICMP error belongs where the packet that it quotes belongs. */
-static uint32_t address_hash(const struct fos_parse *c, const uint64_t key[2])
+/* An ICMP error belongs where the packet that it quotes belongs: the header to look at. */
+static const uint8_t *lane_header(const uint8_t *frame, const struct fos_frame_meta *m)
 {
-	const struct fos_frame_meta *m = c->m;
-	uint32_t off = m->l3_off, quoted = m->l4_off + 8u;
+	uint32_t quoted = m->l4_off + 8u;
 	bool v4 = m->flags & FOS_PKT_IPV4;
 
-	if (m->flags & FOS_PKT_ICMP_ERROR && c->ip_end >= quoted + (v4 ? 20u : 40u) &&
-	    c->frame[quoted] >> 4 == (v4 ? 4 : 6))
-		off = quoted;
-	if (v4)
-		return fos_hash_addrs(key, c->frame + off + 12, c->frame + off + 16, 4);
-	return fos_hash_addrs(key, c->frame + off + 8, c->frame + off + 24, 16);
+	if (m->flags & FOS_PKT_ICMP_ERROR &&
+	    (uint32_t)m->l3_off + m->l3_len >= quoted + (v4 ? 20u : 40u) &&
+	    frame[quoted] >> 4 == (v4 ? 4 : 6))
+		return frame + quoted;
+	return frame + m->l3_off;
+}
+
+static uint32_t address_hash(const uint8_t *frame, const struct fos_frame_meta *m,
+			     const uint64_t key[2])
+{
+	const uint8_t *ip = lane_header(frame, m);
+
+	return m->flags & FOS_PKT_IPV4 ? fos_hash_addrs(key, ip + 12, ip + 16, 4) :
+					 fos_hash_addrs(key, ip + 8, ip + 24, 16);
+}
+
+uint32_t fos_parse_end_hash(const uint8_t *frame, const struct fos_frame_meta *m, bool dst,
+			    const uint64_t key[2])
+{
+	uint32_t len = m->flags & FOS_PKT_IPV4 ? 4 : 16;
+	const uint8_t *ip;
+
+	if (m->l3_len < (len == 4 ? 20u : 40u) || !(m->flags & (FOS_PKT_IPV4 | FOS_PKT_IPV6)))
+		return 0;
+	ip = lane_header(frame, m);
+	if (ip != frame + m->l3_off)
+		dst = !dst;
+	return (uint32_t)fos_hash_sip13(key, ip + (len == 4 ? 12 : 8) + (dst ? len : 0), len);
 }
 
 void fos_parse_ip(struct fos_parse *c, uint32_t off, uint16_t eth_type, const uint64_t key[2])
@@ -259,5 +281,5 @@ void fos_parse_ip(struct fos_parse *c, uint32_t off, uint16_t eth_type, const ui
 		parse_ipv4(c);
 	else
 		parse_ipv6(c);
-	m->hash = key ? address_hash(c, key) : 0;
+	m->hash = key ? address_hash(c->frame, m, key) : 0;
 }

@@ -159,7 +159,7 @@ static void describe(struct fos_ingress *g, uint32_t frame)
 	m->number = g->nr_read + 1;
 	m->next_frame = FOS_NONE;
 	memcpy((uint8_t *)m + FOS_FRAME_DATA_OFF, c->data, c->caplen);
-	fos_parse((const uint8_t *)m, m, fos_ingress_hash_key(g));
+	fos_ingress_parse(g, m);
 }
 
 /* Sends the pending packet, or drops it with a reason.  False: no frame or no room now. */

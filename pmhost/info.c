@@ -122,6 +122,18 @@ uint32_t fos_lane(struct fos_instance *pm)
 	return pm->box->lane;
 }
 
+bool fos_lane_kept(struct fos_instance *pm, const char *interface)
+{
+	const struct fos_dir *dir = pm->dir;
+
+	if (dir->nr_lanes == 1)
+		return true;
+	for (uint32_t i = 0; interface && i < dir->nr_ports && i < FOS_MAX_PORTS; i++)
+		if (strcmp(dir->port[i].name, interface) == 0)
+			return dir->port[i].lane_by == FOS_LANE_BY_DST;
+	return false;
+}
+
 uint64_t fos_wall_ns(struct fos_instance *pm, uint64_t ns)
 {
 	return pm->epoch_ns + ns;

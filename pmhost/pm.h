@@ -452,6 +452,11 @@ const char *fos_option(struct fos_instance *pm, const char *key, unsigned i);
 const char *fos_name(struct fos_instance *pm);
 uint32_t fos_lane(struct fos_instance *pm);
 
+/* For modules that rewrite addresses: do packets of a connection that has one end behind this interface
+ * meet in one lane, whatever that end's address becomes?  With one lane, yes; with several, where the
+ * configuration says `inside: yes` of the interface.  NULL names none. */
+bool fos_lane_kept(struct fos_instance *pm, const char *interface);
+
 /* Nanoseconds: monotonic on live traffic, the capture's offline.  Never call clock_gettime(). */
 uint64_t fos_now_ns(struct fos_instance *pm);
 

@@ -17,6 +17,8 @@
  *       - "10.0.0.6:8080 mac 02:00:00:00:00:06"         to 1000), the Ethernet address, and `down`:
  *       - "[fd00::5]:8080 down"                         gets no new connections
  *     method: hash                                      or least: fewest connections for its weight
+ *     inside: lan                                       interface where the servers are; only needed with
+ *                                                       several lanes: there it says `inside: yes`
  *     affinity: source                                  one client, one server; `none`: connections are
  *                                                       spread one by one (default with `least`)
  *
@@ -25,7 +27,8 @@
  * is addressed to the box's own Ethernet address needs the server's, which `mac` gives, or which is
  * learnt from connections that the server itself opens through the box.  A connection for which
  * no server is up, or known, is reset (UDP: dropped).  Answers must pass the box.  What runs stays where
- * it is when a server goes down.  One lane only, as for nat.
+ * it is when a server goes down.  With several lanes each counts, remembers and learns by itself, and one
+ * client's connections are in one lane.
  */
 #include "pmhost/pm.h"
 
@@ -81,6 +84,7 @@ static struct server server[MAX_SERVERS];
 static uint8_t slot_of[MAX_SERVERS]; /* each server's in state.known */
 static unsigned nr_services, nr_servers;
 static bool least, sticky;
+static const char *inside; /* NULL: not said */
 
 /* ---------------------------------------------------------------- options */
 
@@ -229,8 +233,10 @@ static int init(struct fos_instance *pm)
 
 	nr_services = nr_servers = 0;
 	least = false;
-	if (fos_lane(pm) > 0) {
-		fos_say(pm, "balancing works in a box with one lane: set box.lanes to 1");
+	inside = fos_option(pm, "inside", 0);
+	if (!fos_lane_kept(pm, inside)) {
+		fos_say(pm, "with several lanes the option `inside` must name the servers' interface, "
+			"and that must say `inside: yes`: so answers find their connection's lane");
 		return -1;
 	}
 	if (fos_entries(pm, "service", NULL, add_service, NULL) ||
@@ -400,6 +406,10 @@ static void on_open(struct fos_window *w)
 		if (!same(f->dst, service[k].addr) || f->dport != service[k].port ||
 		    (f->proto != TCP && f->proto != UDP))
 			continue;
+		if (inside && strcmp(f->in_name, inside) == 0) {
+			refuse(w, "it comes from the servers' side");
+			return;
+		}
 		if (least)
 			i = sticky ? remembered(fos_state(fos_pm_of(w)), f) :
 				     by_count(fos_state(fos_pm_of(w)), f);

@@ -21,8 +21,9 @@
  * way and show it as its sender knows it.  Other protocols only change address.  What comes from
  * outside to a pool address and matches no dnat entry is dropped, pings of it too.  A connection
  * for which there is no port, or whose server's Ethernet address is not known, is dropped; its
- * next SYN (another first packet: after limits.closing) asks again.  A box with one lane only: answers
- * come from other addresses than questions, so with several they would meet another lane's pool.
+ * next SYN (another first packet: after limits.closing) asks again.  With several lanes the inside
+ * interface must say `inside: yes`: then the outer address alone chooses a connection's lane, and each
+ * lane may hand out all ports, as no two of them talk to the same host.
  */
 #include "pmhost/pm.h"
 
@@ -189,11 +190,12 @@ static int init(struct fos_instance *pm)
 {
 	const char *value = fos_option(pm, "ports", 0);
 
-	if (fos_lane(pm) > 0) {
-		fos_say(pm, "address translation works in a box with one lane: set box.lanes to 1");
+	inside = fos_option(pm, "inside", 0);
+	if (!fos_lane_kept(pm, inside)) {
+		fos_say(pm, "with several lanes the interface that the option `inside` names must say "
+			"`inside: yes` itself: so answers to the pool find their connection's lane");
 		return -1;
 	}
-	inside = fos_option(pm, "inside", 0);
 	if (value && (sscanf(value, "%u-%u", &port_lo, &port_hi) != 2 || port_lo < 1 ||
 		      port_lo > port_hi || port_hi > 65535))
 		return refuse(pm, "ports", value, "1024-65535");

@@ -19,7 +19,7 @@
 #include "shm/frame.h"
 
 #define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
-#define FOS_LAYOUT_VERSION 3u
+#define FOS_LAYOUT_VERSION 4u
 
 #define FOS_NONE UINT32_MAX /* no index */
 #define FOS_CACHE_LINE 64u
@@ -764,6 +764,10 @@ struct fos_dir_ring {
 	uint64_t off;    /* of struct fos_ring in the producer's region */
 };
 
+/* Which addresses of a packet that enters by a port choose its lane.  Modules that give connections other
+ * addresses on the near side (nat, balance) need the far one alone. */
+enum fos_lane_by { FOS_LANE_BY_BOTH = 0, FOS_LANE_BY_DST, FOS_LANE_BY_SRC };
+
 struct fos_dir_port {
 	char name[FOS_NAME_MAX];
 	char nic[FOS_NAME_MAX];
@@ -773,6 +777,7 @@ struct fos_dir_port {
 	uint32_t peer; /* the port at the other end of the wire */
 	uint32_t mtu;
 	uint32_t first_ingress; /* proc index of queue 0's ingress */
+	uint32_t lane_by; /* enum fos_lane_by */
 };
 
 enum fos_key { FOS_KEY_5TUPLE = 0, FOS_KEY_SRC, FOS_KEY_DST, FOS_KEY_IN_PORT, FOS_KEY_ALL };

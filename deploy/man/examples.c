@@ -143,6 +143,9 @@ static void packets_and_flows(struct fos_window *w, struct fos_instance *pm)
 /* -- fos_send */
 	if (fos_send(pm, "logger", 7, &seconds, sizeof(seconds)) == FOS_ENOENT)
 		fos_say(pm, "there is no logger in lane %u", fos_lane(pm));
+/* -- fos_lane_kept: in init */
+	if (!fos_lane_kept(pm, "lan"))
+		fos_say(pm, "with several lanes the interface lan must say `inside: yes`");
 /* -- fos_output: in init; fos_printf, fos_write: anywhere */
 	int log = fos_output(pm, fos_option(pm, "file", 0));
 

@@ -237,16 +237,22 @@ static void transport_damage(void)
 static void hash(void)
 {
 	uint8_t tmp[16];
-	uint32_t h;
+	uint32_t h, far;
 
 	tcp4_packet(5);
 	parse();
 	h = m.hash;
+	far = fos_parse_end_hash(frame, &m, true, key);
+	frame[AT + l3 + 15] ^= 1;
+	ok(fos_parse_end_hash(frame, &m, true, key) == far &&
+	   fos_parse_end_hash(frame, &m, false, key) != far, "one end's hash: the other may change");
+	frame[AT + l3 + 15] ^= 1;
 	memcpy(tmp, frame + AT + l3 + 12, 4);
 	memcpy(frame + AT + l3 + 12, frame + AT + l3 + 16, 4);
 	memcpy(frame + AT + l3 + 16, tmp, 4);
 	parse();
 	is_u64(m.hash, h, "both directions hash alike");
+	is_u64(fos_parse_end_hash(frame, &m, false, key), far, "and so does the far end alone");
 	ether(0x0800);
 	ipv4(ICMP, 0, 0);
 	frame[AT + l3 + 12] = 99; /* a router's address */
@@ -260,6 +266,8 @@ static void hash(void)
 	zeros(8);
 	finish4();
 	ok(parse() & FOS_PKT_ICMP_ERROR && m.hash == h, "an ICMP error hashes like what it quotes");
+	is_u64(fos_parse_end_hash(frame, &m, true, key), far,
+	       "on its way to the far end it goes by the quoted packet's source");
 }
 
 int main(void)
