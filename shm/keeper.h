@@ -50,8 +50,10 @@ struct fos_keeper_options {
 struct fos_keeper_slow {
 	uint32_t generation; /* of its lease */
 	uint64_t beat;
-	uint64_t cpu; /* processor time when it was first seen to stand; 0 = it moved */
+	uint64_t since_ns; /* when it was first seen to stand there */
+	uint64_t cpu; /* processor time then; 0 = it moved */
 	bool low;     /* it has a low priority; before it had `nice` */
+	bool starved; /* it stands because it gets no processor */
 	int nice;
 };
 

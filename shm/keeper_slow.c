@@ -12,28 +12,33 @@
 
 #include "shm/counter.h"
 #include "shm/keeper.h"
+#include "shm/proc.h"
 #include "shm/region.h"
 #include "shm/starved.h"
 
 #define LONG_NS 20000000u
 #define LOW 10
+#define STANDS_NS 500000000u /* since when it is asked why */
 
 static void look(struct fos_keeper *k, struct fos_keeper_slow *s, const struct fos_lease *l,
 		 const struct fos_region_head *head)
 {
-	uint64_t beat = fos_relaxed64(&head->heartbeat_ns), cpu;
+	uint64_t beat = fos_relaxed64(&head->heartbeat_ns), now = fos_clock_ns(), cpu;
 
 	if (s->generation != l->generation || s->beat != beat) {
 		if (s->low && s->generation == l->generation)
 			setpriority(PRIO_PROCESS, l->pid, s->nice);
-		*s = (struct fos_keeper_slow){.generation = l->generation, .beat = beat};
+		*s = (struct fos_keeper_slow){
+			.generation = l->generation, .beat = beat, .since_ns = now};
 		return;
 	}
-	if (s->low)
-		return;
 	cpu = fos_starved_cpu_ns((pid_t)l->pid);
 	if (s->cpu == 0)
 		s->cpu = cpu;
+	if (now > s->since_ns + STANDS_NS && fos_starved_lives((pid_t)l->pid))
+		s->starved = fos_starved((pid_t)l->pid, s->cpu);
+	if (s->low)
+		return;
 	if (cpu < s->cpu + LONG_NS)
 		return;
 	s->nice = getpriority(PRIO_PROCESS, l->pid);

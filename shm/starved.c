@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOPS_NS 100000000u /* who has used that much since it was last heard is not waiting */
+#define LOOPS_NS 50000000u /* who has used that much meanwhile is not waiting */
 
 uint64_t fos_starved_cpu_ns(pid_t pid)
 {
@@ -35,6 +35,13 @@ static char state_of(pid_t pid)
 	/* the name before it may have brackets of its own */
 	at = strrchr(text, ')');
 	return at && at[1] == ' ' ? at[2] : 0;
+}
+
+bool fos_starved_lives(pid_t pid)
+{
+	char state = state_of(pid);
+
+	return state && state != 'Z' && state != 'X';
 }
 
 bool fos_starved(pid_t pid, uint64_t cpu_ns)

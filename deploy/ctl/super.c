@@ -194,7 +194,6 @@ bool fos_super_adopt(struct fos_super *s, const char *name, const char *program,
 	c->ready = ready;
 	c->was_ready = true;
 	c->ready_ns = c->alive_ns = fos_clock_ns();
-	c->alive_cpu_ns = fos_starved_cpu_ns(pid);
 	return true;
 }
 
@@ -278,7 +277,6 @@ static void promote(struct fos_super *s, struct fos_child *c)
 	c->pidfd = spare->pidfd;
 	c->ready = true;
 	c->ready_ns = c->alive_ns = fos_clock_ns();
-	c->alive_cpu_ns = fos_starved_cpu_ns(c->pid);
 	c->again_ns = 0;
 	spare->pid = 0;
 	spare->pidfd = -1;
@@ -338,13 +336,19 @@ static void read_signals(struct fos_super *s)
 
 /* ------------------------------------------------------------------ the step */
 
-static bool hangs(const struct fos_super *s, const struct fos_child *c, uint64_t now)
+static bool hangs(const struct fos_super *s, struct fos_child *c, uint64_t now)
 {
 	uint64_t limit = watchdog_of(s, c);
 
-	if (!c->pid || !c->ready || c->stopping || !limit || now <= c->alive_ns + limit)
+	if (!c->pid || !c->ready || c->stopping || !limit || now <= c->alive_ns + limit / 2) {
+		c->late_cpu_ns = 0;
 		return false;
-	return now > c->alive_ns + STARVED * limit || !fos_starved(c->pid, c->alive_cpu_ns);
+	}
+	if (c->late_cpu_ns == 0)
+		c->late_cpu_ns = fos_starved_cpu_ns(c->pid);
+	if (now <= c->alive_ns + limit)
+		return false;
+	return now > c->alive_ns + STARVED * limit || !fos_starved(c->pid, c->late_cpu_ns);
 }
 
 static void look_after(struct fos_super *s, uint64_t now)

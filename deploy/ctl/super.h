@@ -30,7 +30,7 @@ struct fos_child {
 	int status;     /* of the last exit, as waitpid() gives it */
 	uint64_t ready_ns;
 	uint64_t alive_ns; /* last WATCHDOG=1 */
-	uint64_t alive_cpu_ns; /* processor time that it had used then */
+	uint64_t late_cpu_ns; /* processor time that it had used when it began to be late; 0 = it is not */
 	uint64_t again_ns; /* when it is started again */
 	uint32_t quick;    /* deaths in a row soon after being ready */
 	uint32_t restarts;

@@ -9,7 +9,6 @@
 
 #include "deploy/ctl/super.h"
 #include "shm/proc.h"
-#include "shm/starved.h"
 
 struct message {
 	char text[4096];
@@ -129,12 +128,10 @@ static void handle(struct fos_super *s, struct fos_child *c, struct message *m)
 		snprintf(name, sizeof(name), "stored");
 	if (has(m->text, "READY")) {
 		c->ready = c->was_ready = true;
-		c->ready_ns = now;
+		c->ready_ns = c->alive_ns = now;
 	}
-	if (has(m->text, "READY") || has(m->text, "WATCHDOG")) {
+	if (has(m->text, "WATCHDOG"))
 		c->alive_ns = now;
-		c->alive_cpu_ns = fos_starved_cpu_ns(c->pid);
-	}
 	if (c->keeps_fds && has(m->text, "FDSTORE"))
 		keep(s, name, m);
 	if (c->keeps_fds && has(m->text, "FDSTOREREMOVE"))

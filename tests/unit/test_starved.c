@@ -53,7 +53,7 @@ int main(void)
 	uint64_t cpu;
 	int status;
 
-	tap_plan(6);
+	tap_plan(9);
 	wait_for_cpu(pid, LONG_NS);
 	ok(!fos_starved(pid, 0), "one that has used its processor time hangs");
 	/* as if it had been heard a moment later: it cannot have used more since then */
@@ -62,7 +62,12 @@ int main(void)
 	waitpid(pid, &status, WUNTRACED);
 	cpu = fos_starved_cpu_ns(pid);
 	ok(!fos_starved(pid, cpu), "one that is stopped hangs");
+	ok(fos_starved_lives(pid), "but lives");
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT);
+	ok(!fos_starved_lives(pid), "one that nobody has waited for yet does not");
 	end(pid);
+	ok(!fos_starved_lives(pid), "nor one that is gone");
 	is_u64(fos_starved_cpu_ns(pid), 0, "one that is not there has used nothing");
 	ok(!fos_starved(pid, 0), "and waits for nothing");
 	pid = child(false);
