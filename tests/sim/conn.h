@@ -42,6 +42,8 @@ struct conn {
 	uint32_t nr_stages;
 	uint64_t start_ns;
 	bool replaced; /* a hostile SYN has begun another after all was acknowledged */
+	bool reset[2]; /* the box has sent this end a reset */
+	bool over;     /* and a hostile SYN to it has begun another since */
 	uint64_t done_ns; /* 0 = not yet */
 	struct conn *after; /* the one whose ports it uses again */
 	bool started, gone; /* gone: another uses its ports now */

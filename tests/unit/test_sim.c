@@ -73,6 +73,12 @@ static void run(const char *what, uint64_t first, uint64_t connections, uint64_t
 	     (unsigned long long)o.keepalives);
 }
 
+/* Seeds that failed once. */
+static const uint64_t FOUND[] = {
+	58305693115, /* a half-open end's answer to a hostile SYN */
+	9000128212,  /* a hostile SYN while the box's reset is under way */
+};
+
 int main(int argc, char **argv)
 {
 	const char *full = getenv("FULL");
@@ -85,6 +91,8 @@ int main(int argc, char **argv)
 		run("seeds", strtoull(argv[1], NULL, 0),
 		    argc > 2 ? strtoull(argv[2], NULL, 0) : 1, UINT64_MAX);
 	} else {
+		for (uint32_t i = 0; i < sizeof(FOUND) / sizeof(FOUND[0]); i++)
+			run("once failed,", FOUND[i], 1, UINT64_MAX);
 		run("seeds", 1, half, UINT64_MAX);
 		run("fresh seeds", fresh_seed(), half, UINT64_MAX);
 	}
