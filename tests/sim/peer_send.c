@@ -277,7 +277,8 @@ void peer_timeout(struct peer *p)
 	p->cwnd = p->c.segment;
 	p->dupacks = 0;
 	if (p->c.go_back) {
-		uint32_t n = p->segs[0].n;
+		/* where it is acknowledged in its middle, the rest: not more than there was */
+		uint32_t n = (uint32_t)(p->segs[0].off + p->segs[0].n - p->una);
 
 		/* all over again; at least one goes whatever the window says */
 		p->nr_segs = 0;
