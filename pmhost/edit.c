@@ -196,18 +196,22 @@ static void give(struct fos_edit_pool *pool, uint32_t idx)
 
 void fos_edit_pool_give(struct fos_instance *pm, uint32_t first, uint32_t n)
 {
-	if (!pm->edits.known)
-		return; /* they will be found */
-	for (uint32_t idx = first; n > 0 && idx < pm->edits.nr; n--) {
-		uint32_t next = pm->edits.rec[idx].next;
+	struct fos_edit_pool *pool = &pm->edits;
 
-		give(&pm->edits, idx);
+	for (uint32_t idx = first; n > 0 && idx < pool->nr; n--) {
+		uint32_t next = pool->rec[idx].next;
+
+		if (pool->known)
+			give(pool, idx);
+		else if (pool->used)
+			pool->used[idx] = 0; /* it will be found */
 		idx = next;
 	}
 }
 
-static void mark_used(struct fos_instance *pm, uint32_t flow, void *used)
+static void mark_used(struct fos_instance *pm, uint32_t flow, void *arg)
 {
+	uint8_t *used = arg;
 	struct fos_pm_pub pub;
 	uint32_t gen, idx;
 
@@ -216,7 +220,7 @@ static void mark_used(struct fos_instance *pm, uint32_t flow, void *used)
 		return;
 	idx = pub.edit_first;
 	for (uint32_t n = pub.edits - pub.edits_freed; n > 0 && idx < pm->edits.nr; n--) {
-		((uint8_t *)used)[idx] = 1;
+		used[idx] = 1;
 		idx = pm->edits.rec[idx].next;
 	}
 }
@@ -237,28 +241,32 @@ void fos_edit_pool_attach(struct fos_instance *pm)
 		abort();
 }
 
-void fos_edit_pool_learn(struct fos_instance *pm)
+void fos_edit_pool_learn(struct fos_instance *pm, uint32_t conns)
 {
 	struct fos_edit_pool *pool = &pm->edits;
-	uint8_t *used;
 
 	if (pool->known || pool->nr == 0)
 		return;
-	used = calloc(pool->nr, 1);
-	if (!used)
+	if (!pool->used)
+		pool->used = calloc(pool->nr, 1);
+	if (!pool->used)
 		abort();
-	fos_host_live(pm, mark_used, used);
+	if (!fos_host_live(pm, &pool->next, conns, mark_used, pool->used))
+		return;
 	for (uint32_t i = 0; i < pool->nr; i++)
-		if (!used[i])
+		if (!pool->used[i])
 			give(pool, i);
 	pool->known = true;
-	free(used);
+	free(pool->used);
+	pool->used = NULL;
 }
 
 void fos_edit_pool_detach(struct fos_instance *pm)
 {
 	free(pm->edits.ring);
+	free(pm->edits.used);
 	pm->edits.ring = NULL;
+	pm->edits.used = NULL;
 }
 
 /* How far the readers of this PM's edits are, in its input and in its output positions. */

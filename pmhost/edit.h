@@ -43,6 +43,8 @@ struct fos_edit_pool {
 	uint32_t *ring;
 	uint64_t head, tail; /* free ones: tail - head */
 	bool known; /* which are free has been found out; none is before that */
+	uint8_t *used; /* while that is found out: which are not, and the connection to look at next */
+	uint32_t next;
 };
 
 /* Room for `cap` edits that insert cap_bytes in all; aborts when memory is out. */
@@ -74,10 +76,16 @@ void fos_edits_write(struct fos_instance *pm, struct fos_window *w, uint64_t hea
 void fos_edits_passed(struct fos_staged_edits *s, uint64_t head);
 
 /* The pool.  learn: finds out, once, which records are free, from the lists of all flows whose
- * generation is current; before that there is no room. */
+ * generation is current; before that there is no room.  It looks at about `conns` connections more;
+ * visits may come in between. */
 void fos_edit_pool_attach(struct fos_instance *pm);
-void fos_edit_pool_learn(struct fos_instance *pm);
+void fos_edit_pool_learn(struct fos_instance *pm, uint32_t conns);
 void fos_edit_pool_detach(struct fos_instance *pm);
+static inline bool fos_edit_pool_learning(const struct fos_edit_pool *pool)
+{
+	return pool->nr > 0 && !pool->known;
+}
+
 static inline uint32_t fos_edit_pool_room(const struct fos_edit_pool *pool)
 {
 	return (uint32_t)(pool->tail - pool->head);
@@ -87,7 +95,7 @@ static inline uint32_t fos_edit_pool_room(const struct fos_edit_pool *pool)
  * is done with; returns how many.  They stay in use until fos_edit_pool_give() after the commit. */
 uint32_t fos_edit_pool_past(const struct fos_instance *pm, uint32_t flow, uint32_t gen,
 			    struct fos_pm_pub *pub);
-/* Gives n records back, following the list from `first`. */
+/* Gives n records back, following the list from `first`; not before a commit says so. */
 void fos_edit_pool_give(struct fos_instance *pm, uint32_t first, uint32_t n);
 
 #endif

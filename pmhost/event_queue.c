@@ -371,8 +371,10 @@ uint32_t fos_events_work(struct fos_instance *pm)
 
 	e->again = false;
 	if (e->replay) {
+		uint32_t next = 0;
+
 		e->replay = false;
-		fos_host_live(pm, replay, NULL);
+		fos_host_live(pm, &next, UINT32_MAX, replay, NULL);
 	}
 	if (!e->ring)
 		return 0;

@@ -84,23 +84,6 @@ static int recover(struct fos_instance *pm)
 	return 0;
 }
 
-void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg)
-{
-	const uint8_t *cls = (const uint8_t *)pm->box->cls;
-	const uint64_t *live = (const uint64_t *)(const void *)(cls + pm->box->cls->live_off);
-
-	for (uint32_t conn = 0; conn < pm->region->nr_flows / 2; conn++) {
-		uint64_t bits = fos_relaxed64(&live[conn / 64]);
-
-		if (bits == 0) {
-			conn |= 63;
-		} else if (bits >> (conn % 64) & 1u) {
-			fn(pm, 2 * conn, arg);
-			fn(pm, 2 * conn + 1, arg);
-		}
-	}
-}
-
 static void see_one(struct fos_instance *pm, uint32_t flow, void *live)
 {
 	(void)pm;
@@ -111,19 +94,20 @@ static void see_one(struct fos_instance *pm, uint32_t flow, void *live)
 /* What is known of each flow follows from what was published: it is looked up when the flow is met. */
 static void rebuild(struct fos_instance *pm)
 {
-	uint32_t nr = pm->region->nr_flows;
+	uint32_t nr = pm->region->nr_flows, first = 0;
 	bool live = false;
 
 	pm->local = calloc(nr, sizeof(*pm->local));
 	pm->retry = calloc(nr, sizeof(*pm->retry));
-	if (!pm->local || !pm->retry)
+	pm->met = calloc(nr / 128 + 1, sizeof(*pm->met));
+	if (!pm->local || !pm->retry || !pm->met)
 		abort();
 	if (pm->events)
 		fos_events_recall(pm);
 	fos_edit_pool_attach(pm);
-	fos_host_live(pm, see_one, &live);
+	fos_host_live(pm, &first, 1, see_one, &live);
 	if (!live)
-		fos_edit_pool_learn(pm);
+		fos_edit_pool_learn(pm, UINT32_MAX);
 	pm->walk = true;
 }
 
@@ -289,20 +273,15 @@ static uint32_t work(struct fos_proc *p)
 	uint32_t n = 0;
 
 	n += deadlines(pm);
-	if (pm->nr_retry > 0)
+	/* nearly all of them wait for edit records, and there are none yet */
+	if (pm->nr_retry > 0 && !fos_edit_pool_learning(&pm->edits))
 		n += try_again(pm);
 	if (pm->events)
 		n += fos_events_work(pm);
 	for (uint32_t i = 0; i < p->nr_cons; i++)
 		if (p->cons[i].kind == FOS_RING_READY)
 			n += take_hints(pm, &p->cons[i]);
-	/* a successor: after what has waited and needs no edit */
-	fos_edit_pool_learn(pm);
-	if (pm->walk) {
-		pm->walk = false;
-		fos_visit_all(pm);
-		n++;
-	}
+	n += fos_visit_step(pm);
 	n += fos_messages_work(pm);
 	give_back(pm);
 	return n;
@@ -350,6 +329,7 @@ void fos_pmhost_free(void *state)
 	fos_events_free(pm->events);
 	free(pm->local);
 	free(pm->retry);
+	free(pm->met);
 	free(pm->state);
 	fos_unload(pm);
 	free(pm);

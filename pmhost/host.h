@@ -165,7 +165,10 @@ struct fos_instance {
 	uint32_t nr_retry;
 	uint64_t epoch_ns; /* the clock on the wall at 0 of our time */
 	struct fos_event_host *events; /* NULL = the module has none */
-	bool walk; /* visit every live flow in the next batch */
+	bool walk; /* visit every live flow, from the next batch on */
+	bool walking; /* that is under way, and the connection to go on with */
+	uint32_t walk_next;
+	uint64_t *met; /* bit per connection: of one of its flows local[] may know something */
 	bool message_retry;
 	uint32_t refused_moves; /* bit per pipeline: why has been said */
 	uint64_t hold_bytes; /* the configuration's limits */
@@ -178,6 +181,7 @@ struct fos_instance {
  * simulation and the tests may name the module themselves instead of having it loaded from the
  * directory's path. */
 extern const struct fos_proc_hooks fos_pmhost_hooks;
+extern uint32_t fos_pmhost_step; /* connections of a look at all that a batch takes; tests make it small */
 void *fos_pmhost_new(void);
 void fos_pmhost_module(void *state, const struct fos_pm *module);
 void fos_pmhost_free(void *state);
@@ -214,10 +218,12 @@ static inline struct fos_event_ctx *fos_host_event_ctx(const struct fos_window *
 void fos_packet_describe(const struct fos_frame_meta *m, const uint8_t *data,
 			 struct fos_packet *out);
 
-/* Calls fn for both flows of every live connection.  Memory of others is not touched: a process that
- * takes over is in a hurry, and most of the tables is empty. */
+/* Calls fn for both flows of every live connection from *next on, about `conns` of them; *next becomes the
+ * one to go on with.  True: that were all.  Memory of others is not touched: a process that takes over is
+ * in a hurry, and most of the tables is empty. */
 typedef void (*fos_host_visit_fn)(struct fos_instance *pm, uint32_t flow, void *arg);
-void fos_host_live(struct fos_instance *pm, fos_host_visit_fn fn, void *arg);
+bool fos_host_live(struct fos_instance *pm, uint32_t *next, uint32_t conns, fos_host_visit_fn fn,
+		   void *arg);
 
 /* Frees the lists of fos_hosts(). */
 void fos_hosts_free(struct fos_instance *pm);

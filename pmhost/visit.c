@@ -82,6 +82,7 @@ bool fos_visit_known(struct fos_instance *pm, uint32_t flow, uint32_t *gen)
 	if (l->gen == 0)
 		recall(pm, flow, *gen);
 	l->gen = *gen;
+	pm->met[flow / 128] |= 1ull << (flow / 2 % 64);
 	return true;
 }
 
@@ -437,21 +438,6 @@ bool fos_visit(struct fos_instance *pm, uint32_t flow)
 	did |= close_flow(w);
 	collect(w);
 	return did;
-}
-
-void fos_visit_all(struct fos_instance *pm)
-{
-	const uint8_t *cls = (const uint8_t *)pm->box->cls;
-	const uint64_t *live = (const uint64_t *)(const void *)(cls + pm->box->cls->live_off);
-
-	for (uint32_t conn = 0; conn < pm->region->nr_flows / 2; conn++) {
-		bool is_live = fos_relaxed64(&live[conn / 64]) >> (conn % 64) & 1u;
-
-		if (!is_live && pm->local[2 * conn].gen == 0 && pm->local[2 * conn + 1].gen == 0)
-			continue;
-		fos_visit(pm, 2 * conn);
-		fos_visit(pm, 2 * conn + 1);
-	}
 }
 
 static bool timer_due(struct fos_instance *pm, const struct fos_deadline *due)

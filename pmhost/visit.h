@@ -8,8 +8,10 @@
  * whether anything was committed.  Any index is allowed: what is not ours is left alone. */
 bool fos_visit(struct fos_instance *pm, uint32_t flow);
 
-/* Every live flow, and flows that ended while we were away. */
-void fos_visit_all(struct fos_instance *pm);
+/* A step of looking at every live flow, and at flows that ended while we were away, if there is one under
+ * way or wanted (pm->walk): a successor finds out first which edit records are free.  A capture does not
+ * move on while there is work, so it is one step there.  Returns whether anything was done. */
+uint32_t fos_visit_step(struct fos_instance *pm);
 
 /* A deadline has come: on_timer, or the end of a hold. */
 bool fos_visit_due(struct fos_instance *pm, const struct fos_deadline *due);

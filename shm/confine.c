@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "shm/death.h"
 #include "shm/proc.h"
 
 #define OPEN_FILES 512u
@@ -190,12 +191,15 @@ static int become(uint32_t proc)
 	return rc;
 }
 
-int fos_confine(uint32_t proc, const char **keeper)
+int fos_confine(uint32_t proc, const char **keeper, int keeper_fd)
 {
 	int rc = keep_paths(keeper);
 
 	if (rc == 0)
 		rc = become(proc);
+	/* where it cannot be had, the keeper sees our end a little later */
+	if (rc == 0)
+		fos_death_offer(keeper_fd);
 	if (rc == 0)
 		rc = filter();
 	if (rc < 0)

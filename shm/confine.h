@@ -15,8 +15,9 @@
  * network (a namespace of its own), new privileges, more than FOS_CONFINE_BYTES of memory, and
  * every system call that is not on the list in confine.c; those by which a process hurts others or
  * takes from the machine raise SIGSYS.  $NOTIFY_SOCKET and *keeper (a path) are replaced by ones
- * that still lead there.  Caller: a process with effective user 0, single-threaded.  0 or -errno,
+ * that still lead there.  keeper_fd: connection to the keeper, which is told how to see the end of this
+ * process (shm/death.h).  Caller: a process with effective user 0, single-threaded.  0 or -errno,
  * after one log line. */
-int fos_confine(uint32_t proc, const char **keeper);
+int fos_confine(uint32_t proc, const char **keeper, int keeper_fd);
 
 #endif

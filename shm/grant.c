@@ -60,24 +60,41 @@ int fos_grant_say(int sock, const char *fmt, ...)
 	return send(sock, line, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -EPIPE;
 }
 
+static void attach_fds(struct msghdr *msg, union fd_room *control, const int *fds, uint32_t nr)
+{
+	size_t bytes = nr * sizeof(int);
+
+	if (nr == 0)
+		return;
+	memset(control, 0, sizeof(*control));
+	msg->msg_control = control;
+	msg->msg_controllen = CMSG_SPACE(bytes);
+	control->head.cmsg_level = SOL_SOCKET;
+	control->head.cmsg_type = SCM_RIGHTS;
+	control->head.cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(&control->head), fds, bytes);
+}
+
+int fos_grant_say_with(int sock, int fd, const char *line)
+{
+	union fd_room control;
+	struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)line, .iov_len = strlen(line)},
+			       {.iov_base = (char[]){'\n'}, .iov_len = 1}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	attach_fds(&msg, &control, &fd, 1);
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == (ssize_t)(iov[0].iov_len + 1) ? 0 : -EPIPE;
+}
+
 int fos_grant_send(int sock, const struct fos_grant_msg *m, const int *fds)
 {
 	union fd_room control;
 	struct fos_grant_msg copy = *m;
 	struct iovec iov = {.iov_base = &copy, .iov_len = sizeof(copy)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	size_t bytes = m->nr_fds * sizeof(int);
 	ssize_t n;
 
-	if (m->nr_fds > 0) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(bytes);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(bytes);
-		memcpy(CMSG_DATA(&control.head), fds, bytes);
-	}
+	attach_fds(&msg, &control, fds, m->nr_fds);
 	n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0)
 		return -errno;
@@ -103,6 +120,30 @@ static uint32_t take_fds(struct msghdr *msg, int fds[FOS_GRANT_FDS])
 		}
 	}
 	return nr;
+}
+
+ssize_t fos_grant_hear(int sock, void *to, size_t size, int *fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = to, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fds[FOS_GRANT_FDS];
+	uint32_t nr;
+	ssize_t n;
+
+	msg.msg_control = &control;
+	msg.msg_controllen = sizeof(control);
+	*fd = -1;
+	n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	nr = n < 0 ? 0 : take_fds(&msg, fds);
+	while (nr > 1)
+		close(fds[--nr]);
+	if (nr == 1)
+		*fd = fds[0];
+	return n;
 }
 
 int fos_grant_poll(int sock, struct fos_grant_msg *m, int fds[FOS_GRANT_FDS])

@@ -13,6 +13,9 @@
  *                                                        own, writable), END: now it has the lease
  *   {"cmd":"ready","sockets":N}                          the stage works, and has mapped the rings
  *                                                        of those sockets (no answer)
+ *   {"cmd":"watch"}                                      a PM's host, before it loads the module; the
+ *                                                        descriptor beside it tells of its death
+ *                                                        (shm/death.h; no answer)
  *   {"cmd":"attach"}                                     an observer: all regions, read-only
  *   {"cmd":"status"} {"cmd":"stopping"} {"cmd":"stop"}   see shm/keeper_serve.c
  *
@@ -26,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "shm/layout.h"
 #include "shm/proc.h"
@@ -80,8 +84,13 @@ void fos_grant_raise_limit(void);
 /* Connects to the keeper; -errno.  Non-blocking in effect: a local socket accepts or refuses. */
 int fos_grant_connect(const char *path);
 
-/* Writes one request line; -errno. */
+/* Writes one request line; -errno.  with: a descriptor goes along. */
 int fos_grant_say(int sock, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int fos_grant_say_with(int sock, int fd, const char *line);
+
+/* What has come on a socket, not waiting: bytes and at most one descriptor, the caller's (-1 = none).
+ * As recv(). */
+ssize_t fos_grant_hear(int sock, void *to, size_t size, int *fd);
 
 /* Reads records up to END into a freshly allocated grant, waiting at most timeout_ms for each.
  * 0, or -errno with one line in err.  *out is to be freed after fos_grant_close(). */

@@ -35,6 +35,8 @@ struct fos_keeper_conn {
 	uint32_t pid;   /* who connected */
 	bool warm;      /* a spare can take over at once */
 	bool pm;        /* it has been a PM's */
+	int passed;     /* descriptor that came with the last bytes, -1 = none */
+	int death;      /* hangs up when that process is dead, -1 = none (shm/death.h) */
 	size_t len;
 	char line[FOS_KEEPER_LINE];
 };
@@ -144,6 +146,10 @@ void fos_keeper_dismiss(struct fos_keeper *k, const char *pm);
 int fos_keeper_send_spare(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_lease(const struct fos_keeper *k, int fd, uint32_t proc);
 
+/* keeper_death.c.  watch: a connection has brought a descriptor that tells of its end; over: it has. */
+int fos_keeper_watch(struct fos_keeper *k, struct fos_keeper_conn *c);
+void fos_keeper_over(struct fos_keeper *k, struct fos_keeper_conn *c);
+
 /* keeper_failure.c: a PM's process is dead; deaths on one flow are counted (struct fos_death). */
 void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
 
@@ -167,7 +173,7 @@ int fos_keeper_reload(struct fos_keeper *k, const char *pm, bool undo, char *err
 /* Bytes in the directory's blob, for good; their offset, 0 = no room. */
 uint32_t fos_keeper_string(struct fos_keeper *k, const void *bytes, size_t len, size_t room);
 
-/* keeper_serve.c: the control socket and the loop, until SIGTERM, SIGINT or "stop". */
+/* keeper_listen.c: the control socket.  keeper_serve.c: the loop, until SIGTERM, SIGINT or "stop". */
 int fos_keeper_listen(struct fos_keeper *k);
 int fos_keeper_serve(struct fos_keeper *k);
 void fos_keeper_tell(struct fos_keeper *k, uint32_t proc, uint16_t kind, uint32_t index);

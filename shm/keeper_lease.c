@@ -1,8 +1,9 @@
 /* shm/keeper_lease.c - who holds which process slot
  *
  * A slot is granted while its holder certainly lives, or is free.  The holder's end is known by its
- * pidfd; a closed connection alone means nothing.  The directory keeps pid and start time, so a
- * keeper that was restarted finds the holders again and is not fooled by a reused pid.
+ * pidfd, a module's earlier (keeper_death.c); a closed connection alone means nothing.  The directory
+ * keeps pid and start time, so a keeper that was restarted finds the holders again and is not fooled by a
+ * reused pid.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "shm/confine.h"
@@ -50,6 +48,10 @@ static void on_signal(int number)
 static void drop(struct fos_keeper *k, uint32_t i)
 {
 	close(k->conn[i]->fd);
+	if (k->conn[i]->passed >= 0)
+		close(k->conn[i]->passed);
+	if (k->conn[i]->death >= 0)
+		close(k->conn[i]->death);
 	free(k->conn[i]);
 	k->conn[i] = k->conn[--k->nr_conns];
 }
@@ -253,7 +255,8 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
 	int rc = 0;
 
-	if (cmd && is_pm(k, c) && strcmp(cmd, "hello") != 0 && strcmp(cmd, "ready") != 0) {
+	if (cmd && is_pm(k, c) && strcmp(cmd, "hello") != 0 && strcmp(cmd, "ready") != 0 &&
+	    strcmp(cmd, "watch") != 0) {
 		fos_log(FOS_LOG_WARN, "a module's process (pid %u) asks for '%.16s': refused", c->pid,
 			cmd);
 		rc = -EPERM;
@@ -267,6 +270,8 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	} else if (!strcmp(cmd, "ready")) {
 		set_ready(k, c->proc, (uint32_t)json_integer_value(
 						 json_object_get(request, "sockets")));
+	} else if (!strcmp(cmd, "watch")) {
+		rc = fos_keeper_watch(k, c);
 	} else if (!strcmp(cmd, "attach")) {
 		rc = fos_keeper_send_observer(k, c->fd);
 	} else if (!strcmp(cmd, "status")) {
@@ -302,8 +307,15 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 /* Reads what there is and handles whole lines; false = the connection is over. */
 static bool hear(struct fos_keeper *k, struct fos_keeper_conn *c)
 {
-	ssize_t n = recv(c->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, MSG_DONTWAIT);
+	int passed;
+	ssize_t n = fos_grant_hear(c->fd, c->line + c->len, sizeof(c->line) - 1 - c->len, &passed);
 	char *end;
+
+	if (passed >= 0) {
+		if (c->passed >= 0)
+			close(c->passed);
+		c->passed = passed;
+	}
 
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -362,54 +374,8 @@ static void welcome(struct fos_keeper *k)
 	c->fd = fd;
 	c->pid = (uint32_t)peer.pid;
 	c->proc = c->spare = FOS_NONE;
+	c->passed = c->death = -1;
 	k->conn[k->nr_conns++] = c;
-}
-
-/* Another keeper on this socket?  Tells its pid; a dead one's socket is removed. */
-static int make_way(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	struct ucred peer = {0};
-	socklen_t len = sizeof(peer);
-	int fd = fos_grant_connect(path);
-
-	if (fd == -ECONNREFUSED)
-		unlink(path);
-	if (fd < 0)
-		return 0;
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	close(fd);
-	/* the manager may hold the listening end of one that died */
-	if (kill(peer.pid, 0) < 0 && errno == ESRCH) {
-		unlink(path);
-		return 0;
-	}
-	fos_log(FOS_LOG_ERROR, "a keeper (pid %d) serves %s already: `flowosctl stop --run-dir "
-		"%.*s` ends it", (int)peer.pid, path, slash ? (int)(slash - path) : 1,
-		slash ? path : ".");
-	return -EADDRINUSE;
-}
-
-int fos_keeper_listen(struct fos_keeper *k)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int rc = make_way(k->socket);
-
-	if (rc < 0)
-		return rc;
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", k->socket);
-	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* trusted() says who is heard; hosts that gave up root are to find us again */
-	mask = umask(getegid() ? 0117 : 0111);
-	rc = k->listen_fd < 0 || bind(k->listen_fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-			     listen(k->listen_fd, 128) < 0
-		     ? -errno : 0;
-	umask(mask);
-	if (rc < 0)
-		fos_log(FOS_LOG_ERROR, "cannot listen on %s: %s; `mkdir -p` its directory or name "
-			"another as box.run_dir", k->socket, strerror(-rc));
-	return rc;
 }
 
 /* ------------------------------------------------------------------ the loop */
@@ -423,18 +389,25 @@ static uint32_t collect(const struct fos_keeper *k, struct pollfd *p)
 		p[n++] = (struct pollfd){.fd = k->pidfd[i], .events = POLLIN};
 	for (uint32_t i = 0; i < k->nr_conns; i++)
 		p[n++] = (struct pollfd){.fd = k->conn[i]->fd, .events = POLLIN};
+	/* a stopped box has gone when its processes have, memory and all */
+	for (uint32_t i = 0; i < k->nr_conns; i++)
+		p[n++] = (struct pollfd){.fd = k->stop ? -1 : k->conn[i]->death};
 	return n;
 }
 
 static void look(struct fos_keeper *k, const struct pollfd *p)
 {
-	uint32_t nr_procs = k->dir->nr_procs;
+	uint32_t nr_procs = k->dir->nr_procs, nr_conns = k->nr_conns;
 
 	for (uint32_t i = 0; i < nr_procs; i++)
 		if (p[1 + i].revents && p[1 + i].fd == k->pidfd[i])
 			fos_keeper_dead(k, i);
+	/* not before: a pidfd that is opened may have the number of one that was looked at */
+	for (uint32_t i = 0; i < nr_conns; i++)
+		if (p[1 + nr_procs + nr_conns + i].revents)
+			fos_keeper_over(k, k->conn[i]);
 	/* backwards: dropping one moves the last into its place, which has been looked at */
-	for (uint32_t i = k->nr_conns; i-- > 0;)
+	for (uint32_t i = nr_conns; i-- > 0;)
 		if (p[1 + nr_procs + i].revents && !hear(k, k->conn[i]))
 			drop(k, i);
 	if (p[0].revents)
@@ -451,7 +424,7 @@ static bool anyone_left(const struct fos_keeper *k)
 
 int fos_keeper_serve(struct fos_keeper *k)
 {
-	static struct pollfd p[1 + FOS_MAX_PROCS + FOS_KEEPER_CONNS];
+	static struct pollfd p[1 + FOS_MAX_PROCS + 2 * FOS_KEEPER_CONNS];
 	struct sigaction stop_action = {.sa_handler = on_signal};
 	const struct timespec tick = {.tv_nsec = k->dir->offline ? LONG_TICK_NS : TICK_NS};
 	uint64_t give_up = 0, told = 0;

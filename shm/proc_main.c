@@ -264,7 +264,7 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 		fos_killpoint_arm(r.p->me->name, r.p->offline, r.grant->generation);
 	if (rc == 0 && confined(&r)) {
 		r.p->hooks->prepare(r.p);
-		rc = fos_confine(r.p->box.self, &r.keeper);
+		rc = fos_confine(r.p->box.self, &r.keeper, r.control);
 	}
 	if (rc == 0 && r.spare)
 		rc = fos_proc_spare(&r);

@@ -18,7 +18,7 @@ byte holder = NONE;
 
 /* of each process; its pid and start time are its index, unless a stranger got the pid */
 bool closed[P];   /* its connection is */
-bool gone[P];     /* certainly dead, as its pidfd tells */
+bool gone[P];     /* certainly dead, as its pidfd or its filter tells */
 bool stranger[P]; /* somebody else lives by its pid */
 bool warm[P];     /* the keeper knows it as a spare that is ready */
 bool fresh[P];    /* has just said so */
@@ -145,8 +145,12 @@ end_write:
 	:: deaths > 0 -> deaths--
 	fi;
 dying:
-	closed[p] = true;
+	if
+	:: closed[p] = true
+	:: skip /* its end is known before that (shm/death.h) */
+	fi;
 	atomic { writing[p] = false; gone[p] = true };
+	closed[p] = true;
 end_gone:
 	stranger[p] = true
 }

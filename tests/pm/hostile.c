@@ -150,6 +150,36 @@ static void doorbells(struct fos_window *w)
 				n = 1;
 }
 
+static void tell_of_death(int keeper)
+{
+	static const char line[] = "{\"cmd\":\"watch\"}\n";
+	struct iovec iov = {(void *)(uintptr_t)line, sizeof(line) - 1};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} c = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS}};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
+			   .msg_controllen = sizeof(c)};
+
+	memcpy(CMSG_DATA(&c.head), &keeper, sizeof(keeper));
+	sendmsg(keeper, &m, MSG_NOSIGNAL);
+}
+
+/* Word of our death, which is not true: that descriptor tells of something else. */
+static void pretend(struct fos_window *w)
+{
+	char path[64], to[64];
+
+	(void)w;
+	for (int fd = 3; fd < 512; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		memset(to, 0, sizeof(to));
+		if (readlink(path, to, sizeof(to) - 1) > 0 && strstr(to, "socket:"))
+			tell_of_death(fd);
+	}
+}
+
 /* The keeper listens to us; it does not do what we say. */
 static void orders(struct fos_window *w)
 {
@@ -206,7 +236,7 @@ static const struct {
 	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
 	{"reopen", reopen}, {"holes", holes}, {"hugepages", hugepages}, {"doorbells", doorbells},
 	{"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
-	{"orders", orders}, {"loop", loop},
+	{"orders", orders}, {"pretend", pretend}, {"loop", loop},
 };
 
 static void on_data(struct fos_window *w)

@@ -11,8 +11,8 @@
 #include "shm/killpoint.h"
 #include "tests/unit/step_memory.h"
 
-#define DEATHS_MAX 65536u
 #define TRAIL_MAX (1u << 20)
+#define DEATHS_MAX TRAIL_MAX
 
 static void stop_here(const char *name)
 {
@@ -73,8 +73,10 @@ static uint64_t rip_of(pid_t pid)
 	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, regs.rip), NULL);
 }
 
-/* Goes through the batch once: places before which the memory has changed, or all.  At most DEATHS_MAX. */
-static uint32_t places(struct sim_proc *sp, bool all, struct place *to, uint32_t *instructions)
+/* Goes through the batch once: places before which the memory has changed; or, with `every`, each so
+ * manieth from `first` on. */
+static uint32_t places(struct sim_proc *sp, uint32_t every, uint32_t first, struct place *to,
+		       uint32_t *instructions)
 {
 	static uint64_t trail[TRAIL_MAX];
 	pid_t pid = start_victim(sp);
@@ -86,7 +88,9 @@ static uint32_t places(struct sim_proc *sp, bool all, struct place *to, uint32_t
 	for (uint32_t i = 0; i < nr_pages; i++)
 		memcpy(was[i], page[i], PAGE);
 	while (how) {
-		if ((all || changed()) && n < DEATHS_MAX) {
+		if (every ? *instructions % every == first % every : changed()) {
+			if (n == DEATHS_MAX)
+				abort();
 			at.times = 0;
 			for (uint32_t i = 0; i < nr_trail; i++)
 				at.times += trail[i] == at.rip;
