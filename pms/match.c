@@ -40,8 +40,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "pms/lib/eve.h"
 #include "pms/lib/patterns.h"
 
 #define MAX_PATTERNS 1024u
@@ -198,25 +198,12 @@ static int init(struct fos_instance *pm)
 
 /* ---------------------------------------------------------------- alerts */
 
-static const char *time_text(struct fos_instance *pm, char buf[48])
-{
-	uint64_t ns = fos_wall_ns(pm, fos_now_ns(pm));
-	time_t s = (time_t)(ns / 1000000000u);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&s, &tm);
-	n = strftime(buf, 48, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, 48 - n, ".%06u+0000", (unsigned)(ns % 1000000000u / 1000));
-	return buf;
-}
-
 static void say(struct fos_window *w, const struct fos_pattern_hit *h, bool with_from)
 {
 	struct fos_instance *pm = fos_pm_of(w);
 	const struct fos_flow_info *f = fos_flow(w);
 	const struct pattern *p = &pattern[h->id];
-	char src[FOS_ADDRESS_TEXT], dst[FOS_ADDRESS_TEXT], when[48], from[40] = "";
+	char src[FOS_ADDRESS_TEXT], dst[FOS_ADDRESS_TEXT], when[FOS_EVE_TIME], from[40] = "";
 
 	if (with_from)
 		snprintf(from, sizeof(from), "\"from\":%" PRIu64 ",", h->from);
@@ -225,7 +212,7 @@ static void say(struct fos_window *w, const struct fos_pattern_hit *h, bool with
 		   "\"%s\",\"src_ip\":\"%s\",\"src_port\":%u,\"dest_ip\":\"%s\",\"dest_port\":%u,"
 		   "\"proto\":\"%s\",\"direction\":\"%s\",\"alert\":{\"action\":\"%s\",\"signature_id\":%u,"
 		   "\"signature\":\"%s\"},\"stream\":{%s\"to\":%" PRIu64 "}}\n",
-		   time_text(pm, when), f->id, f->in_name, fos_address_text(f->src, src), f->sport,
+		   fos_eve_time(pm, when), f->id, f->in_name, fos_address_text(f->src, src), f->sport,
 		   fos_address_text(f->dst, dst), f->dport, f->proto == UDP ? "UDP" : "TCP",
 		   f->reverse ? "to_client" : "to_server", action_name[p->action], h->id + 1, p->name,
 		   from, h->to);

@@ -18,3 +18,5 @@ pms_match_PKG := libhs libpcre2-8
 pms_match_SRCS := pms/lib/patterns.c
 pms_ndpi_PKG := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.4' 2>/dev/null && \
 	echo libndpi || echo libndpi-4.2)
+pms_ids_PKG := libhs libpcre2-8
+pms_ids_SRCS := $(addprefix pms/lib/,patterns.c rules.c rules_term.c rules_option.c)

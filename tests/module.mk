@@ -4,4 +4,5 @@
 ifneq ($(findstring address,$(SAN)),)
 test_mod_match_LIBS = $(if $(filter libhs,$(PKG_LACK)),,-Wl,--no-as-needed -l:libstdc++.so.6)
 test_mod_fuzz_LIBS = $(test_mod_match_LIBS)
+test_mod_ids_LIBS = $(test_mod_match_LIBS)
 endif

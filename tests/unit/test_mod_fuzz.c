@@ -24,6 +24,10 @@ static const struct {
 	{"match", "patterns=mask /a[a-c]{0,6}d/i\npatterns=cut /<[^>]{1,20}>/s\npatterns=alert /x.*y/s\n"
 		  "patterns=alert /GET|b$/\nfile=/dev/null\nlimit=256\n", true, true},
 	{"midstat", "file=/dev/null\n", true, false},
+	{"ids", "rules=alert ip any any -> any any (content:\"a\"; content:!\"b\"; within:9; sid:1;)\n"
+		"rules=drop udp any any -> any 80 (content:\"GET\"; depth:9; sid:2;)\n"
+		"rules=reject tcp any 80 <> any any (pcre:\"/<.{1,20}>/s\"; content:!\"x\"; sid:3;)\n"
+		"file=/dev/null\n", true, true},
 	{"count", "file=/dev/null\n", false, false},
 	{"checksum", "file=/dev/null\n", false, false},
 	{"digest", "file=/dev/null\n", true, false},
