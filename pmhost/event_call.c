@@ -119,7 +119,8 @@ static uint64_t new_head(struct fos_window *w, uint32_t kind)
 	uint64_t head = w->pub.head;
 	uint8_t keeps;
 
-	if (head >= FOS_POS_MAX)
+	/* what is dropped does not go on */
+	if (head >= FOS_POS_MAX || w->verdict >= FOS_VERDICT_DROP || w->pub.verdict >= FOS_VERDICT_DROP)
 		return head;
 	if (w->released)
 		head = w->release;

@@ -131,6 +131,8 @@ int fos_event_packet(struct fos_window *w, struct fos_packet *p)
 	const struct fos_event_host *e = w->pm->events;
 
 	memset(p, 0, sizeof(*p));
+	if (w->pm->in == FOS_IN_OPEN)
+		return fos_packet_waiting(w, p);
 	if (!e || !e->packet || e->slot->packet_len == 0 ||
 	    e->slot->packet_len > FOS_EVENT_PACKET_MAX)
 		return FOS_ENOENT;

@@ -247,6 +247,10 @@ static uint32_t deadlines(struct fos_instance *pm)
 
 	while (fos_timers_take(&pm->timers, pm->p->now_ns, &due))
 		n += fos_visit_due(pm, &due);
+	if (pm->tick_ns && pm->tick_ns <= pm->p->now_ns) {
+		fos_tick_run(pm);
+		n++;
+	}
 	return n;
 }
 
@@ -292,6 +296,8 @@ static uint64_t idle(struct fos_proc *p)
 	struct fos_instance *pm = p->state;
 	uint64_t next = fos_timers_next(&pm->timers);
 
+	if (pm->tick_ns && pm->tick_ns < next)
+		next = pm->tick_ns;
 	if ((pm->nr_retry > 0 || pm->message_retry || (pm->events && pm->events->again)) &&
 	    next > p->now_ns + FOS_HOST_RETRY_NS)
 		next = p->now_ns + FOS_HOST_RETRY_NS;

@@ -71,7 +71,7 @@ struct fos_seg {
 };
 
 enum fos_handler { FOS_IN_NONE, FOS_IN_INIT, FOS_IN_OPEN, FOS_IN_DATA, FOS_IN_CLOSE, FOS_IN_TIMER,
-		   FOS_IN_MESSAGE, FOS_IN_HEAD, FOS_IN_EVENT };
+		   FOS_IN_MESSAGE, FOS_IN_HEAD, FOS_IN_EVENT, FOS_IN_TICK };
 
 struct fos_window {
 	struct fos_instance *pm;
@@ -165,6 +165,8 @@ struct fos_instance {
 	uint32_t nr_retry;
 	uint64_t epoch_ns; /* the clock on the wall at 0 of our time */
 	struct fos_event_host *events; /* NULL = the module has none */
+	uint64_t tick_ns; /* fos_tick(): due; 0 = not set */
+	void (*tick)(struct fos_instance *pm);
 	bool walk; /* visit every live flow, from the next batch on */
 	bool walking; /* that is under way, and the connection to go on with */
 	uint32_t walk_next;
@@ -224,6 +226,9 @@ void fos_packet_describe(const struct fos_frame_meta *m, const uint8_t *data,
 typedef void (*fos_host_visit_fn)(struct fos_instance *pm, uint32_t flow, void *arg);
 bool fos_host_live(struct fos_instance *pm, uint32_t *next, uint32_t conns, fos_host_visit_fn fn,
 		   void *arg);
+
+/* fos_tick()'s time has come.  tick.c */
+void fos_tick_run(struct fos_instance *pm);
 
 /* Frees the lists of fos_hosts(). */
 void fos_hosts_free(struct fos_instance *pm);

@@ -34,7 +34,8 @@ void fos_outbox_add(struct fos_instance *pm, uint32_t to, uint32_t msg_len, uint
 	memset(m, 0, sizeof(*m));
 	m->len = msg_len;
 	m->topic = topic;
-	m->flow = pm->in == FOS_IN_MESSAGE || pm->in == FOS_IN_INIT ? FOS_NONE : pm->w.flow;
+	m->flow = pm->in == FOS_IN_MESSAGE || pm->in == FOS_IN_INIT || pm->in == FOS_IN_TICK ?
+			  FOS_NONE : pm->w.flow;
 	m->flow_gen = pm->w.gen;
 	if (len)
 		memcpy(m->data, data, len);

@@ -157,6 +157,23 @@ int fos_packet(struct fos_window *w, uint64_t pos, struct fos_packet *out)
 	return FOS_OK;
 }
 
+int fos_packet_waiting(const struct fos_window *w, struct fos_packet *out)
+{
+	const struct fos_box *box = w->pm->box;
+	const struct fos_frame_meta *m;
+	struct fos_piece p;
+
+	/* pairs with the classifier's release: the piece is filled in.  It stays, with its frame, until the
+	 * gate opens, that is until this handler's commit */
+	if (!fos_piece_get(box, fos_acquire32(&box->flows[w->flow].pkt.first), w->flow, w->gen, &p))
+		return FOS_ENOENT;
+	m = fos_box_meta(box, p.frame);
+	fos_packet_describe(m, fos_box_frame(box, p.frame) + m->data_off, out);
+	if (out->number == 0)
+		out->number = p.number;
+	return FOS_OK;
+}
+
 int fos_drop_packet(struct fos_window *w, uint64_t pos)
 {
 	struct fos_staged_edit e = {.pos = pos, .reason = FOS_C_drop_pm};

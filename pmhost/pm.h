@@ -467,6 +467,11 @@ uint64_t fos_wall_ns(struct fos_instance *pm, uint64_t ns);
 /* Calls on_timer for this flow in `ns` from now (0 = cancel).  One timer per flow; staged. */
 void fos_timer(struct fos_window *w, uint64_t ns);
 
+/* The module's own timer, of no flow: calls fn once in `ns` from now (0 = cancel).  One per process; not
+ * staged, and gone with the process, so set it in init.  What fn stages is committed when it returns;
+ * when there is no room for it, it is forgotten, and fn called again soon. */
+void fos_tick(struct fos_instance *pm, uint64_t ns, void (*fn)(struct fos_instance *pm));
+
 /* Sends a message to the PM instance of that name in this lane; staged.  FOS_ENOENT, FOS_EINVAL
  * (too long), FOS_EFULL (more than 64 staged). */
 int fos_send(struct fos_instance *pm, const char *to, uint32_t topic, const void *data, size_t len);

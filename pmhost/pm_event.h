@@ -126,8 +126,8 @@ void fos_buffer(struct fos_window *w, uint64_t bytes);
 void fos_tcp_states(const struct fos_window *w, uint32_t *own, uint32_t *peer);
 
 /* ---------------------------------------------------------------- the packet behind an event
- * In a handler or filter of an event, with FOS_PM_PACKETS in .flags.  Read in place; valid until the
- * handler returns. */
+ * In a handler or filter of an event, with FOS_PM_PACKETS in .flags; in on_open (of any module) the
+ * connection's first packet, which waits for it.  Read in place; valid until the handler returns. */
 
 /* FOS_ENOENT: there is none (timers, ends by time-out), or it did not fit.  At most
  * FOS_EVENT_PACKET_BYTES of it are there (p->len). */

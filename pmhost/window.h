@@ -36,4 +36,8 @@ struct fos_seg *fos_window_add(struct fos_window *w);
 /* packet.c: segments of a packet stream */
 void fos_packet_open(struct fos_window *w, uint64_t limit);
 
+/* packet.c: the first packet of the window's connection, which waits at the gate.  FOS_ENOENT. */
+struct fos_packet;
+int fos_packet_waiting(const struct fos_window *w, struct fos_packet *out);
+
 #endif

@@ -20,6 +20,14 @@ struct totals {
 };
 
 /* -- */
+static void each_minute(struct fos_instance *pm)
+{
+	const struct totals *t = fos_state(pm);
+
+	fos_say(pm, "%llu connections", (unsigned long long)t->connections);
+	fos_tick(pm, 60000000000u, each_minute);
+}
+/* -- */
 static void first_bytes(struct fos_window *w)
 {
 	const char *p = fos_peek(w, fos_head(w), 4);

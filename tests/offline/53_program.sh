@@ -31,10 +31,10 @@ FOS_PM(.name = "color", .stream = FOS_APP, .flags = FOS_PM_EDITS, .on_data = on_
 
 int main(int argc, char **argv)
 {
-	if (argc != 4 || strcmp(argv[1], "--word"))
+	if (getopt(argc, argv, "w:") != 'w' || optind != 3 || argc != 4)
 		return 3;
-	word = argv[2];
-	once = argv[3];
+	word = optarg;
+	once = argv[optind];
 	return fos_pm_main(&fos_pm_module);
 }
 EOF
@@ -47,7 +47,7 @@ config() { # stage
 }
 
 "$PYTHON" tests/offline/mkcap.py "$D/in.pcap" rough 5 needle eedle >"$D/want"
-config "{ pm: color, file: $D/color, options: { args: [--word, needle, $D/once] } }"
+config "{ pm: color, file: $D/color, options: { args: [-w, needle, $D/once] } }"
 touch "$D/once"
 check "flowosctl check takes it" "$B/bin/flowosctl" check "$D/box.yaml"
 check "a capture goes through it" offline "$D/box.yaml" "$D/in.pcap" "$D/out.pcap"
@@ -56,7 +56,7 @@ is "$(grep -c 'pm.color.0 .*was killed by signal 6.*starting it again' "$D/offli
 	"it dies once on the way and is started again"
 is "$(diff <(sort "$D/want") "$D/got" | head -n 4)" "" "and leaves edited"
 
-config "{ pm: color, file: $D/color, options: { args: [--word] } }"
+config "{ pm: color, file: $D/color, options: { args: [-w] } }"
 offline "$D/box.yaml" "$D/in.pcap" "$D/out.pcap"
 is "$?:$(grep -c 'pm.color.0 .*ended with status 3$' "$D/offline.log")" 1:1 \
 	"one that does not start ends the run with its name"

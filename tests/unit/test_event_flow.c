@@ -261,6 +261,7 @@ static void test_judging(void)
 	ew_data(e, 'A', 16, "kill");
 	ok(e->t.w.box.flows[0].state & FOS_FLOW_ST_CLOSED &&
 		   e->t.w.box.flows[0].close == FOS_CLOSE_PM, "reset");
+	is_str(ew_text(e, 0), "longer!lfkeepmore", "and its last bytes go no further");
 	ew_free(e);
 }
 
