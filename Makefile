@@ -67,7 +67,7 @@ DEPFLAGS = -MMD -MP -MF $(@:.o=.d)
 LIBDIRS := classifier egress pmhost ingress config shm
 PROGS   :=
 -include shm/module.mk config/module.mk ingress/module.mk classifier/module.mk pmhost/module.mk
--include egress/module.mk pms/module.mk tests/module.mk deploy/module.mk
+-include egress/module.mk pms/module.mk pms/mos/module.mk tests/module.mk deploy/module.mk
 
 obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
 archive  = $(foreach d,$(1),$(if $($(d)_SRCS),$(B)/lib$(d).a))
@@ -92,13 +92,13 @@ HELPERS  := tests/tap.c $(wildcard tests/sim/*.c deploy/audit/*.c deploy/stages/
 LIB_SRCS := $(foreach d,$(LIBDIRS),$($(d)_SRCS))
 
 # For modules built outside of the tree, before anything is installed: PKG_CONFIG_PATH.
-PKG := $(B)/pkgconfig/flowos-pm.pc
+PKG := $(B)/pkgconfig/flowos-pm.pc $(B)/pkgconfig/flowos-mos.pc
 
 # Manual pages, from the headers and from the heads of the programs.
 MAN := $(B)/man/made
 
 .PHONY: all unit check-unit fuzzers
-all: $(BINS) $(PMS) $(PKG) $(MAN) $(B)/libflowos-pm.a
+all: $(BINS) $(PMS) $(PKG) $(MAN) $(B)/libflowos-pm.a $(B)/libflowos-mos.a
 	@$(foreach m,$(PM_LACK),echo "  SKIP    pms/$(m).c: not installed: $(filter $(PKG_LACK),$(pms_$(m)_PKG))\
  (pkg-config), as \`make deps\` does";)
 unit: $(UNIT) $(TEST_PMS) $(PMS) $(B)/bench/engine $(B)/bench/gen
@@ -188,9 +188,18 @@ $(B)/libflowos-pm.a: $(call obj,$(pmhost_SRCS) $(shm_SRCS))
 	@echo "  AR      $@"
 	@rm -f $@ && $(AR) rcs $@ $^
 
-$(PKG): deploy/systemd/flowos-pm.pc.in deploy/ctl/ctl.h
+# mOS's API (pms/mos/README.md), in the order that pms/module.mk explains.
+$(call obj,$(mos_SRCS)): FOS_CFLAGS += -Ipms/mos
+$(B)/libflowos-mos.a: $(call obj,$(mos_SRCS))
+	@echo "  AR      $@"
+	@rm -f $@ && $(AR) rcs $@ $(call obj,$(mos_SRCS))
+$(B)/tests/test_mos_conf: $(B)/obj/pms/mos/conf.o
+$(B)/tests/test_mos_set: $(B)/obj/pms/mos/define.o
+$(B)/obj/tests/unit/test_mos_set.o: FOS_CFLAGS += -Ipms/mos
+
+$(PKG): $(B)/pkgconfig/%.pc: deploy/systemd/%.pc.in deploy/ctl/ctl.h
 	@mkdir -p $(@D)
-	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' \
+	@sed -e 's,^includedir=.*,includedir=$(CURDIR),' -e 's,/flowos$$,,' -e 's,/flowos/mos$$,/pms/mos,' \
 		-e 's,^libdir=.*,libdir=$(abspath $(B)),' -e 's,@PREFIX@,/usr,' \
 		-e 's,@VERSION@,$(VERSION),' $< >$@
 
@@ -320,9 +329,12 @@ install: all
 	install -m 755 $(BINS) $(D)/sbin
 	ln -sf ../sbin/flowosctl $(D)/bin/flowosctl
 	install -m 644 $(PMS) $(D)/lib/flowos/pm
-	install -m 644 $(B)/libflowos-pm.a $(D)/lib
+	install -m 644 $(B)/libflowos-pm.a $(B)/libflowos-mos.a $(D)/lib
 	install -m 644 pmhost/pm.h $(wildcard pmhost/pm_*.h) $(D)/include/flowos/pmhost
 	ln -sf pmhost/pm.h $(D)/include/flowos/pm.h
+	install -d $(D)/include/flowos/mos
+	install -m 644 $(mos_API) $(D)/include/flowos/mos
+	install -m 644 pms/mos/README.md $(DOC)/mos.md
 	install -m 644 $(wildcard deploy/template/*) $(D)/share/flowos/template
 	install -m 644 deploy/pm_run.sh deploy/net.sh $(D)/share/flowos
 	install -m 644 $(B)/man/man3/* $(D)/share/man/man3
@@ -334,6 +346,7 @@ install: all
 	@for f in $(UNITS); do echo "$(D)/lib/systemd/system/$${f##*/}"; \
 		$(AT_PREFIX) $$f >$(D)/lib/systemd/system/$${f##*/} || exit 1; done
 	$(AT_PREFIX) deploy/systemd/flowos-pm.pc.in >$(D)/lib/pkgconfig/flowos-pm.pc
+	$(AT_PREFIX) deploy/systemd/flowos-mos.pc.in >$(D)/lib/pkgconfig/flowos-mos.pc
 	test -e $(DESTDIR)/etc/flowos/flowos.yaml || \
 		install -m 644 config/flowos.yaml $(DESTDIR)/etc/flowos/flowos.yaml
 
