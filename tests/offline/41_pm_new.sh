@@ -47,7 +47,7 @@ refused '' 'usage: flowosctl pm new' "and no name at all"
 # ---- installed ---------------------------------------------------------------------------------
 
 need "make install DESTDIR=" make -s B="$B" install DESTDIR="$D/dest"
-is "$(cd "$D/dest/usr/include/flowos" && find . -name '*.h' | sort | tr '\n' ' ')" \
+is "$(cd "$D/dest/usr/include/flowos" && find . -name '*.h' | grep -v '^./mos/' | sort | tr '\n' ' ')" \
 	"$(cd pmhost && find . -name 'pm.h' -o -name 'pm_*.h' | sed 's,./,./pmhost/,' | sort | tr '\n' ' ' |
 		sed 's,^,./pm.h ,')" "the public headers, and no other"
 check "the installed header stands alone" gcc -fsyntax-only -I"$D/dest/usr/include/flowos" -include pm.h \
@@ -58,4 +58,10 @@ export PATH=$D/dest/usr/bin:$PATH PKG_CONFIG_PATH=$D/dest/usr/lib/pkgconfig
 export PKG_CONFIG_SYSROOT_DIR=$D/dest
 check "pm new, installed" flowosctl pm new second "$D/second"
 project_works "$D/second" "installed"
+
+is "$(echo "$D"/dest/usr/include/flowos/mos/* | sed "s,$D/dest/usr/include/flowos/mos/,,g")" \
+	'cpu.h debug.h mos_api.h mtcp_api.h mtcp_epoll.h mtcp_util.h' "mOS's headers, and no other"
+# shellcheck disable=SC2046 # words
+check "a program for mOS builds with what is installed" gcc -o "$D/tell" tests/mos/tell.c \
+	$(pkg-config --cflags flowos-mos) $(pkg-config --libs --static flowos-mos) -lcrypto
 finish
