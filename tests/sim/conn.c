@@ -139,6 +139,7 @@ void conn_init(struct conn *c, const struct peer_config conf[2], const struct co
 		d->saw_max = d->len + (pc[i].rogue ? ROGUE_MORE : 0);
 		d->saw = get(d->saw_max);
 		d->saw_map = get(d->saw_max);
+		d->acked_at = get((d->saw_max + 2u) * sizeof(*d->acked_at));
 		d->out_len = edited(c, i, d->in, d->len, &out, d->need);
 		free(out);
 		pc[i].data = d->in;
@@ -149,6 +150,7 @@ void conn_init(struct conn *c, const struct peer_config conf[2], const struct co
 	for (uint32_t i = 0; i < 2; i++) {
 		peer_init(&c->end[i], &pc[i], emit, arg);
 		c->end[i].c.facing_rogue = pc[1 - i].rogue;
+		c->end[i].odd_ack_limit = c->dir[1 - i].out_len + 1u;
 		c->aborts |= pc[i].abort_at != UINT32_MAX;
 		c->rogue |= pc[i].rogue;
 	}
@@ -160,9 +162,27 @@ void conn_fini(struct conn *c)
 		peer_fini(&c->end[i]);
 		free(c->dir[i].in);
 		free(c->dir[i].need);
+		free(c->dir[i].acked_at);
 		free(c->dir[i].saw);
 		free(c->dir[i].saw_map);
 	}
+}
+
+/* What is known only in the end, by which bytes a module missed or a hostile end made up, is judged
+ * then: verify_acks(). */
+static void note_ack(struct conn *c, uint32_t to, const struct wire *w)
+{
+	const struct peer *from = &c->end[1 - to], *sender = &c->end[to];
+	struct conn_dir *d = &c->dir[to];
+	uint32_t off = w->ack - (sender->c.isn + 1);
+	uint64_t most = from->odd_ack > from->last_ack ? from->odd_ack : from->last_ack;
+
+	/* of another connection, or after this one */
+	if (!(w->flags & WIRE_ACK) || w->flags & (WIRE_RST | WIRE_SYN) || c->replaced ||
+	    c->reset[0] || c->reset[1] || sender->state != PEER_OPEN || off > d->saw_max + 1)
+		return;
+	if (d->acked_at[off] == 0)
+		d->acked_at[off] = (uint32_t)most + 1;
 }
 
 /* Nothing that the receiver has not acknowledged in its edited form is acknowledged to the
@@ -240,6 +260,7 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 		fail(c, "a segment longer than the receiver's MSS", w.len, mss);
 	if (!c->rogue)
 		judge_ack(c, to, &w);
+	note_ack(c, to, &w);
 }
 
 void conn_saw(struct conn *c, uint32_t dir, uint64_t pos, const uint8_t *data, size_t len)
@@ -339,6 +360,36 @@ static bool verify_rogue(struct conn *c, uint32_t dir)
 	return !c->error[0];
 }
 
+/* Was anything acknowledged to the sender before its edited form was, with the edits as they came to be? */
+static void verify_acks(struct conn *c, uint32_t dir)
+{
+	const struct conn_dir *d = &c->dir[dir];
+	bool rogue = c->end[dir].c.rogue;
+	uint32_t len = rogue ? (uint32_t)d->saw_end : d->len, n;
+	uint32_t *need = get((len + 2u) * sizeof(*need));
+	uint8_t *out;
+
+	/* an edit that was not told, or acknowledgements of what does not exist: what then had to arrive is
+	 * not known */
+	if (c->moves || (c->missed && c->rogue)) {
+		free(need);
+		return;
+	}
+	n = edited(c, dir, rogue ? d->saw : d->in, len, &out, need);
+	need[len + 1] = n + 1; /* the FIN */
+	for (uint32_t off = 0; off <= d->saw_max + 1 && !c->error[0]; off++) {
+		if (!d->acked_at[off])
+			continue;
+		if (off > len + 1)
+			fail(c, "the box acknowledged what no module has seen, of", off, len);
+		else if (d->acked_at[off] - 1 < need[off])
+			fail(c, "acknowledged before its edited form was, byte, of", off,
+			     need[off] - (d->acked_at[off] - 1));
+	}
+	free(need);
+	free(out);
+}
+
 bool conn_verify(struct conn *c)
 {
 	for (uint32_t i = 0; i < 2 && c->rogue && !c->error[0]; i++) {
@@ -355,5 +406,7 @@ bool conn_verify(struct conn *c)
 		else
 			verify_dir(c, i);
 	}
+	for (uint32_t i = 0; i < 2 && !c->error[0]; i++)
+		verify_acks(c, i);
 	return !c->error[0];
 }

@@ -112,6 +112,8 @@ struct peer {
 	/* receiving */
 	uint32_t peer_isn;
 	uint64_t rcv_nxt, read_pos, rcv_edge, last_ack;
+	/* rogue: the furthest that it has acknowledged out of place, of what there may be at all */
+	uint64_t odd_ack, odd_ack_limit;
 	uint8_t *rcv;	  /* rcv_max */
 	uint8_t *rcv_map; /* one byte each: arrived */
 	uint64_t ooo[PEER_OOO_MAX][2]; /* newest first */

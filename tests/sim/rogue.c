@@ -128,6 +128,9 @@ static void odd_packet(struct peer *p, const struct wire *w)
 	default:
 		odd_data(p, &o);
 	}
+	if (o.flags & WIRE_ACK && o.ack - (p->peer_isn + 1) <= p->odd_ack_limit &&
+	    o.ack - (p->peer_isn + 1) > p->odd_ack)
+		p->odd_ack = o.ack - (p->peer_isn + 1);
 	p->c.rogue = false; /* it is not alone, but has no company */
 	peer_raw(p, o.flags, o.seq, o.ack, o.wnd, o.opt, o.opt_len, o.data, o.len);
 	p->c.rogue = true;
