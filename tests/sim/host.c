@@ -245,7 +245,8 @@ static void listen_input(struct host *h, const struct seg *s)
 		return;
 	h->irs = s->seq;
 	h->rcv_nxt = s->seq + 1;
-	h->iss += 0x10000;
+	/* by what it answers: two of these, of which one does not see all SYNs, have the same numbers */
+	h->iss = h->iss_base + s->seq * 2654435761u;
 	h->snd_nxt = h->iss + 1;
 	h->snd_una = h->iss;
 	h->ts_ok = s->has_ts;
@@ -440,7 +441,7 @@ static void app(struct receiver *r, const char *word, uint32_t len)
 void host_init(struct host *h, uint32_t iss)
 {
 	memset(h, 0, sizeof(*h));
-	h->iss = iss;
+	h->iss = h->iss_base = iss;
 	h->clock = iss ^ 0x1234567;
 	h->r.input = input;
 	h->r.app = app;

@@ -63,7 +63,7 @@ struct host {
 	struct host_conn conns[HOST_MAX_CONNS];
 	enum host_state state;
 	bool v6;
-	uint32_t irs, rcv_nxt, iss, snd_nxt, snd_una, max_window, fin_seq;
+	uint32_t irs, rcv_nxt, iss, iss_base, snd_nxt, snd_una, max_window, fin_seq;
 	bool ts_ok, fin_sent;
 	uint32_t ts_recent, clock;
 	uint32_t unread; /* bytes that the application has not taken while it holds */
