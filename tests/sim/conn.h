@@ -24,7 +24,7 @@ struct conn_dir { /* what one end sends the other */
 	uint32_t len;
 	uint32_t out_len; /* as long as no module misses anything */
 	uint32_t *need;	  /* by byte of `in`: output that must have arrived before its ACK */
-	uint32_t *acked_at; /* by byte told to the sender: what the receiver had acknowledged then, plus 1 */
+	uint32_t *acked_at; /* by byte told to the sender: 1 + what the receiver had acknowledged then */
 	uint8_t *saw, *saw_map; /* what the first module saw */
 	uint64_t saw_end, saw_max;
 	bool told_moved; /* the first module heard that the flow goes on elsewhere */
