@@ -83,7 +83,8 @@ enum fos_pm_flags {
 	FOS_PM_EDITS = 1u << 0,    /* deletes, inserts, overwrites (FOS_APP), or drops packets */
 	FOS_PM_REWRITES = 1u << 1, /* rewrites header fields of whole flows */
 	FOS_PM_PLAIN = 1u << 2,    /* pm_http.h: servers are asked not to encode bodies */
-	FOS_PM_PACKETS = 1u << 3   /* events come with their packets (pm_event.h) */
+	FOS_PM_PACKETS = 1u << 3,  /* events come with their packets (pm_event.h) */
+	FOS_PM_ROOM = 1u << 4      /* keeps room for a module that comes later (pms/room.c) */
 };
 
 /* Why a flow ended. */

@@ -837,7 +837,8 @@ struct fos_dir_pm {
 	uint32_t key_value; /* bytes of the value of each, multiple of 16 */
 	uint8_t http; /* reads http.body: watches both directions, `stream` is FOS_STREAM_APP */
 	uint8_t http_direction; /* enum fos_pm_direction: which of them its handlers see */
-	uint16_t pad;
+	uint8_t room; /* laid out for a module that comes later: FOS_PMFILE_ROOM */
+	uint8_t pad;
 	uint32_t events; /* FOS_EVENT_BIT() each: asked for until the PM has published for a flow */
 	uint32_t event_wants; /* enum fos_event_wants */
 };

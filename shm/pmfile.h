@@ -39,7 +39,8 @@ enum fos_pmfile_flag {
 	FOS_PMFILE_EDITS = 1u << 0,
 	FOS_PMFILE_REWRITES = 1u << 1,
 	FOS_PMFILE_PLAIN = 1u << 2,
-	FOS_PMFILE_PACKETS = 1u << 3
+	FOS_PMFILE_PACKETS = 1u << 3,
+	FOS_PMFILE_ROOM = 1u << 4
 };
 
 struct fos_pmfile_section {
@@ -85,6 +86,7 @@ struct fos_pmfile {
 	bool http;           /* reads http.body: `stream` is FOS_STREAM_APP */
 	bool edits;
 	bool rewrites;
+	bool room;           /* keeps room for another module */
 	bool gates;          /* has on_open: a connection's first packet waits for it */
 	uint32_t ctx_size;   /* of a context slot: with the host's part, multiple of 16 */
 	uint32_t state_size; /* of a state slot: likewise, multiple of 64 */
@@ -105,7 +107,8 @@ int fos_pmfile_read(const char *path, struct fos_pmfile *out, char *err, size_t 
 int fos_pmfile_parse(const uint8_t *bytes, size_t len, const char *name, struct fos_pmfile *out,
 		     char *err, size_t err_size);
 
-/* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs. */
+/* Can a PM whose region was laid out for `d` be this module?  NULL = yes, else what differs.  What was laid
+ * out as room for another may hold one that edits less than that could. */
 const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_pm *d);
 
 _Static_assert(sizeof(struct fos_pmfile_section) == 608, "section: as pmhost/pm.h has it");

@@ -3,15 +3,17 @@
  * The keeper is given the whole order that is wanted and makes a new version of the pipeline: connections
  * that begin go through it, those that live keep the stages they began with.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "deploy/ctl/restart.h"
 #include "shm/box.h"
 
 static const char synopsis[] =
-	"pipeline show NAME | add|move NAME PM [first|last|before:PM|after:PM|with:PM] | "
-	"remove NAME PM [FILE] [--run-dir DIR]";
+	"pipeline show NAME | add NAME PM[=MODULE.so] [first|last|before:PM|after:PM|with:PM] | "
+	"move NAME PM [PLACE] | remove NAME PM [FILE] [--run-dir DIR]";
 
 struct order {
 	uint32_t nr; /* stages */
@@ -123,10 +125,24 @@ static void show(const struct fos_ctl_view *v, uint32_t root)
 	}
 }
 
+/* PM=MODULE.so: the PM, which stands by, runs that module from now on, with the options that its entry in the
+ * configuration has now. */
+static int load(struct fos_job *j, const char *pm, const char *file)
+{
+	char word[FOS_NAME_MAX + 4], path[PATH_MAX];
+
+	if (!realpath(file, path))
+		return fos_ctl_fail("there is no file %s", file);
+	snprintf(word, sizeof(word), "pm/%s", pm);
+	return fos_job_upgrade(j, word, path, true);
+}
+
 static int change(struct fos_job *j, const char *op, const char *name, const char *pm_name,
 		  const char *where)
 {
 	const struct fos_dir *dir = j->view.dir;
+	const char *file = strchr(pm_name, '=');
+	char alone[FOS_NAME_MAX];
 	int root = find_pipeline(dir, name);
 	const struct fos_dir_pipeline *now;
 	uint32_t pm, at;
@@ -136,6 +152,8 @@ static int change(struct fos_job *j, const char *op, const char *name, const cha
 
 	if (root < 0)
 		return fos_ctl_fail("there is no pipeline %s in this box", name);
+	snprintf(alone, sizeof(alone), "%.*s", (int)strcspn(pm_name, "="), pm_name);
+	pm_name = alone;
 	pm = find_pm(dir, pm_name, (uint32_t)root);
 	if (pm == FOS_NONE)
 		return fos_ctl_fail("pipeline %s has no PM %s: PMs that are to be added later stand "
@@ -151,6 +169,8 @@ static int change(struct fos_job *j, const char *op, const char *name, const cha
 	take_out(&o, pm);
 	if (strcmp(op, "remove") != 0)
 		rc = put(&o, dir, (uint32_t)root, pm, where);
+	if (rc == FOS_EXIT_OK && file && strcmp(op, "add") == 0)
+		rc = load(j, pm_name, file + 1);
 	text(dir, &o, buf, sizeof(buf));
 	if (rc == FOS_EXIT_OK)
 		rc = fos_job_ask(j, json_pack("{s:s,s:s,s:s}", "cmd", "pipeline", "name", name,

@@ -210,8 +210,15 @@ static int loads(const char *path)
 						   "stays", path);
 }
 
-static int upgrade(struct fos_job *j, const char *word, const char *pm, const char *path)
+static int set_options(const struct fos_job *j, const char *pm, bool undo)
 {
+	return fos_job_ask(j, undo ? json_pack("{s:s,s:s,s:b}", "cmd", "options", "pm", pm, "undo", 1) :
+				     json_pack("{s:s,s:s}", "cmd", "options", "pm", pm));
+}
+
+int fos_job_upgrade(struct fos_job *j, const char *word, const char *path, bool options)
+{
+	const char *pm = word + 3;
 	const struct fos_dir *dir = j->view.dir;
 	char old[PATH_MAX] = "";
 	int rc = loads(path);
@@ -224,10 +231,16 @@ static int upgrade(struct fos_job *j, const char *word, const char *pm, const ch
 		rc = set_module(j, pm, path);
 	if (rc != FOS_EXIT_OK)
 		return rc;
+	if (options && set_options(j, pm, false) != FOS_EXIT_OK) {
+		set_module(j, pm, old);
+		return FOS_EXIT_FAILED;
+	}
 	if (fos_job_restart(j, word, true) == FOS_EXIT_OK) {
 		printf("%s runs %s; the configuration is yours to change\n", word, path);
 		return FOS_EXIT_OK;
 	}
+	if (options)
+		set_options(j, pm, true);
 	if (set_module(j, pm, old) == FOS_EXIT_OK && fos_job_restart(j, word, true) == FOS_EXIT_OK)
 		return fos_ctl_fail("%s does not work with %s, see the log of the supervisor: it "
 				    "runs %s again", word, path, old);
@@ -261,7 +274,7 @@ int fos_ctl_upgrade(int argc, char **argv)
 	rc = fos_job_open(&j, &w);
 	if (rc != FOS_EXIT_OK)
 		return rc;
-	rc = upgrade(&j, w.rest[0], w.rest[0] + 3, path);
+	rc = fos_job_upgrade(&j, w.rest[0], path, false);
 	fos_ctl_detach(&j.view);
 	return rc;
 }
