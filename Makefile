@@ -261,6 +261,7 @@ test:
 #: make test-full   the same with the long variants, and everything under the sanitizers
 test-full:
 	@bash tests/deps.sh all
+	@bash tests/deps.sh full
 	@$(MAKE) --no-print-directory $(JOBS) all unit fuzzers
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory ubsan

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # deps.sh - the Debian 12 packages that FlowOS is built, tested and shown with.
 #
-#   deps.sh [all|build|bench]      install those that are absent (root); say nothing when none is
-#   deps.sh --missing [all|build|bench]  only print their names
+#   deps.sh [all|build|full|bench]   install those that are absent (root); say nothing when none is
+#   deps.sh --missing [all|build|full|bench]  only print their names
 #
 # Where dpkg does not exist, nothing is checked: the compiler will say what it lacks.
 # `a|b` is satisfied by either; the first is installed.
@@ -17,6 +17,9 @@ TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl ts
 
 BENCH='dpdk-dev wrk privoxy libnids-dev tcpflow nftables'
 
+# make test-full, besides the others
+FULL_TESTS='chromium'
+
 installed() {
 	local p
 	for p in ${1//|/ }; do
@@ -30,6 +33,7 @@ installed() {
 packages() {
 	case $1 in
 	build) echo "$BUILD" ;;
+	full) echo "$FULL_TESTS" ;;
 	bench) echo "$BENCH" ;; # besides the others
 	*) echo "$BUILD $TESTS" ;;
 	esac

@@ -141,7 +141,10 @@ elif ! command -v chromium >/dev/null; then
 	skip "Chromium renders the pages: the Debian package chromium is not installed"
 else
 	for page in small large chunked/large; do
+		rm -rf "$D/chromium"
 		timeout 60 ip netns exec "$NET-client" chromium --headless --no-sandbox --disable-gpu \
+			--disable-quic --no-first-run --disable-background-networking \
+			--disable-component-update --disable-sync \
 			--user-data-dir="$D/chromium" --dump-dom "http://$SERVER/$page" \
 			>"$D/got/dom" 2>"$D/chromium.log"
 		texts=$(grep -o 'All work' "$D/got/dom" | wc -l)
