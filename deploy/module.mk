@@ -11,7 +11,7 @@ flowosctl_LIBS := -ljansson
 
 # A module tested in one process with all stages.
 PROGS += flowos-pmtest
-flowos-pmtest_SRCS := $(wildcard deploy/pmtest/*.c deploy/stages/*.c) deploy/ctl/compile.c shm/keeper_pms.c
+flowos-pmtest_SRCS := $(wildcard deploy/pmtest/*.c deploy/stages/*.c deploy/audit/*.c) deploy/ctl/compile.c shm/keeper_pms.c
 flowos-pmtest_DEPS := config classifier egress ingress pmhost shm
 flowos-pmtest_WHOLE := pmhost
 flowos-pmtest_LDFLAGS := -rdynamic

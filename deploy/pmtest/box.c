@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "deploy/audit/audit.h"
 #include "deploy/stages/stage.h"
 #include "pmhost/pm.h"
 #include "shm/build.h"
@@ -289,6 +290,25 @@ static void run(struct box *b)
 	}
 }
 
+/* Whatever came and whoever was killed: each frame has one owner, each list and position is in order. */
+static void audit(struct box *b)
+{
+	struct fos_audit a;
+	char what[160];
+
+	if (fos_audit_init(&a, b->dir, b->region) < 0)
+		abort();
+	fos_audit_look(&a);
+	if (a.nr_found) {
+		const struct fos_audit_finding *f = &a.found[0];
+
+		snprintf(what, sizeof(what), "%s %u (%s): %s", fos_audit_info[f->kind].what, f->id,
+			 fos_audit_proc(&a, f), fos_audit_info[f->kind].text);
+		fail(b, "the audit finds what is wrong", what);
+	}
+	fos_audit_fini(&a);
+}
+
 void pmtest_box_run(const struct pmtest_setup *s, const char *path, const struct variant *v,
 		    bool large, struct streams *out, struct pmtest_result *result)
 {
@@ -306,6 +326,8 @@ void pmtest_box_run(const struct pmtest_setup *s, const char *path, const struct
 		start_all(b);
 	if (!result->error[0])
 		run(b);
+	if (!result->error[0])
+		audit(b);
 	if (!result->error[0])
 		for (uint32_t i = 0; i < b->nr_stages; i++)
 			if (b->stage[i].pm != FOS_NONE)

@@ -7,7 +7,8 @@
  *	Runs a whole box in one process, unprivileged: first over the capture as it is, then over the
  *	same connections cut into other segments, disordered, repeated and overlapping, while the
  *	module is killed at its kill points (every step of a commit).  What leaves, put together by
- *	direction, must be the same every time.  A failure is shrunk to the disturbances that matter,
+ *	direction, must be the same every time, and the audit (flowosctl audit) of what is left in
+ *	memory finds nothing wrong.  A failure is shrunk to the disturbances that matter,
  *	and the command that repeats it is printed.
  *
  *	PM is a module's file (NAME.so), its source (NAME.c: compiled), or a name on the PM path.
