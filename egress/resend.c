@@ -40,7 +40,9 @@ uint32_t fos_resend_range(struct fos_egress *e, uint32_t flow, uint64_t lo, uint
 			f = cut;
 			s = &e->segs[f];
 		}
-		if (fos_retain_end(s) <= lo || s->flags & FOS_SEG_IN_TX || too_soon(e, t, s))
+		/* one that has not left yet will, at its place in the capture */
+		if (fos_retain_end(s) <= lo || s->flags & (FOS_SEG_IN_TX | FOS_SEG_WAITS) ||
+		    too_soon(e, t, s))
 			continue;
 		/* in a capture a byte alone would read as a keep-alive */
 		if (e->p->offline && fos_retain_end(s) - s->pos <= 1)
@@ -59,7 +61,7 @@ bool fos_resend_first(struct fos_egress *e, uint32_t flow)
 
 	if (f != FOS_NONE && fos_egress_room(e) && fos_recut_needed(e, flow, f))
 		f = fos_recut(e, flow, f);
-	if (f == FOS_NONE || e->segs[f].flags & FOS_SEG_IN_TX || !fos_egress_room(e) ||
+	if (f == FOS_NONE || e->segs[f].flags & (FOS_SEG_IN_TX | FOS_SEG_WAITS) || !fos_egress_room(e) ||
 	    !fos_frames_tx_room(e, fos_out_port(e, flow), 1))
 		return false;
 	fos_emit_segment(e, flow, f, true);

@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "deploy/pmtest/args.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,6 +274,7 @@ int args_under_tool(const struct args *a, const struct pmtest_setup *s, int argc
 
 	fos_beside(self, "flowos-pmtest");
 	setenv("FLOWOS_PATIENT", "1", 1);
+	setenv("TMPDIR", s->dir, 1); /* what it leaves behind when a debugger kills it goes with ours */
 	for (const char *const *t = !strcmp(a->tool, "gdb") ? gdb : valgrind; *t && !asan; t++)
 		words[n++] = *t;
 	words[n++] = self;
@@ -296,18 +297,17 @@ int args_under_tool(const struct args *a, const struct pmtest_setup *s, int argc
 	return n == 0 || n == 2 ? n : 1;
 }
 
+static int remove_one(const char *path, const struct stat *st, int what, struct FTW *at)
+{
+	(void)st;
+	(void)what;
+	(void)at;
+	remove(path); /* what cannot be removed stays, and so does its folder */
+	return 0;
+}
+
 void args_clean(const struct pmtest_setup *s)
 {
-	char path[4096 + 300];
-	struct dirent *e;
-	DIR *d = s->dir[0] ? opendir(s->dir) : NULL;
-
-	while (d && (e = readdir(d)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", s->dir, e->d_name);
-		unlink(path);
-	}
-	if (d)
-		closedir(d);
 	if (s->dir[0])
-		rmdir(s->dir);
+		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
