@@ -17,7 +17,7 @@ static bool placed(const struct fos_dir *dir, uint32_t pm)
 	return false;
 }
 
-/* Room that nobody has used becomes what the module needs, as far as its region's layout does not differ. */
+/* Room that nobody has used becomes what the module needs, where its region's layout does not differ. */
 static void adapt(struct fos_dir_pm *pm, const struct fos_pmfile *f)
 {
 	uint8_t direction = pm->http ? pm->http_direction : pm->direction;

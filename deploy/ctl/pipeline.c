@@ -125,8 +125,8 @@ static void show(const struct fos_ctl_view *v, uint32_t root)
 	}
 }
 
-/* PM=MODULE.so: the PM, which stands by, runs that module from now on, with the options that its entry in the
- * configuration has now. */
+/* PM=MODULE.so: the PM, which stands by, runs that module from now on, with the options that its entry
+ * in the configuration has now. */
 static int load(struct fos_job *j, const char *pm, const char *file)
 {
 	char word[FOS_NAME_MAX + 4], path[PATH_MAX];

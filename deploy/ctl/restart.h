@@ -17,8 +17,9 @@ int fos_job_open(struct fos_job *j, const struct fos_ctl_where *w);
  * meanwhile), and waits for its next life.  An exit status; what failed is said unless quiet. */
 int fos_job_restart(struct fos_job *j, const char *word, bool quiet);
 
-/* Another module (absolute path) for `word`, "pm/NAME", from its next life on, if asked for with the options that
- * the configuration file has now; when that fails, what was before.  An exit status; all is said. */
+/* Another module (absolute path) for `word`, "pm/NAME", from its next life on, if asked for with the
+ * options that the configuration file has now; when that fails, what was before.  An exit status; all
+ * is said. */
 int fos_job_upgrade(struct fos_job *j, const char *word, const char *path, bool options);
 
 /* A request to the keeper, which is let go of; its error is said.  An exit status. */

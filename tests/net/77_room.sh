@@ -27,7 +27,7 @@ gives() { # word in place of needle, sentence
 stages() { flowosctl_in_box pipeline "$@" >"$D/said" 2>&1; }
 
 gives noodle "room does nothing"
-in_client curl -s -S --max-time 90 --limit-rate 5M -o "$D/long" "http://$SERVER/open/long" &
+slow_fetch "http://$SERVER/open/long" "$D/long"
 long=$!
 stages add web "a=$B/pms/count.so"
 is "$?:$(grep -c 'count.so has another stream' "$D/said")" 1:1 "a module that reads packets does not fit"
@@ -49,6 +49,7 @@ check "and start again as what they are" pm_kill b 1 0.2
 gives soup "so the bytes say"
 stages remove web a
 gives noodle "one is taken out"
+hurry
 wait $long
 is $? 0 "the connection that lived through all of it ends well"
 sed 's/needle/noodle/' "$D/www/long" >"$D/want"

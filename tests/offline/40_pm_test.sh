@@ -65,9 +65,10 @@ else
 fi
 
 if gdb -q -batch -ex run --args /bin/true 2>&1 | grep -q 'exited normally'; then
-	printf 'set width 0\nrun\nbt\nquit\n' | DEBUGINFOD_URLS='' "$CTL" pm test tests/kit/crashes.c -r "$D/in.pcap" \
-		--gdb --runs 0 --segments 3 >"$D/out" 2>&1
-	at_least "$(grep -cE 'in on_data .*crashes\.c:[0-9]' "$D/out")" 1 "--gdb shows the line that it dies in" ||
+	printf 'set width 0\nrun\nbt\nquit\n' | DEBUGINFOD_URLS='' "$CTL" pm test tests/kit/crashes.c \
+		-r "$D/in.pcap" --gdb --runs 0 --segments 3 >"$D/out" 2>&1
+	at_least "$(grep -cE 'in on_data .*crashes\.c:[0-9]' "$D/out")" 1 \
+		"--gdb shows the line that it dies in" ||
 		tail -n 20 "$D/out" | sed 's/^/# /'
 else
 	skip '--gdb: gdb is not installed, or may not trace'
