@@ -3,6 +3,8 @@
  * A successor meets all flows, and whoever has missed a hint looks at all of them: between two steps of
  * that those flows are served which have something new.
  */
+#include <sched.h>
+
 #include "pmhost/visit.h"
 
 uint32_t fos_pmhost_step = 256;
@@ -56,7 +58,11 @@ static bool visit_all(struct fos_instance *pm, uint32_t *next, uint32_t conns)
 uint32_t fos_visit_step(struct fos_instance *pm)
 {
 	uint32_t conns = pm->p->offline ? UINT32_MAX : fos_pmhost_step;
+	bool learning = fos_edit_pool_learning(&pm->edits);
 
+	/* who brings what is new has waited for this core, maybe */
+	if ((learning || pm->walking) && pm->p->loop)
+		sched_yield();
 	fos_edit_pool_learn(pm, conns);
 	if (fos_edit_pool_learning(&pm->edits))
 		return 1;

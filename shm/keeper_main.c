@@ -207,7 +207,9 @@ int main(int argc, char **argv)
 	}
 	if (rc == 0) {
 		take_own_lease(k);
-		fos_notify("READY=1\nSTATUS=waiting for the stages");
+		rc = fos_notify_ready("\nSTATUS=waiting for the stages");
+	}
+	if (rc == 0) {
 		fos_killpoint_arm("keeper", k->dir->offline != 0, k->dir->proc[0].lease.generation);
 		fos_killpoint_ready();
 		rc = fos_keeper_serve(k);

@@ -12,9 +12,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "shm/proc.h"
+
 #define FIRST_FD 3
+#define READY_TRIES 20
+#define READY_PAUSE_NS 10000000L
 
 static int manager_address(struct sockaddr_un *sa, socklen_t *len)
 {
@@ -81,6 +86,22 @@ int fos_notify(const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return -EMSGSIZE;
 	return send_text(text, (size_t)n, -1);
+}
+
+int fos_notify_ready(const char *more)
+{
+	const struct timespec pause = {.tv_nsec = READY_PAUSE_NS};
+	int rc = 0;
+
+	for (int i = 0; i < READY_TRIES; i++) {
+		rc = fos_notify("READY=1%s", more);
+		if (rc >= 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	fos_log(FOS_LOG_ERROR, "cannot tell the service manager (NOTIFY_SOCKET) that all is ready: %s; "
+			       "start it again", strerror(-rc));
+	return rc;
 }
 
 int fos_notify_keep(const char *name, int fd)

@@ -15,6 +15,10 @@
 /* Sends one message.  1 = sent, 0 = no manager, -errno. */
 int fos_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* READY=1, and `more` (lines, or ""): without it the manager would wait for ever, so where it cannot
+ * be said within a while the process is to end: -errno after one log line.  0 = said, or no manager. */
+int fos_notify_ready(const char *more);
+
 /* Has the manager keep a copy of fd under `name` (no ':') until fos_notify_forget(). */
 int fos_notify_keep(const char *name, int fd);
 int fos_notify_forget(const char *name);

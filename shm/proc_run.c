@@ -318,7 +318,9 @@ int fos_proc_run(struct fos_run *r)
 	if (r->spare)
 		pass(r);
 	r->watchdog_ns = fos_notify_watchdog_ns();
-	fos_notify("READY=1");
+	rc = fos_notify_ready("");
+	if (rc < 0)
+		return rc;
 	say_ready(r, r->control);
 	fos_killpoint_ready();
 	while (!p->stopping) {

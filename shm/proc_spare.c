@@ -54,7 +54,9 @@ int fos_proc_spare(struct fos_run *r)
 
 	if (rc < 0)
 		return rc;
-	fos_notify("READY=1");
+	rc = fos_notify_ready("");
+	if (rc < 0)
+		return rc;
 	rc = fos_grant_say(r->control, "{\"cmd\":\"ready\"}");
 	while (rc == 0) {
 		struct pollfd f = {.fd = r->control, .events = POLLIN};

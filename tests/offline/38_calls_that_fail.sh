@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Memory, descriptors, sockets and mappings are refused to one process, at any call (tests/offline/fail.c):
-# a capture is written as ever, or the run ends with a line that says why; it never crashes or hangs.
+# Memory, descriptors, sockets and mappings are refused to one process, at any call (tests/offline/fail.c),
+# once, or from then on for good, whoever is started again: a capture is written as ever, or the run ends
+# with a line that says why; it never crashes or hangs.
 . "$(dirname "$0")/../net/lib.sh"
 D=$NET_TMP
 SEED=${SEED:-$RANDOM} EACH=1
@@ -16,10 +17,10 @@ check "undisturbed" offline "$D/box.yaml" "$D/in.pcap" "$D/plain.pcap"
 
 # Programs that are small allocate little; a call that is never made changes nothing, and is not counted.
 survived=0 ended=0 unmade=0 bad=0
-try() { # program, call, N
-	local status
+try() { # program, call, N, [ever]
+	local status=0
 	rm -f "$D/out.pcap" "$D/failed"
-	FAIL="$1 $2 $3 $D/failed" LD_PRELOAD="$D/fail.so" timeout -k 1 30 "$B/bin/flowosctl" run \
+	FAIL="$1 $2 $3 $D/failed ${4:-}" LD_PRELOAD="$D/fail.so" timeout -k 1 30 "$B/bin/flowosctl" run \
 		"$D/box.yaml" --read "$D/in.pcap" --write "$D/out.pcap" >"$D/log" 2>&1
 	status=$?
 	if [ ! -e "$D/failed" ]; then
@@ -33,7 +34,7 @@ try() { # program, call, N
 	fi
 	if [ ${#status} -gt 3 ] || grep -qE 'signal (11|7|4|8) ' "$D/log"; then
 		bad=$((bad + 1))
-		echo "# $1: $2 number $3: exit status $status"
+		echo "# $1: $2 number $3${4:+ and all after it}: exit status $status"
 		head -n 5 "$D/log" | sed 's/^/#   /'
 	fi
 }
@@ -47,7 +48,8 @@ for program in keeper ingress classifier pmhost egress; do
 		mmap) most=40 ;;
 		esac
 		for _ in $(seq $EACH); do
-			try flowos-$program $call $((1 + RANDOM % most))
+			n=$((1 + RANDOM % most))
+			try flowos-$program $call $n "$([ $((RANDOM % 2)) = 0 ] || echo ever)"
 		done
 	done
 done

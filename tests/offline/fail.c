@@ -1,7 +1,8 @@
-/* fail.c - one call of one program fails, once; to be preloaded
+/* fail.c - one call of one program fails, once or for good; to be preloaded
  *
  *	FAIL="PROGRAM CALL N FILE": the Nth CALL that PROGRAM makes returns an error; FILE, made then,
  *	says that it has happened, and there is no other.
+ *	FAIL="PROGRAM CALL N FILE ever": so does every CALL after it, of its successors as well.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,16 +22,19 @@ extern void *__libc_realloc(void *p, size_t n);
 
 static char call[32], file[256];
 static int left;
+static int ever;
 
 __attribute__((constructor)) static void begin(void)
 {
 	const char *how = getenv("FAIL");
-	char program[64];
+	char program[64], often[8] = "";
 	int n;
 
-	if (how && sscanf(how, "%63s %31s %d %255s", program, call, &n, file) == 4 &&
-	    strcmp(program, program_invocation_short_name) == 0)
-		left = n;
+	if (!how || sscanf(how, "%63s %31s %d %255s %7s", program, call, &n, file, often) < 4 ||
+	    strcmp(program, program_invocation_short_name) != 0)
+		return;
+	ever = often[0] != 0;
+	left = ever && access(file, F_OK) == 0 ? 1 : n;
 }
 
 static int fails(const char *name, int error)
@@ -39,10 +43,12 @@ static int fails(const char *name, int error)
 
 	if (left == 0 || strcmp(name, call) != 0 || --left > 0)
 		return 0;
+	left = ever;
 	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
+	if (fd < 0 && !ever)
 		return 0;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	errno = error;
 	return 1;
 }
