@@ -308,7 +308,9 @@ static bool step(struct run *r)
 	struct fos_span span;
 	bool piece;
 
+	/* in a capture nobody is silent: who is read on only has not acknowledged yet */
 	if (!fos_egress_room(e) || e->pool.free->nr < 4 ||
+	    (!e->p->offline && !fos_seqmap_room(&r->t->map, &e->pool)) ||
 	    !fos_frames_tx_room(e, fos_out_port(e, r->flow), r->b.frame == FOS_NONE ? 1 : 2)) {
 		r->again = true;
 		return false;

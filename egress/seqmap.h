@@ -77,6 +77,13 @@ static inline void fos_seqmap_copy(struct fos_seqmap *m, uint64_t n)
 bool fos_seqmap_replace(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint64_t del,
 			uint64_t ins);
 
+/* May this map grow?  No map may keep more nodes than are left for others, so one whose receiver has
+ * gone silent leaves room for everybody else, and however many do, for one more. */
+static inline bool fos_seqmap_room(const struct fos_seqmap *m, const struct fos_seqmap_pool *pool)
+{
+	return pool->free->nr >= 4u + m->nr;
+}
+
 /* Output position p is acknowledged: runs that lie wholly below are given back. */
 void fos_seqmap_prune(struct fos_seqmap *m, struct fos_seqmap_pool *pool, uint64_t p);
 

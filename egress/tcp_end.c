@@ -109,8 +109,10 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	struct fos_header h;
 	uint32_t frame;
 
-	/* a reset does not wait for a closed window: what stands before it goes with it */
-	bool stuck = !e->p->offline && t->flags & FOS_TCB_BLOCKED;
+	/* a reset does not wait for a closed window, nor for acknowledgements that would make room in
+	 * the map: what stands before it goes with it */
+	bool stuck = !e->p->offline &&
+		     (t->flags & FOS_TCB_BLOCKED || !fos_seqmap_room(&t->map, &e->pool));
 
 	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_RESET) || t->flags & FOS_TCB_DONE ||
 	    (t->map.in < fos_acquire64(&f->app.tail) && !stuck))

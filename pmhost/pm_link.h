@@ -47,8 +47,10 @@ int fos_publish_to(struct fos_instance *pm, const char *to, const char *topic, c
  * the position of the release (or, without one, the head) that commits it.  What was released before
  * goes through the rest of this pipeline, the next byte is the first that the other pipeline's modules
  * see; their positions count on from there.  Both directions go that the module watches, each at its
- * own head, in one commit.  What modules beside this one have read beyond its head is read again
- * there, and what they or earlier stages did to it is void: move in the first stage, before it.
+ * own head, in one commit.  How far it has come on the other one is a matter of scheduling, in a
+ * capture, too: where it must be the same in every run, let the module watch one (`direction`).  What
+ * modules beside this one have read beyond its head is read again there, and what they or earlier
+ * stages did to it is void: move in the first stage, before it.
  *
  * The module's part ends with that commit: no handler of it is called for the flow any more, on_close
  * included, and further releases are refused (FOS_EPERM).  The other modules of this pipeline see the

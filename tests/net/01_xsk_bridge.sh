@@ -40,6 +40,7 @@ is "$(grep -c '^yes' "$NET_TMP/x.log")" 11 "all ring checks were made"
 # ---- the bridge ----
 head -c 50000000 /dev/urandom >"$NET_TMP/file"
 start_nginx "$NET_TMP"
+: >"$NET_TMP/x.log" # not what the first one said
 ip netns exec "$NET-box" "$X" run lan wan >"$NET_TMP/x.log" 2>&1 &
 xpid=$!
 wait_for 50 ready

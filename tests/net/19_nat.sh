@@ -59,6 +59,7 @@ pinged() { # AF_INET|AF_INET6
 }
 
 ping_seen() { # AF_INET|AF_INET6, server's address, outside address
+	: >"$NET_TMP/pinged"
 	in_server bash -c "$(declare -f pinged); PYTHON=$PYTHON pinged $1" >"$NET_TMP/pinged" &
 	wait_for 100 grep -q ready "$NET_TMP/pinged"
 	check "a ping is answered ($1)" in_client ping -q -c 3 -i 0.2 -W 5 "$2"

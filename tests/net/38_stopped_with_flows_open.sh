@@ -38,9 +38,16 @@ wait_for 100 listens server 91
 pipeline web '"tcp port 90 or tcp port 91"' "{ pm: web, file: $B/tests/pm/poison.so }" |
 	box_config "$D/box.yaml"
 
+OPEN=''
 open_both() {
+	# shellcheck disable=SC2086 # a list of numbers
+	[ -z "$OPEN" ] || { kill $OPEN && wait $OPEN; } 2>/dev/null
+	: >"$D/edited"
+	: >"$D/plain"
 	in_client "$PYTHON" "$D/lines.py" client $SERVER 90 >"$D/edited" 2>&1 &
+	OPEN=$!
 	in_client "$PYTHON" "$D/lines.py" client $SERVER 91 >"$D/plain" 2>&1 &
+	OPEN="$OPEN $!"
 	wait_for 50 has_lines "$D/edited" 3
 	wait_for 50 has_lines "$D/plain" 3
 }

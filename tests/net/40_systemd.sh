@@ -50,7 +50,7 @@ seq -f 'line %.0f has a needle in it' 300000 >"$D/www/text"
 sed 's/needle/haystack/' "$D/www/text" >"$D/want"
 start_nginx "$D/www" || skip_all "nginx does not start"
 # shellcheck disable=SC2317,SC2329 # called by need
-start_target() { in_sd timeout 60 systemctl start flowos.target; }
+start_target() { in_sd timeout 150 systemctl start flowos.target; }
 # shellcheck disable=SC2086,SC2317,SC2329 # names; called by check
 all_are() { # state
 	local states
@@ -68,7 +68,7 @@ fi
 
 fetch_right() { # sentence
 	rm -f "$D/got"
-	FETCH_S=20 fetch "http://$SERVER/open/text" "$D/got"
+	fetch "http://$SERVER/open/text" "$D/got"
 	same_file "$D/got" "$D/want" "$1"
 }
 fetch_right "the edited bytes are right"
@@ -102,7 +102,7 @@ kill_one() { # unit, signal
 # There is always a transfer under way; slowly, so that one lasts for several kills.
 transfers=0 broken=0
 transfer() {
-	in_client curl -s -S --max-time 60 --limit-rate 2M -o "$D/slow" "http://$SERVER/open/text" &
+	in_client curl -s -S --max-time 200 --limit-rate 2M -o "$D/slow" "http://$SERVER/open/text" &
 	curl=$!
 }
 settle() {

@@ -57,10 +57,12 @@ midstream() { # pickup, sentence
 	in_server "$PYTHON" tests/net/odd.py server plain 7000 "$D/short" "$D/at-server" &
 	local pid=$! client
 	wait_for 100 listens server 7000
-	in_client "$PYTHON" tests/net/odd.py drip-client $SERVER 7000 "$D/text" 6 &
+	rm -f "$D/at-server" "$D/runs"
+	in_client "$PYTHON" tests/net/odd.py drip-client $SERVER 7000 "$D/text" "$D/runs" &
 	client=$!
-	sleep 1
+	wait_for 100 test -s "$D/at-server"
 	box "$1"
+	touch "$D/runs"
 	wait $client
 	is $? 0 "$2: the client ends well"
 	wait $pid
@@ -77,6 +79,16 @@ check "the beginning passed as it was" grep -q '^line 1 has a needle' "$D/at-ser
 check "the end was edited" grep -q '^line 100000 has a haystack' "$D/at-server"
 is "$(counter flows_picked_up)" 1 "counted"
 upload "a connection that began after it" "$D/edited"
+# Edits under way that nobody will ever acknowledge are not to take the room that others need.
+yes needle | head -n 1000000 >"$D/dense"
+for _ in 1 2 3; do
+	in_server "$PYTHON" tests/net/odd.py server plain 7000 "$D/short" "$D/at-server" 2>/dev/null &
+	server=$!
+	wait_for 100 listens server 7000
+	in_client "$PYTHON" tests/net/odd.py reset-client $SERVER 7000 "$D/dense"
+	wait $server
+done
+upload "a connection after three that were reset in the middle" "$D/edited"
 check "the audit is clean" flowosctl_in_box audit
 stop_box
 finish

@@ -25,11 +25,11 @@ wait_for 100 listens server 9012
 wait_for 100 listens server 9013
 
 # refused, silent, or connected
-knock() { # address port
-	in_client "$PYTHON" - "$1" "$2" <<-'END'
+knock() { # address port [seconds until it is called silent]
+	in_client "$PYTHON" - "$1" "$2" "${3:-60}" <<-'END'
 		import socket, sys
 		try:
-		    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
+		    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=int(sys.argv[3]))
 		    print("connected")
 		except ConnectionRefusedError:
 		    print("refused")
@@ -39,7 +39,7 @@ knock() { # address port
 }
 is "$(knock $SERVER 9012)" refused "one that is denied is refused at once, though the server listens"
 is "$(knock $SERVER6 9012)" refused "over IPv6 too"
-is "$(knock $SERVER 9013)" silent "one that is dropped hears nothing"
+is "$(knock $SERVER 9013 3)" silent "one that is dropped hears nothing"
 pm_kill firewall 2 0.2
 is "$(knock $SERVER 9012)" refused "a killed module refuses as before"
 is "$(knock $SERVER6 9013)" connected "a rule about an IPv4 address lets IPv6 through"

@@ -66,7 +66,7 @@ each() { # end, tcp|in|big|refused, port, [addresses as which one is seen, or wh
 		    family = socket.AF_INET6 if six else socket.AF_INET
 		    if what in ("tcp", "in"):
 		        s = socket.socket(family, socket.SOCK_STREAM)
-		        s.settimeout(20)
+		        s.settimeout(100)
 		        if what == "in":
 		            s.bind((outer, 0))
 		        s.connect((names[0] if what == "in" else outer, port))

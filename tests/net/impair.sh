@@ -41,6 +41,7 @@ wire() { # lan|wan [option...]
 	local side=$1 out=$NET_TMP/impair.$1
 	shift
 	unwire "$side"
+	: >"$out" # `ready` is to be its own
 	ip netns exec "$NET-shim" "$NET_TMP/impair" "$side-host" "$side-box" "${SEED:-1}" "$@" \
 		>"$out" 2>&1 &
 	echo $! >"$out.pid"

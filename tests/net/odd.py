@@ -5,7 +5,8 @@
   client KIND HOST PORT IN OUT  the other side of it
                                 KIND: plain, md5 (signed), wrong (signed by another key; must fail),
                                 mptcp, fastopen (data with the SYN if the kernel has a cookie)
-  drip-client HOST PORT IN SECONDS  send IN a bit at a time, spread over the seconds, then close
+  drip-client HOST PORT IN MARK  send IN a bit at a time until the file MARK is there, then the rest
+  reset-client HOST PORT IN      send IN and reset the connection
   urgent-server PORT OUT        store what comes in line, then what came out of band, after a newline
   urgent-client HOST PORT       send `a needle, `, an urgent `!`, ` and a needle`
   flood NIC ADDRESS PORT SECONDS    SYNs with invented senders; says how many
@@ -96,17 +97,34 @@ def client(kind, host, port, infile, outfile):
     exchange(sock, infile, outfile, sent)
 
 
-def drip_client(host, port, infile, seconds):
+def drip_client(host, port, infile, mark):
+    """A little at a time until the file `mark` is there, and for a second more; then the rest."""
     with open(infile, "rb") as f:
         data = f.read()
-    steps = int(float(seconds) * 50)
     sock = make("plain")
     sock.connect((host, int(port)))
-    for i in range(steps):
-        sock.sendall(data[len(data) * i // steps:len(data) * (i + 1) // steps])
-        time.sleep(0.02)
+    at, more = 0, 50
+    while at < len(data):
+        more -= os.path.exists(mark)
+        n = 1000 if more > 0 else 1 << 16
+        sock.sendall(data[at:at + n])
+        at += n
+        time.sleep(0.02 if more > 0 else 0)
     sock.shutdown(socket.SHUT_WR)
-    sock.recv(1)
+    while sock.recv(4096): # what is closed with bytes unread is reset
+        pass
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 100))
+    sock.close()
+
+
+def reset_client(host, port, infile):
+    """Sends, and gives up with much of it under way."""
+    sock = make("plain")
+    sock.connect((host, int(port)))
+    with open(infile, "rb") as f:
+        sock.sendall(f.read())
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def urgent_server(port, outfile):
@@ -184,6 +202,7 @@ def flood(nic, address, port, seconds):
 
 if __name__ == "__main__":
     kinds = {"server": server, "client": client, "drip-client": drip_client,
+             "reset-client": reset_client,
              "urgent-server": urgent_server, "urgent-client": urgent_client, "flood": flood}
     try:
         kinds[sys.argv[1]](*sys.argv[2:])

@@ -11,7 +11,7 @@ import time
 PIECES = {  # bytes, or seconds to wait
     "good": [b"a ~ b\n"],
     "untouched": [b"hello ", 0.3, b"\1 world ~\n", 0.5, b"~ end\n"],
-    "folded": [b"a ~ b\n", 0.5, b"c \1 ~ d\n", 1.0, b"~ e\n"],
+    "folded": [b"a ~ b\n", 1.5, b"c \1 ~ d\n", 1.0, b"~ e\n"],
     "live": [b"~" * 1000 + b"\1", 30],
     "attack": [b"x ! y\n", 1.0, b"z\n"],
     "attacks": [b"x ! y\n", 0.05] * 20,

@@ -247,6 +247,28 @@ static void test_exhaustion(void)
 	is_u64(nodes_free.nr, NR_NODES, "and every node comes back");
 }
 
+/* The receivers of one map after the other fall silent. */
+static void test_shares(void)
+{
+	struct fos_seqmap m[8];
+	uint32_t least = UINT32_MAX;
+
+	for (uint32_t i = 0; i < 8; i++) {
+		fos_seqmap_init(&m[i]);
+		while (fos_seqmap_room(&m[i], &pool)) {
+			fos_seqmap_copy(&m[i], 1);
+			fos_seqmap_replace(&m[i], &pool, 1, 0);
+		}
+		if (m[i].nr < least)
+			least = m[i].nr;
+	}
+	ok(m[0].nr < NR_NODES * 2 / 3, "a map that only grows leaves room for others");
+	ok(least >= NR_NODES / 512, "and so do all that come after it: the least has %u of %u", least,
+	   NR_NODES);
+	for (uint32_t i = 0; i < 8; i++)
+		fos_seqmap_clear(&m[i], &pool);
+}
+
 int main(void)
 {
 	uint32_t bad = 0, seed;
@@ -267,5 +289,6 @@ int main(void)
 	is_u64(bad, 0, "the same around and beyond 4 GiB (failing seed)");
 	is_u64(nodes_free.nr, NR_NODES, "no node is lost");
 	test_exhaustion();
+	test_shares();
 	return done();
 }
