@@ -30,7 +30,7 @@ killer=$!
 for i in 1 2 3; do fetch "http://$SERVER/page" "$D/got"; done
 wait $killer
 same_file "$D/got" "$D/www/page" "also while the module is killed"
-in_client curl -s --max-time 2 -o "$D/got" "http://$SERVER/forbidden"
+in_client curl -s --max-time 5 -o "$D/got" "http://$SERVER/forbidden"
 is $? 28 "a request that is dropped is never answered"
 in_client curl -s --max-time 10 -o "$D/got" "http://$SERVER/refused123"
 is $? 56 "one that is rejected is reset"
