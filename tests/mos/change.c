@@ -3,7 +3,8 @@
  *	change CONF edits          "one two three": two to TWO (port 81), out (82), "and " before it (83)
  *	change CONF drop PORT      first packets to PORT go nowhere
  *	change CONF late PORT      nor do packets with payload
- *	change CONF nat ADDRESS    connections come from ADDRESS, ports from 40000 on
+ *	change CONF nat ADDRESS    connections come from ADDRESS, ports from 40000 on; which port follows
+ *	                           from the client's, so that a successor never gives one that is in use
  *	change CONF refused        what cannot be done to a packet, and what errno says
  *	change CONF reset PORT     connections to PORT are reset when they say something
  */
@@ -15,7 +16,6 @@
 
 static uint16_t the_port;
 static in_addr_t the_address;
-static uint16_t next_port = 40000;
 
 static uint16_t server_port(mctx_t m, int sock)
 {
@@ -80,14 +80,13 @@ static void nat(mctx_t m, int sock, int side, event_t event, filter_arg_t *arg)
 	struct sockaddr_in a[2];
 	socklen_t len = sizeof(a);
 	int client = side == MOS_SIDE_CLI;
-	uint16_t port = (uint16_t)(uintptr_t)mtcp_get_uctx(m, sock);
+	uint16_t port;
 	in_addr_t address = the_address;
 
 	(void)event;
 	(void)arg;
 	must(mtcp_getpeername(m, sock, (void *)a, &len, MOS_SIDE_BOTH), "getpeername");
-	if (!port)
-		mtcp_set_uctx(m, sock, (void *)(uintptr_t)(port = htons(next_port++)));
+	port = htons((uint16_t)(40000 + ntohs(a[0].sin_port) % 20000));
 	if (!client) {
 		address = a[0].sin_addr.s_addr;
 		port = a[0].sin_port;

@@ -26,8 +26,9 @@ for port in 9020 9022 9023; do in_server "$PYTHON" tests/net/peer.py who-server 
 for port in 9020 9022 9023; do wait_for 100 listens server $port; done
 
 who() { in_client "$PYTHON" tests/net/peer.py who-client $SERVER "$1" 2>/dev/null; }
-is "$(who 9020)" "$OUTSIDE 40000" "the server sees the address and port that the program has set"
-is "$(who 9020)" "$OUTSIDE 40001" "and the next one of the next connection"
+seen=$(who 9020)
+is "${seen% *}" "$OUTSIDE" "the server sees the address that the program has set"
+at_least "${seen#* }" 40000 "and the port"
 check "the box answers ARP for that address" \
 	bash -c "ip -n $NET-server neigh show $OUTSIDE | grep -q lladdr"
 pm_kill nat 2 0.2 &

@@ -81,9 +81,9 @@ is "$(sums 5,7)" "81	13
 83	13" "nor does one that is reset"
 on change edits.pcap nat 192.0.2.9
 all=$(sum 'one two three')
-is "$(sums 2,3,5,8)" "192.0.2.9	40000	81	$all
-192.0.2.9	40001	82	$all
-192.0.2.9	40002	83	$all" "addresses and ports are translated for whole connections"
+is "$(sums 2,3,5,8)" "192.0.2.9	44081	81	$all
+192.0.2.9	44082	82	$all
+192.0.2.9	44083	83	$all" "addresses and ports are translated for whole connections"
 on change edits.pcap refused
 is "$(said)" "same: done
 length: done
