@@ -21,7 +21,9 @@ sed 's/needle/haystack, which is longer/' "$D/www/text" >"$D/want"
 start_nginx "$D/www" || skip_all "nginx does not start"
 {
 	pipeline web '"tcp port 80"' "$(pm_replace web needle 'haystack, which is longer')"
-	pipeline echo '"udp port 9003"' "$(pm_replace echo needle 'haystack, which is longer')"
+	# a datagram that ends with an `n` waits for a text that never goes on
+	pipeline echo '"udp port 9003"' "$(pm_replace echo needle 'haystack, which is longer' \
+		'hold: { time: 200ms }')"
 	pipeline rest '"udp port 9004 or icmp or icmp6"' "$(pm_to_file count "$D/count.tsv")"
 } | box_config "$D/box.yaml"
 for port in 9003 9004 9005; do

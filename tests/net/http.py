@@ -61,7 +61,7 @@ class Reader:
 
 
 def pipeline(host, names):
-    sock = socket.create_connection((host, 80), 20)
+    sock = socket.create_connection((host, 80), 100)
     methods = ["HEAD" if i % 4 == 3 else "GET" for i in range(len(names))]
     sock.sendall(b"".join(b"%s /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (m.encode(), n.encode())
                           for m, n in zip(methods, names)))
@@ -78,7 +78,7 @@ def pipeline(host, names):
 
 
 def raw(host, text):
-    sock = socket.create_connection((host, 80), 20)
+    sock = socket.create_connection((host, 80), 100)
     sock.sendall(bytes.fromhex(text))
     sock.shutdown(socket.SHUT_WR)
     while True:
