@@ -123,6 +123,9 @@ void fos_http_timer(struct fos_window *w, void (*hook)(struct fos_window *));
 /* A verdict that was staged: a bypass becomes "the module sees no more of it".  Other streams' stay. */
 void fos_http_verdict(struct fos_window *w);
 
+/* Has it said that it sees no more of this direction? */
+bool fos_http_blind(const struct fos_window *w);
+
 /* Does the module watch this direction of its own accord? */
 bool fos_http_ours(const struct fos_window *w);
 

@@ -86,6 +86,11 @@ bool fos_http_ours(const struct fos_window *w)
 	       !(fos_http_state(w)->marks & FOS_HTTP_BLIND);
 }
 
+bool fos_http_blind(const struct fos_window *w)
+{
+	return (fos_http_state(w)->marks & FOS_HTTP_BLIND) != 0;
+}
+
 /* Must the header block be at hand as a whole?  Requests: for what is remembered of them. */
 static bool wants_block(const struct fos_window *w)
 {

@@ -5,6 +5,8 @@
 
 #include "pmhost/commit.h"
 #include "pmhost/host.h"
+#include "pmhost/http.h"
+#include "pmhost/visit.h"
 #include "pmhost/window.h"
 
 /* ---------------------------------------------------------------- the PM that moves */
@@ -169,5 +171,22 @@ bool fos_move_cut(struct fos_window *w)
 		return false;
 	w->tail = w->move_limit;
 	w->more = false;
+	return true;
+}
+
+/* ---------------------------------------------------------------- the PM that is taken out */
+
+bool fos_move_leave(struct fos_window *w)
+{
+	struct fos_instance *pm = w->pm;
+
+	fos_window_open(w);
+	if (w->http && fos_http_blind(w))
+		return false;
+	w->verdict = FOS_VERDICT_BYPASS;
+	fos_http_verdict(w);
+	if (fos_commit_window(w, w->pub.head, 0) != FOS_OK)
+		fos_visit_later(pm, w->flow);
+	fos_visit_hint(pm);
 	return true;
 }

@@ -31,6 +31,11 @@ void fos_move_hint(struct fos_window *w);
 /* A flow that was this PM's is in another pipeline: nobody reads its edits of it any more. */
 void fos_move_left(struct fos_instance *pm, uint32_t flow, uint32_t gen);
 
+/* An operator has taken the PM out of the pipeline, for the flows that live, too: as if the module had
+ * said fos_bypass() at its last release.  False: it has let go already (http.body: it stays in the way,
+ * blind). */
+bool fos_move_leave(struct fos_window *w);
+
 /* In the commit of a move: the other direction goes with it, if this PM watches it there. */
 void fos_move_peer(struct fos_window *w);
 

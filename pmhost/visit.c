@@ -291,6 +291,9 @@ bool fos_visit_data(struct fos_window *w)
 	}
 	if (w->moving == FOS_MOVING_NOW || (w->moving && w->pub.flags & FOS_PM_CLOSED))
 		return false;
+	/* relaxed: sooner or later */
+	if (pm->d->leaves && fos_move_leave(w) && !w->http)
+		return true;
 	if (fos_events_read(pm)) {
 		bool moved = fos_events_let_go(w);
 

@@ -156,10 +156,11 @@ void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
 /* keeper_slow.c: whose handlers do not return gets a low priority; called every 20 ms. */
 void fos_keeper_look_slow(struct fos_keeper *k);
 
-/* keeper_pipeline.c: other stages ("a|b,c") of a pipeline for the flows that begin from now on; -errno with
- * one line in err. */
-int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stages, char *err,
-			size_t err_size);
+/* keeper_pipeline.c: other stages ("a|b,c") of a pipeline for the flows that begin from now on; `leaves`,
+ * a PM that is no more among them, lets go of those that live (NULL: none does).  -errno with one line
+ * in err. */
+int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stages, const char *leaves,
+			char *err, size_t err_size);
 
 /* keeper_module.c: another file for a PM (all its lanes), from its next start on.  Checks that it fits
  * the region; -errno with one line in err. */

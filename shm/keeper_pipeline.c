@@ -2,7 +2,8 @@
  *
  * The order is a new version of the pipeline, in a slot of its own: flows that begin take it, flows that
  * live keep theirs, each byte of them passing the stages that its flow began with.  The PMs are those
- * that the box was started with, in stages or standing by.
+ * that the box was started with, in stages or standing by.  One that is taken out may be told to let go of
+ * the flows that live, too (`leaves`): each then passes it as one on which it has said fos_bypass().
  */
 #include <errno.h>
 #include <stdio.h>
@@ -106,12 +107,27 @@ static int check(const struct fos_dir *dir, struct fos_dir_pipeline *p, char *er
 	return all > FOS_MAX_EDITORS ? refuse(err, err_size, "more than 4 PMs that edit%s", "") : 0;
 }
 
-int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stages, char *err,
-			size_t err_size)
+/* The PM that is to let go of its flows; FOS_NONE and 0: none is. */
+static int find_leaver(const struct fos_dir *dir, uint32_t root, const struct fos_dir_pipeline *p,
+		       const char *name, uint32_t *pm, char *err, size_t err_size)
+{
+	*pm = name ? find_pm(dir, name, strlen(name), root) : FOS_NONE;
+	if (!name)
+		return 0;
+	if (*pm == FOS_NONE || has(p, *pm))
+		return refuse(err, err_size, "%s is not taken out of this pipeline", name);
+	if (dir->pm[*pm].event_wants)
+		return refuse(err, err_size, "%s hears of events: it keeps the connections that it has",
+			      name);
+	return 0;
+}
+
+int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stages, const char *leaves,
+			char *err, size_t err_size)
 {
 	struct fos_dir *dir = k->dir;
 	struct fos_dir_pipeline p;
-	uint32_t root = 0, slot = dir->nr_pipelines, last;
+	uint32_t root = 0, slot = dir->nr_pipelines, last, leaver = FOS_NONE;
 	int rc;
 
 	while (root < slot && (dir->pipeline[root].first ||
@@ -130,8 +146,13 @@ int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stag
 	rc = parse(dir, root, stages, &p, err, err_size);
 	if (rc == 0)
 		rc = check(dir, &p, err, err_size);
+	if (rc == 0)
+		rc = find_leaver(dir, root, &p, leaves, &leaver, err, err_size);
 	if (rc < 0)
 		return rc;
+	for (uint32_t i = 0; i < dir->nr_pms; i++)
+		if (has(&p, i))
+			dir->pm[i].leaves = 0;
 	p.next = 0;
 	p.first = root + 1;
 	dir->pipeline[slot] = p;
@@ -139,6 +160,8 @@ int fos_keeper_pipeline(struct fos_keeper *k, const char *name, const char *stag
 	fos_release32(&dir->nr_pipelines, slot + 1);
 	/* pairs with the acquire in fos_dir_newest(): from here on flows begin in it */
 	fos_release32(&dir->pipeline[last].next, slot);
+	if (leaver != FOS_NONE)
+		dir->pm[leaver].leaves = 1;
 	fos_log(FOS_LOG_INFO, "pipeline %s: new connections go through %s", name,
 		*stages ? stages : "no PM");
 	return 0;

@@ -229,9 +229,9 @@ static int set_module(struct fos_keeper *k, int fd, json_t *request)
 
 static int set_pipeline(struct fos_keeper *k, int fd, json_t *request)
 {
-	char err[400] = "a request for a pipeline names `name` and `stages`", *name, *stages;
-	bool ok = json_unpack(request, "{s:s,s:s}", "name", &name, "stages", &stages) == 0 &&
-		  fos_keeper_pipeline(k, name, stages, err, sizeof(err)) == 0;
+	char err[400] = "a request for a pipeline names `name` and `stages`", *name, *st, *out = NULL;
+	bool ok = !json_unpack(request, "{s:s,s:s,s?s}", "name", &name, "stages", &st, "leaves", &out) &&
+		  fos_keeper_pipeline(k, name, st, out, err, sizeof(err)) == 0;
 
 	return answer(fd, json_pack("{s:b,s:s}", "ok", ok, ok ? "name" : "error", ok ? name : err));
 }

@@ -838,7 +838,7 @@ struct fos_dir_pm {
 	uint8_t http; /* reads http.body: watches both directions, `stream` is FOS_STREAM_APP */
 	uint8_t http_direction; /* enum fos_pm_direction: which of them its handlers see */
 	uint8_t room; /* laid out for a module that comes later: FOS_PMFILE_ROOM */
-	uint8_t pad;
+	uint8_t leaves; /* relaxed: an operator took it out: it lets go of the flows that it still has */
 	uint32_t events; /* FOS_EVENT_BIT() each: asked for until the PM has published for a flow */
 	uint32_t event_wants; /* enum fos_event_wants */
 };

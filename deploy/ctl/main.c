@@ -85,7 +85,7 @@ static const struct {
 	 "under traffic: keeper, ingress, classifier, egress, pm/NAME"},
 	{"upgrade", fos_ctl_upgrade, "upgrade pm/NAME MODULE.so [FILE]",
 	 "under traffic: another file for a PM, the same instance"},
-	{"pipeline", fos_ctl_pipeline, "pipeline show|add|remove|move NAME [PM [PLACE]] [FILE]",
+	{"pipeline", fos_ctl_pipeline, "pipeline show|add|remove|move NAME [PM [PLACE|now]] [FILE]",
 	 "under traffic: stages for the connections that begin from now on"},
 	{"reload", fos_ctl_reload, "reload pm/NAME [FILE]",
 	 "under traffic: options of a PM, as its configuration file has them now"},

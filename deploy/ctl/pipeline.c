@@ -1,7 +1,8 @@
 /* pipeline.c - flowosctl pipeline: stages of a running box, under traffic
  *
- * The keeper is given the whole order that is wanted and makes a new version of the pipeline: connections
- * that begin go through it, those that live keep the stages they began with.
+ * The keeper is given the whole order that is wanted and makes a new version of the pipeline:
+ * connections that begin go through it, those that live keep the stages they began with.  A PM that is
+ * removed `now` lets go of the latter, too.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 static const char synopsis[] =
 	"pipeline show NAME | add NAME PM[=MODULE.so] [first|last|before:PM|after:PM|with:PM] | "
-	"move NAME PM [PLACE] | remove NAME PM [FILE] [--run-dir DIR]";
+	"move NAME PM [PLACE] | remove NAME PM [now] [FILE] [--run-dir DIR]";
 
 struct order {
 	uint32_t nr; /* stages */
@@ -148,6 +149,7 @@ static int change(struct fos_job *j, const char *op, const char *name, const cha
 	uint32_t pm, at;
 	struct order o;
 	char buf[2048];
+	bool leaves;
 	int rc = FOS_EXIT_OK;
 
 	if (root < 0)
@@ -169,12 +171,13 @@ static int change(struct fos_job *j, const char *op, const char *name, const cha
 	take_out(&o, pm);
 	if (strcmp(op, "remove") != 0)
 		rc = put(&o, dir, (uint32_t)root, pm, where);
+	leaves = strcmp(op, "remove") == 0 && strcmp(where, "now") == 0;
 	if (rc == FOS_EXIT_OK && file && strcmp(op, "add") == 0)
 		rc = load(j, pm_name, file + 1);
 	text(dir, &o, buf, sizeof(buf));
 	if (rc == FOS_EXIT_OK)
-		rc = fos_job_ask(j, json_pack("{s:s,s:s,s:s}", "cmd", "pipeline", "name", name,
-					      "stages", buf));
+		rc = fos_job_ask(j, json_pack("{s:s,s:s,s:s,s:s*}", "cmd", "pipeline", "name", name,
+					      "stages", buf, "leaves", leaves ? pm_name : NULL));
 	if (rc == FOS_EXIT_OK)
 		printf("%s: new connections go through %s; the configuration is yours to change\n",
 		       name, o.nr ? buf : "no PM");
@@ -191,7 +194,8 @@ int fos_ctl_pipeline(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	shows = w.nr_rest == 2 && strcmp(w.rest[0], "show") == 0;
-	removes = w.nr_rest == 3 && strcmp(w.rest[0], "remove") == 0;
+	removes = (w.nr_rest == 3 || (w.nr_rest == 4 && strcmp(w.rest[3], "now") == 0)) &&
+		  strcmp(w.rest[0], "remove") == 0;
 	if (!shows && !removes &&
 	    (w.nr_rest < 3 || (strcmp(w.rest[0], "add") != 0 && strcmp(w.rest[0], "move") != 0)))
 		return fos_ctl_misuse(synopsis, "an operation, a pipeline and a PM are needed");

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Stages are added, reordered and removed under traffic: connections that begin go through the new order,
-# one that lives through all of it keeps its own, and no byte is lost, with PMs killed between; what cannot
-# be is refused with its reason.
+# one that lives through all of it keeps its own, one is let go of by a stage that is removed `now`, and no
+# byte is lost, with PMs killed between; what cannot be is refused with its reason.
 . "$(dirname "$0")/lib.sh"
 need_topo
 D=$NET_TMP
 mkdir "$D/www"
 seq -f 'line %.0f has a needle in it' 20000 >"$D/www/text"
 seq -f 'line %.0f has a needle in it' 1500000 >"$D/www/long"
+seq -f 'line %.0f has a needle in it' 400000 >"$D/www/short"
 start_nginx "$D/www" || skip_all "nginx does not start"
 {
 	pipeline web '"tcp port 80"' "$(pm_replace one needle noodle 'hold: { time: 60s }')"
@@ -44,6 +45,22 @@ wait $long
 is $? 0 "the connection that lived through all of it ends well"
 sed 's/needle/noodle/' "$D/www/long" >"$D/want"
 same_file "$D/long" "$D/want" "with the stages that it began with"
+# One that edits is taken out of a connection that lives: what it has released stays edited, what comes
+# behind passes it, and the sequence numbers go on.
+slow_fetch "http://$SERVER/open/short" "$D/both"
+both=$!
+wait_for 200 test -s "$D/both"
+check "a stage is removed now" stages remove web two now
+hurry
+wait $both
+is $? 0 "the connection that it was in ends well"
+sed -E 's/soup|noodle/needle/' "$D/both" >"$D/got"
+same_file "$D/got" "$D/www/short" "no byte of it is lost"
+is "$(sed -E 's/.*has a (\w+) in it/\1/' "$D/both" | uniq | tr '\n' ' ')" "soup noodle " \
+	"it was edited up to some place, and not from there on"
+gives noodle "new connections do without it"
+check "it comes back" stages add web two after:one
+gives soup "for those that begin"
 stages move web count last
 is $? 1 "a reader of packets behind one of bytes is refused"
 is "$(grep -c 'must stand before' "$D/said")" 1 "with the reason"

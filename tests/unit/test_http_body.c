@@ -243,11 +243,71 @@ static void test_reader(const struct exchange *x)
 	ok(good, "read only: %s", x->what);
 }
 
+/* ---------------------------------------------------------------- an operator takes the module out */
+
+#define FIRST "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nxADyADz"
+#define SECOND "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nAD"
+
+/* The letters that no edit touches. */
+static const char *letters(const char *text)
+{
+	static char some[64];
+	size_t n = 0;
+
+	for (bool body = false; *text && n < sizeof(some) - 1; text++) {
+		body = *text == '{' || (body && *text != '}');
+		if (strchr(body ? "xyz{" : "}%!", *text))
+			some[n++] = *text;
+	}
+	some[n] = '\0';
+	return some;
+}
+
+static bool taken_out(size_t cut, int kill)
+{
+	static const char bytes[] = FIRST SECOND;
+	static struct http_play h;
+	const char *text, *untouched = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{AD}";
+	bool good;
+
+	http_begin(&h, &ed, NULL, 0);
+	http_send(&h, 0, GET GET, 2 * strlen(GET));
+	http_turn(&h);
+	http_send(&h, 1, bytes, cut);
+	http_turn(&h);
+	h.p.w.dir->pm[0].leaves = 1;
+	if (kill)
+		play_restart(&h.p, 0);
+	http_turn(&h);
+	http_send(&h, 1, bytes + cut, strlen(bytes) - cut);
+	http_turn(&h);
+	play_fin(&h.p, 0);
+	play_fin(&h.p, 1);
+	http_turn(&h);
+	text = http_text(&h, 1, "GG");
+	good = is(letters(text), "{xyz}{}", "letters", cut);
+	if (good && cut <= strlen(FIRST))
+		good = strlen(text) > strlen(untouched) &&
+		       is(text + strlen(text) - strlen(untouched), untouched, "the next", cut);
+	play_free(&h.p);
+	return good;
+}
+
+static void test_taken_out(void)
+{
+	bool good = true;
+
+	for (size_t cut = 0; good && cut < strlen(FIRST SECOND); cut++)
+		good = taken_out(cut, (int)(cut % 2));
+	ok(good, "taken out in the middle of a message: it ends well-formed, the next is not touched");
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		test_table(&table[i]);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		test_reader(&table[i]);
+	test_taken_out();
 	return done();
 }
