@@ -36,15 +36,16 @@
 
 #define STATE_MAX 1024u
 #define MAX_BITS 2048u /* terms of all rules that have more than one, or a negated one */
-#define MAX_OPEN 16u   /* ranges in which a negated content must not begin, at once */
+#define MAX_OPEN 32u   /* ranges in which a negated content must not begin, at once */
 #define FILE_MAX (16u << 20)
 
 enum { TCP = 6, UDP = 17 };
 enum { NO_BIT = UINT32_MAX };
 
 struct open_range {
-	uint64_t from, until; /* positions: beginning, end */
-	uint64_t term;        /* index in term_of[] */
+	uint64_t from;
+	uint32_t span; /* bytes; UINT32_MAX: to the end of the stream */
+	uint32_t term; /* index in term_of[] */
 };
 
 struct flow { /* context */
@@ -278,12 +279,10 @@ static bool fire(struct fos_window *w, uint32_t rule, uint64_t to)
 		return true;
 	t = totals_of(fos_pm_of(w));
 	t->matches[rule]++;
-	if (f->alerts < limit) {
-		f->alerts++;
+	if (f->alerts++ < limit)
 		say(w, r, to);
-	} else {
+	else
 		t->unsaid++;
-	}
 	if (r->action == FOS_RULE_ALERT)
 		return true;
 	if (r->action == FOS_RULE_REJECT && fos_flow(w)->proto == TCP)
@@ -322,20 +321,19 @@ static bool set_true(struct fos_window *w, uint64_t term, uint64_t to)
 /* Where the next undecided range ends, FOS_TERM_END included; *open: which of open[], or -1: nowhere[]. */
 static bool next_end(const struct flow *f, uint64_t *until, int *open)
 {
-	bool any = false;
+	bool any = f->nowhere < nr_nowhere;
 
 	*open = -1;
-	if (f->nowhere < nr_nowhere) {
-		*until = term_of[nowhere[f->nowhere]].is->until;
-		*until += *until == FOS_TERM_END ? 0 : f->base;
+	*until = any ? term_of[nowhere[f->nowhere]].is->until : FOS_TERM_END;
+	*until += *until == FOS_TERM_END ? 0 : f->base;
+	for (int i = 0; i < f->nr_open; i++) {
+		const struct open_range *r = &f->open[i];
+		uint64_t end = r->span == UINT32_MAX ? FOS_TERM_END : r->from + r->span;
+
+		if (!any || end < *until)
+			*until = end, *open = i;
 		any = true;
 	}
-	for (int i = 0; i < f->nr_open; i++)
-		if (!any || f->open[i].until < *until) {
-			*until = f->open[i].until;
-			*open = i;
-			any = true;
-		}
 	return any;
 }
 
@@ -368,17 +366,19 @@ static bool settle(struct fos_window *w, uint64_t to, bool end)
 static void open_range(struct fos_window *w, uint32_t term, uint64_t at)
 {
 	const struct fos_rule_term *t = term_of[term].is;
+	uint32_t span = t->until == FOS_TERM_END ? UINT32_MAX : (uint32_t)(t->until - t->from);
 	struct flow *f = fos_ctx(w);
 
 	if (bit(f, term_of[term].bit))
 		return;
-	if (f->nr_open == MAX_OPEN) {
+	/* nothing behind the last match makes it true: earlier ones ask for more */
+	for (int i = 0; i < f->nr_open && t->until == FOS_TERM_END; i++)
+		if (f->open[i].term == term)
+			close_range(f, i--);
+	if (f->nr_open == MAX_OPEN)
 		totals_of(fos_pm_of(w))->lost++;
-		return;
-	}
-	f->open[f->nr_open++] = (struct open_range){
-		.from = at + t->from,
-		.until = t->until == FOS_TERM_END ? FOS_TERM_END : at + t->until, .term = term};
+	else
+		f->open[f->nr_open++] = (struct open_range){at + t->from, span, term};
 }
 
 /* An expression matches, ending at h->to. */

