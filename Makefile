@@ -20,6 +20,8 @@
 # Everything built lies under $(B).  `make help` lists the targets.
 
 B      ?= build
+# one name for one place: dependencies are written down by the name of what was built
+override B := $(patsubst $(CURDIR)/%,%,$(B))
 PREFIX ?= /usr
 FUZZ_S ?= 60
 SOAK_S ?= 60
