@@ -50,13 +50,36 @@ static void reset_again(struct fos_egress *e, const struct fos_desc *d, const st
 		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
 }
 
+/* In a capture: a keep-alive with a byte leaves as one without, or its recorded answer would read as a
+ * duplicate.  It stands one before the end of what its sender had sent by then; the map, and the end of
+ * the stream, may belong to what comes later in the batch. */
+static bool probe_again(struct fos_egress *e, const struct fos_desc *d, struct fos_tcb *t)
+{
+	uint64_t next = fos_out_wire(t);
+	struct fos_seqmap_fwd end;
+
+	if (!e->p->offline || d->frame == FOS_NONE || d->len != 1 || d->pos >= t->map.in)
+		return false;
+	for (uint32_t f = t->seg_first; f != FOS_NONE; f = e->segs[f].next)
+		if (e->segs[f].flags & FOS_SEG_WAITS) {
+			next = e->segs[f].pos;
+			break;
+		}
+	end = fos_seqmap_forward(&t->map, &e->pool, d->pos + 1);
+	if (next < end.lo || next > end.hi)
+		return false;
+	learn_again(e, t, d->frame);
+	fos_emit_probe_at(e, d->flow, next);
+	return true;
+}
+
 void fos_again(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	const struct fos_flow *f;
 	uint64_t lo, hi;
 
-	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX)
+	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX || probe_again(e, d, t))
 		return;
 	if (d->flags & FOS_PIECE_RST) {
 		reset_again(e, d, t, (uint32_t)d->pos);

@@ -272,15 +272,20 @@ bool fos_emit_ack(struct fos_egress *e, uint32_t flow)
 	return true;
 }
 
-bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
+bool fos_emit_probe_at(struct fos_egress *e, uint32_t flow, uint64_t next)
 {
 	struct fos_build b;
 
 	if (!begin_control(e, flow, NULL, 0, &b))
 		return false;
-	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]) - 1, 0);
+	fos_emit_control(e, &b, next - 1, 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
 	return true;
+}
+
+bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
+{
+	return fos_emit_probe_at(e, flow, fos_out_wire(&e->tcbs[flow]));
 }
 
 bool fos_emit_byte(struct fos_egress *e, uint32_t flow, uint64_t pos, uint8_t byte)

@@ -19,6 +19,9 @@ bool fos_emit_ack(struct fos_egress *e, uint32_t flow);
 /* A probe that makes the receiver of `flow` tell its window: one byte before snd_nxt, no data. */
 bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
 
+/* The same before position `next` of the output. */
+bool fos_emit_probe_at(struct fos_egress *e, uint32_t flow, uint64_t next);
+
 /* A byte of the flow's output once more, by itself: the receiver acknowledges at once. */
 bool fos_emit_byte(struct fos_egress *e, uint32_t flow, uint64_t pos, uint8_t byte);
 

@@ -34,7 +34,7 @@ edit() {
 }
 
 for seed in $SEEDS; do
-	for kind in plain rough v6 vlan mixed; do
+	for kind in plain idle rough v6 vlan mixed; do
 		edit needle pin shorter $kind "$seed"
 		edit needle 'a rather longer haystack' longer $kind "$seed"
 		edit needle NEEDLE equal $kind "$seed"

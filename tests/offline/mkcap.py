@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""mkcap.py OUT plain|rough|v6|vlan|mixed|http SEED [FIND WITH]... - a pcap of made-up TCP connections.
+"""mkcap.py OUT plain|idle|rough|v6|vlan|mixed|http SEED [FIND WITH]... - a pcap of made-up TCP connections.
 
 Each connection: handshake, a request, a reply with `needle` in many places, FIN both ways, every
-segment acknowledged, checksums good.  rough: the same with reordering, retransmissions and overlap
-on the way in.  mixed: some of everything, and UDP.  http: several messages of HTTP/1.0 and 1.1 on each
-connection, requests and replies with lengths, in chunks and until the close.  Prints, for every connection,
-`src sport dst dport bytes sha256` of the client's and of the server's stream, with each FIND
-replaced by its WITH, one pair after the other.
+segment acknowledged, checksums good.  idle: the same with keep-alives that carry a byte.  rough: with
+reordering, retransmissions and overlap on the way in.  mixed: some of everything, and UDP.  http: several
+messages of HTTP/1.0 and 1.1 on each connection, requests and replies with lengths, in chunks and until the
+close.  Prints, for every connection, `src sport dst dport bytes sha256` of the client's and of the server's
+stream, with each FIND replaced by its WITH, one pair after the other.
 """
 import hashlib
 import random
@@ -114,7 +114,11 @@ class Connection:
                 reply = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"
             self.send(1, reply, rough)
 
-    def run(self, rough, http=False):
+    def keep_alive(self, side):
+        self.segment(side, 0x10, self.sent[side] - 1, b"\0")
+        self.segment(1 - side, 0x10, self.sent[1 - side])
+
+    def run(self, rough, http=False, idle=False):
         self.segment(0, 2, 0, syn=True)
         self.segment(1, 0x12, 0, syn=True)
         self.segment(0, 0x10, 0)
@@ -123,8 +127,13 @@ class Connection:
             self.talk(rough)
         else:
             self.send(0, b"GET /haystack HTTP/1.0\r\nX-Wanted: needle\r\n\r\n", rough)
+            if idle:
+                self.keep_alive(0)
             reply = "".join(self.rnd.choice(words) for _ in range(self.rnd.randint(50, 2000)))
             self.send(1, b"HTTP/1.0 200 OK\r\n\r\n" + reply.encode(), rough)
+        if idle:
+            self.keep_alive(0)
+            self.keep_alive(1)
         self.segment(1, 0x11, self.sent[1])
         self.sent[1] += 1
         self.segment(0, 0x11, self.sent[0])
@@ -150,7 +159,8 @@ def main(out, kind, seed, *pairs):
         vlan = 42 if kind == "vlan" or (kind == "mixed" and n % 4 == 1) else None
         src, dst = ("fd77::2", "fd77::1") if v6 else ("10.77.0.2", "10.77.0.1")
         c = Connection(rnd, src, 30000 + n, dst, 80, vlan)
-        queues.append(c.run(kind == "rough" or (kind == "mixed" and n % 2 == 1), kind == "http"))
+        queues.append(c.run(kind == "rough" or (kind == "mixed" and n % 2 == 1), kind == "http",
+                            kind == "idle"))
         conns.append(c)
     if kind == "mixed":
         udp = struct.pack("!HHHH", 5000, 5001, 20, 0) + b"hello needle"

@@ -86,10 +86,52 @@ static void test_replaced(void)
 	world_stop();
 }
 
+/* The byte at `pos` came again: a keep-alive, or one segment of a byte that was lost. */
+static void again(uint32_t dir, uint64_t pos, uint64_t ack_pos)
+{
+	uint32_t frame = make_packet(dir, ACK, isn(dir) + 1 + (uint32_t)pos,
+				     isn(1 - dir) + 1 + (uint32_t)ack_pos, 5000, "?", 1);
+
+	send_desc(FOS_DESC_REXMIT, dir, frame, pos, 1);
+}
+
+/* Keep-alives with a byte, each followed by its recorded answer, in the middle and at the end of what is
+ * known of the stream when its batch is whole. */
+static void test_keepalive(void)
+{
+	begin();
+	data(0, "abc", 3, 0);
+	control(1, ACK, 0, 3, 60000);
+	again(0, 2, 0);
+	control(1, ACK, 0, 3, 60000);
+	data(0, "def", 3, 0);
+	control(1, ACK, 0, 6, 60000);
+	again(0, 2, 0); /* that is none: more has been sent */
+	again(0, 5, 0);
+	control(1, ACK, 0, 6, 60000);
+	fin(0, 0);
+	edit(0, 0, 1, "XY");
+	edit(0, 5, 1, "");
+	release_to(0, 6);
+	play();
+	expect(0, 0, "XYbc", "an edited packet leaves");
+	expect_ack(1, 0, 4, "its acknowledgement, in the numbers of what was sent");
+	expect_ack(0, 3, 0, "a keep-alive before all that was sent by then, without its byte");
+	expect_ack(1, 0, 4, "its answer");
+	expect(0, 4, "de", "more bytes, the last is deleted");
+	expect_ack(1, 0, 6, "their acknowledgement");
+	expect_ack(0, 5, 0, "a keep-alive in front of the end, though the byte there is gone");
+	expect_ack(1, 0, 6, "its answer");
+	expect(0, 6, "", "the end");
+	expect_nothing("and no more");
+	world_stop();
+}
+
 int main(void)
 {
 	tap_plan(0);
 	test_places();
 	test_replaced();
+	test_keepalive();
 	return done();
 }
