@@ -240,10 +240,11 @@ static bool data_once(struct fos_window *w)
 	struct fos_instance *pm = w->pm;
 	struct fos_local *l = &pm->local[w->flow];
 	uint64_t head;
-	bool moved;
+	bool moved, ended;
 
 	fos_window_open(w);
 	head = w->head;
+	ended = w->fin && !l->fin_seen;
 	if (w->cut && !pm->events->slot)
 		l->cut = 1;
 	if (!news(w, l)) {
@@ -267,6 +268,8 @@ static bool data_once(struct fos_window *w)
 	moved = w->moved;
 	if (fos_visit_end_hold(w, head))
 		moved = true;
+	/* a module has nothing to release when the end brings no byte, but who comes next waits for it */
+	w->moved |= ended;
 	fos_visit_hint(pm);
 	/* what comes later brings its own hint */
 	return moved && w->more && !w->again;

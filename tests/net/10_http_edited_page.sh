@@ -49,6 +49,8 @@ done
 in_client curl -s -S --max-time 20 "http://$SERVER/{one,none,several}" >"$NET_TMP/got/three"
 cat "$NET_TMP/want/"{one,none,several} >"$NET_TMP/want/three"
 same_file "$NET_TMP/got/three" "$NET_TMP/want/three" "three pages over one connection"
+nobody() { [ -z "$(in_server ss -Htn state established '( sport = :80 )')" ]; }
+check "the server hears that clients who kept their connections have closed them" wait_for 50 nobody
 at_least "$(counter bytes_deleted)" 1000000 "the box counts the bytes it deleted"
 is "$(counter drop_csum_bad)" 0 "no checksum was bad"
 stop_box

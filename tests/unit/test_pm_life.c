@@ -175,9 +175,23 @@ static void too_late(struct fos_window *w)
 	rc = fos_fin(w) ? fos_insert(w, fos_tail(w), "!", 1) : fos_release_all(w);
 }
 
+/* Hints of PM 0 to egress so far. */
+static uint64_t hints(struct play *p)
+{
+	return fos_proc_prod(&p->host[0], FOS_RING_READY,
+			     fos_proc_find(p->w.dir, FOS_ROLE_EGRESS, 0, 0))->ring->tail;
+}
+
+static void if_any(struct fos_window *w)
+{
+	if (fos_tail(w) > fos_head(w))
+		fos_release_all(w);
+}
+
 static void test_end(void)
 {
 	struct play p;
+	uint64_t told;
 
 	begin(&p, &plain, NULL);
 	body = at_end;
@@ -196,6 +210,16 @@ static void test_end(void)
 	play_turn(&p);
 	is_u64((uint64_t)-rc, (uint64_t)-FOS_EINVAL, "who holds none cannot");
 	play_free(&p);
+	begin(&p, &plain, NULL);
+	body = if_any;
+	play_append(&p, 0, "abc", 3);
+	play_turn(&p);
+	told = hints(&p);
+	play_fin(&p, 0);
+	play_turn(&p);
+	ok(saw.data == 2 && hints(&p) > told,
+	   "an end that brings nothing to release: who comes next hears of it all the same");
+	play_free(&p);
 }
 
 /* ---------------------------------------------------------------- verdicts */
@@ -211,13 +235,6 @@ static void leave(struct fos_window *w)
 static void cut_off(struct fos_window *w)
 {
 	fos_reset(w);
-}
-
-/* Hints of PM 0 to egress so far. */
-static uint64_t hints(struct play *p)
-{
-	return fos_proc_prod(&p->host[0], FOS_RING_READY,
-			     fos_proc_find(p->w.dir, FOS_ROLE_EGRESS, 0, 0))->ring->tail;
 }
 
 static void test_verdicts(void)
