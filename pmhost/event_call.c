@@ -267,6 +267,9 @@ bool fos_events_let_go(struct fos_window *w)
 	}
 	if (fos_host_event_ctx(w)->flags & FOS_EVENT_KEEPS && !w->fin)
 		return fos_visit_end_hold(w, w->head);
+	/* an end that brings no byte: who comes next waits for it */
+	if (w->fin && !pm->local[w->flow].fin_seen)
+		pm->local[w->flow].fin_seen = w->moved = true;
 	if (w->tail == w->head)
 		return false;
 	if (fos_commit_window(w, w->tail, 0) != FOS_OK) {

@@ -265,6 +265,25 @@ static void test_judging(void)
 	ew_free(e);
 }
 
+/* A FIN of its own brings no data, so no event: egress waits for it all the same. */
+static void test_end(void)
+{
+	const struct fos_pm m = {.name = "logs", .stream = FOS_APP, .on_event = log_event,
+				 .events = FOS_BIT(FOS_ON_NEW_DATA)};
+	const struct line fin = {'A', F_, 2, 0, NULL, 0, ""};
+	struct event_world *e = ew_new(&m, NULL);
+	const struct fos_ring *ready;
+	uint64_t told;
+
+	ew_data(e, 'A', 0, "ab");
+	ready = fos_proc_prod(&e->host[0], FOS_RING_READY,
+			      fos_proc_find(e->t.w.dir, FOS_ROLE_EGRESS, 0, 0))->ring;
+	told = ready->tail;
+	ew_play(e, &fin, 1);
+	is_u64(ready->tail - told, 1, "a FIN behind bytes that were let go is hinted to egress, once");
+	ew_free(e);
+}
+
 int main(void)
 {
 	test_waiting();
@@ -274,5 +293,6 @@ int main(void)
 	test_bound();
 	test_far();
 	test_judging();
+	test_end();
 	return done();
 }
