@@ -136,7 +136,9 @@ static bool next_packet(struct fos_ingress *g)
 		return g->has_pending;
 	r = fos_capture_next(g->capture, &g->pending);
 	if (r < 0) {
-		fos_log(FOS_LOG_ERROR, "%s", fos_capture_error(g->capture));
+		fos_log(FOS_LOG_ERROR, "%s; what comes before was processed, "
+			"`pcapfix %s` may mend the rest", fos_capture_error(g->capture),
+			fos_dir_string(g->proc->dir, g->proc->dir->input_off));
 		g->proc->failed = true;
 	}
 	g->has_pending = r == 1;

@@ -78,8 +78,8 @@ static int refuse(struct fos_capture *c, uint32_t magic, const uint8_t *b)
 		if (magic == known[i].magic || magic == __builtin_bswap32(known[i].magic))
 			return fos_capture_fail(c, "%s; convert it: `editcap -F pcap IN OUT`",
 						known[i].what);
-	return fos_capture_fail(c, "not a pcap or pcapng file (it starts with %02x%02x%02x%02x)",
-				b[0], b[1], b[2], b[3]);
+	return fos_capture_fail(c, "not a pcap or pcapng file (it starts with %02x%02x%02x%02x); "
+				"`tcpdump -w FILE` writes one", b[0], b[1], b[2], b[3]);
 }
 
 static int open_pcap(struct fos_capture *c, uint32_t magic)

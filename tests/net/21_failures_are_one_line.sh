@@ -79,8 +79,11 @@ nothing_left "a module of another ABI"
 
 { printf 'GARBAGE, not a capture'; head -c 4000 /dev/urandom; } >"$D/garbage.pcap"
 stages | file_config "$D/file.yaml"
-fails "a file that is no capture" 'garbage\.pcap.*(pcap|capture)' \
+fails "a file that is no capture" 'garbage\.pcap.*not a pcap.*tcpdump -w' \
 	$RUN "$D/file.yaml" --read "$D/garbage.pcap" --write "$D/out.pcap"
+"$PYTHON" tests/offline/mkcap.py "$D/cut.pcap" plain 1 >"$D/cut.streams" && truncate -s -7 "$D/cut.pcap"
+fails "a capture that ends within a packet" 'cut\.pcap: byte [0-9]+: .*ends within.*pcapfix' \
+	$RUN "$D/file.yaml" --read "$D/cut.pcap" --write "$D/out.pcap"
 fails "a capture that does not exist" 'nosuch\.pcap' \
 	$RUN "$D/file.yaml" --read "$D/nosuch.pcap" --write "$D/out.pcap"
 fails "a configuration that does not exist" 'nosuch\.yaml' $RUN "$D/nosuch.yaml"

@@ -210,7 +210,8 @@ static void pcap_damage(void)
 		"`editcap -F pcap IN OUT`", "a modified pcap file");
 	len = 0;
 	put("GIF89a, not a capture", 21);
-	refused("x.pcap: byte 0: not a pcap or pcapng file (it starts with 47494638)", "a picture");
+	refused("x.pcap: byte 0: not a pcap or pcapng file (it starts with 47494638); "
+		"`tcpdump -w FILE` writes one", "a picture");
 	len = 0;
 	put("\x1f\x8b\x08\0\0\0\0\0\0\0\0", 11);
 	refused("x.pcap: byte 0: compressed; `gunzip` it first", "a compressed file");
