@@ -344,7 +344,7 @@ install: all
 	install -m 644 $(B)/man/man8/* $(D)/share/man/man8
 	install -m 644 $(wildcard README.md LICENSE) $(DOC)
 	install -m 644 deploy/systemd/README.md $(DOC)/systemd.md
-	install -m 644 $(wildcard config/flowos.yaml config/examples/*.yaml) $(DOC)/examples
+	install -m 644 $(wildcard config/flowos.yaml config/examples/*) $(DOC)/examples
 	install -m 644 deploy/systemd/flowos.sysusers $(D)/lib/sysusers.d/flowos.conf
 	@for f in $(UNITS); do echo "$(D)/lib/systemd/system/$${f##*/}"; \
 		$(AT_PREFIX) $$f >$(D)/lib/systemd/system/$${f##*/} || exit 1; done
