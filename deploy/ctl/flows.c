@@ -122,8 +122,9 @@ static void json_flow(struct fos_json *j, const struct fos_box *box, uint32_t i,
 		if (!fos_ctl_pm_position(box, pm, i, f->gen, &head, &tail))
 			continue;
 		fos_json_open(j, box->dir->pm[pm].name, '{');
-		fos_json_u64(j, "head", head);
+		fos_json_u64(j, "head", head < FOS_POS_MAX ? head : tail);
 		fos_json_u64(j, "tail", tail);
+		fos_json_bool(j, "bypassed", head >= FOS_POS_MAX);
 		fos_json_close(j, '}');
 	}
 	fos_json_close(j, '}');
@@ -141,7 +142,11 @@ static void print_flow(const struct fos_box *box, uint32_t i, const struct fos_f
 	for (uint32_t pm = 0; pm < box->dir->nr_pms; pm++) {
 		uint64_t head, tail;
 
-		if (fos_ctl_pm_position(box, pm, i, f->gen, &head, &tail))
+		if (!fos_ctl_pm_position(box, pm, i, f->gen, &head, &tail))
+			continue;
+		if (head >= FOS_POS_MAX)
+			printf(" %s:bypassed", box->dir->pm[pm].name);
+		else
 			printf(" %s:%" PRIu64 "/%" PRIu64, box->dir->pm[pm].name, head, tail);
 	}
 	putchar('\n');

@@ -38,6 +38,8 @@ is $got 20 "20 connections, one after another, share 8 ports: they are used agai
 no_tcp() { ! in_box "$B/bin/flowosctl" get flows "$BOX_CONFIG" | grep -q '^tcp'; }
 check "closed connections are gone after limits.closing" wait_for 100 no_tcp
 check "UDP flows both ways" in_client "$PYTHON" tests/net/peer.py udp-client $SERVER 9003 20
+check "get flows says that nat need not see more of a flow" bash -c \
+	"ip netns exec $NET-box '$B/bin/flowosctl' get flows '$BOX_CONFIG' | grep -q '^udp .* nat:bypassed'"
 both_bulk "through nat" $SERVER 9005 20
 
 # Source and identifier of the first echo request that a raw socket at the server sees.
