@@ -115,9 +115,11 @@ static bool take(struct args *a, struct pmtest_setup *s, int c)
 	case 'c':
 		return (s->config = optarg) != NULL;
 	case 'o':
-		if (s->nr_options < PMTEST_OPTIONS)
+		if (s->nr_options == PMTEST_OPTIONS)
+			fprintf(stderr, "flowosctl: at most %u times -o\n", PMTEST_OPTIONS);
+		else
 			s->option[s->nr_options++] = optarg;
-		return true;
+		return s->option[s->nr_options - 1] == optarg;
 	case O_EXPECT:
 		return (a->expect = optarg) != NULL;
 	case O_WRITE:
@@ -162,11 +164,13 @@ static void remember(int argc, char **argv, char *to, size_t size)
 
 int args_parse(struct args *a, struct pmtest_setup *s, int argc, char **argv, char *again, size_t size)
 {
+	static char program[] = "flowosctl"; /* who speaks of an option that it does not know */
 	int c;
 
 	*a = (struct args){.runs = RUNS, .seed = 1, .random = true, .compare = true,
 			   .patience_s = PATIENCE_S};
 	remember(argc, argv, again, size);
+	argv[0] = program;
 	while ((c = getopt_long(argc, argv, "r:c:o:vh", option, NULL)) != -1) {
 		if (c == 'h')
 			return usage(stdout, 0);

@@ -33,6 +33,7 @@ struct pmtest_result {
 	uint64_t rules_broken, hold_expired;
 	char where[64]; /* kill point at which the last kill was */
 	char error[256]; /* "" = the box came to its end */
+	bool played;	 /* the process did not end before its run */
 };
 
 /* Runs the capture at `path`, with the kills of `v` (NULL = none).  In the caller's process: the caller

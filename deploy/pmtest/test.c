@@ -54,6 +54,7 @@ static void play(struct test *t, const char *path, const struct variant *v, bool
 	FILE *f;
 
 	pmtest_box_run(&t->setup, path, v, t->rec.longest > LARGE || !v, &out, t->result);
+	t->result->played = true;
 	for (uint32_t i = 0; i < t->setup.draft->nr_pms; i++)
 		if (t->setup.draft->pm[i].http && t->setup.draft->pm[i].edits) {
 			streams_unchunk(&out);
@@ -102,6 +103,8 @@ static enum test_verdict end_of(struct test *t, int status)
 	else if (WEXITSTATUS(status) != 0)
 		snprintf(t->why, TEST_WHY, "the process ended with status %d%s",
 			 WEXITSTATUS(status), t->setup.in_place ? "" : ": see its last lines");
+	else if (!t->result->played)
+		snprintf(t->why, TEST_WHY, "the module ended its process (exit)");
 	else
 		return t->why[0] ? TEST_DIFFERS : TEST_SAME;
 	return TEST_DIED;

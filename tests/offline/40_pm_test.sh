@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# flowosctl pm test: a sound module passes; faults of three kinds are found, shrunk, and found again by
+# flowosctl pm test: a sound module passes; faults of four kinds are found, shrunk, and found again by
 # the command that is printed; what must leave is written, compared, and kept.  Every module that is
 # shipped survives any bytes, any end, any order.  No root needed.
 . "$(dirname "$0")/../net/lib.sh"
@@ -52,6 +52,9 @@ finds forgetful 'bytes fin instead of' 'module 0 is killed' 1 'memory that does 
 finds crashes 'died of signal 6' \
 	'a segment ends before byte 3$|packets one by one|segments of 3 bytes' 2 \
 	'a crash that one cut causes'
+finds leaves 'ended its process' \
+	'a segment ends before byte 3$|packets one by one|segments of 3 bytes' 2 \
+	'an exit() that one cut causes'
 
 pm_test tests/kit/overflow.c -r "$D/in.pcap" --asan --runs 0
 is "$?:$(grep -c 'heap-buffer-overflow' "$D/out")" 1:1 "--asan sees a read beyond a buffer" ||
