@@ -55,16 +55,39 @@ static void add(struct variant *v, uint64_t *s, const struct recording *r, enum 
 	v->nr++;
 }
 
-static void add_kill(struct variant *v, uint64_t *s, const struct variant_rules *rules)
+/* How much more often a module commits when it sees each packet by itself: at most so many doublings. */
+static uint32_t doublings(const struct variant *v, const struct recording *r)
+{
+	uint64_t whole = r->bytes / VARIANT_MSS + r->nr_steps + 1, parts = whole, m = 0;
+	uint32_t segment = v->segment;
+	bool slow = v->slow;
+
+	for (uint32_t i = 0; i < v->nr; i++) {
+		if (v->disturb[i].kind == DISTURB_SIZE)
+			segment = v->disturb[i].n;
+		slow |= v->disturb[i].kind == DISTURB_SLOW;
+		parts += v->disturb[i].kind == DISTURB_CUT;
+	}
+	if (segment)
+		parts += r->bytes / segment;
+	while (slow && parts >> m > whole)
+		m++;
+	return (uint32_t)m;
+}
+
+static void add_kill(struct variant *v, uint64_t *s, const struct variant_rules *rules, uint32_t more)
 {
 	struct disturb *d = &v->disturb[v->nr];
 	uint32_t pm = (uint32_t)pmtest_below(s, rules->nr_pms);
+	uint64_t life;
 
 	if (v->nr == VARIANT_MAX || rules->nr_pms == 0)
 		return;
 	*d = (struct disturb){.kind = DISTURB_KILL, .conn = pm};
-	/* cut smaller, a module commits more often than when undisturbed */
-	d->n = 1 + (uint32_t)pmtest_below(s, 2 * rules->kill_points[pm] + 8);
+	/* cut smaller, a module commits more often than when undisturbed: how much more often is not known
+	 * before it has been played, so the bound is any of the doublings, each as likely as another */
+	life = (2 * rules->kill_points[pm] + 8) << (more ? pmtest_below(s, more + 1) : 0);
+	d->n = 1 + (uint32_t)pmtest_below(s, life < UINT32_MAX ? life : UINT32_MAX);
 	v->nr++;
 }
 
@@ -72,6 +95,7 @@ void variant_draw(struct variant *v, uint64_t seed, const struct recording *r,
 		  const struct variant_rules *rules)
 {
 	uint64_t s = seed * 0x2545f4914f6cdd1dull + 1, n;
+	uint32_t more;
 
 	memset(v, 0, sizeof(*v));
 	v->seed = seed;
@@ -99,9 +123,10 @@ void variant_draw(struct variant *v, uint64_t seed, const struct recording *r,
 		for (n = pmtest_below(&s, 9); n > 0; n--)
 			add(v, &s, r, DISTURB_OVERLAP, 1 + (uint32_t)pmtest_below(&s, 600));
 	}
+	more = doublings(v, r);
 	if (rules->kills)
 		for (n = pmtest_below(&s, 6); n > 0; n--)
-			add_kill(v, &s, rules);
+			add_kill(v, &s, rules, more);
 }
 
 void variant_tell(const struct disturb *d, const struct recording *r, char *to, size_t size)

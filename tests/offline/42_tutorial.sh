@@ -33,10 +33,13 @@ is "$(grep -c '^loud: .* the same bytes left each time' "$D/out")" 4 "the module
 is "$(grep -c 'got:    192.0.2.1:40000 .* 63 bytes fin' "$D/out")" 1 "and fails where the page says"
 is "$(ls "$D/loud/out.pcap")" "$D/loud/out.pcap" "and runs over the capture"
 
-# What the page says of a fault: kept before the release that it belongs to.
-sed -i -e '/if (found && end/,+1d' \
-	-e 's/^\(.*\)uint64_t pos, end = /\1if (found)\n\1\there->inside = !here->inside;\n&/' \
+# What the page says of a fault: memory that a kill takes away.
+sed -i 's/^\tstruct here \*here = fos_ctx(w);/\tstatic struct here memory, *here = \&memory;/' \
 	"$D/loud/loud.c"
-flowosctl pm test "$D/loud/loud.c" -r "$D/loud/in.pcap" >"$D/out" 2>&1
-is "$?" 1 "the fault that the page describes is found" || sed 's/^/# /' "$D/out"
+is "$(grep -c 'static struct here' "$D/loud/loud.c")" 1 "the fault that the page describes"
+make -C "$D/loud" test >"$D/out" 2>&1
+is "$(grep -c '^again: ' "$D/out")" 1 "is found by make test" || sed 's/^/# /' "$D/out"
+at_least "$(grep -c '^ *[0-9]*: module 0 is killed at' "$D/out")" 1 "which names the kill"
+flowosctl pm test "$D/loud/loud.c" -r "$D/loud/in.pcap" --segments 1 >"$D/out" 2>&1
+is "$?" 1 "and with a byte in each segment, too" || sed 's/^/# /' "$D/out"
 finish

@@ -110,6 +110,33 @@ static void test_any_way(uint64_t first)
 	   (unsigned long long)first);
 }
 
+/* The last kill point that some of SEEDS ways of playing asks for. */
+static uint32_t last_kill(uint32_t segment)
+{
+	const struct variant_rules rules = {
+		.segment = segment, .kills = true, .nr_pms = 1, .kill_points = {100}};
+	static struct variant v;
+	struct recording r;
+	uint32_t last = 0;
+
+	fuzz_make(&r, 1, NULL);
+	recording_bytes(&r, 0, 0, (char[10000]){0}, 10000, 1000000);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		variant_draw(&v, seed, &r, &rules);
+		for (uint32_t i = 0; i < v.nr; i++)
+			last = v.disturb[i].n > last ? v.disturb[i].n : last;
+	}
+	recording_free(&r);
+	return last;
+}
+
+static void test_kills_reach(void)
+{
+	ok(last_kill(0) <= 208, "whole, a module is killed within twice the life it has undisturbed");
+	/* some ten points a packet */
+	ok(last_kill(1) > 100000, "a byte in each segment, up to the end of a life so much longer");
+}
+
 /* A recording of one connection, each end's bytes as given; `how` ends it: 'f' FIN, 'r' RST, '-' not. */
 static struct streams conversation(const char *client, const char *server, const char *how)
 {
@@ -185,6 +212,7 @@ int main(int argc, char **argv)
 {
 	pcap = memfd_create("pcap", MFD_CLOEXEC);
 	test_any_way(argc > 1 ? strtoull(argv[1], NULL, 0) : 1);
+	test_kills_reach();
 	test_judge();
 	test_text();
 	return done();
