@@ -4,8 +4,9 @@
 #   flowosctl pm run PM [-c CONFIG] [-o KEY=VALUE]... [--serve DIR] [--watch] [-- COMMAND...]
 #
 # PM: NAME.so, NAME.c (compiled), or a name on the PM path; without -c it is the only stage of a
-# pipeline for all TCP.  The server serves DIR (or a page) on port 80.  With COMMAND, that runs in the
-# client's namespace and its end is the end, and its exit status ours; else Ctrl-C is.  --watch: the
+# pipeline for all TCP, and -o are its options (a KEY again: one more value).  The server serves DIR
+# (or a page) on port 80.  With COMMAND, that runs in the client's namespace, where SERVER is the
+# server's address, and its end is the end, and its exit status ours; else Ctrl-C is.  --watch: the
 # module is built again whenever its source changes (`make` where there is a Makefile, else the
 # compiler) and takes over under traffic; while it does not compile, or its init() refuses, the one
 # before stays.  Nothing is left behind.
@@ -32,7 +33,9 @@ while [ $# -gt 0 ]; do
 		case $1 in
 		-c | --config) CONFIG=$2 ;;
 		--serve) SERVE=$2 ;;
-		*) OPTIONS+=("$2") ;;
+		*)
+			[[ $2 = ?*=* ]] || misuse "'$2' is not KEY=VALUE"
+			OPTIONS+=("$2") ;;
 		esac
 		shift ;;
 	--watch) WATCH=1 ;;
@@ -48,6 +51,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ -n "$PM" ] || misuse 'a PM is needed'
+[ -z "$CONFIG" ] || [ ${#OPTIONS[@]} = 0 ] || misuse '-c and -o together: the options are those in CONFIG'
 [ "$(id -u)" = 0 ] || fail 'network namespaces and AF_XDP need root: try `flowosctl pm test` without'
 [ -z "$CONFIG" ] || [ -r "$CONFIG" ] || fail "cannot read $CONFIG"
 [ -z "$SERVE" ] || [ -d "$SERVE" ] || fail "there is no directory $SERVE"
@@ -91,9 +95,25 @@ build() {
 	cp "$built" "$MODULE"
 }
 
+# The options as YAML: values as they are, several of one key a list.
+options() {
+	local option value sep q="'" told=' '
+	for option in "${OPTIONS[@]}"; do
+		[[ $told != *" ${option%%=*} "* ]] || continue
+		told+="${option%%=*} " sep=''
+		printf '          %s: [' "${option%%=*}"
+		for value in "${OPTIONS[@]}"; do
+			[ "${value%%=*}" = "${option%%=*}" ] || continue
+			value=${value#*=}
+			printf "%s'%s'" "$sep" "${value//$q/$q$q}"
+			sep=', '
+		done
+		printf ']\n'
+	done
+}
+
 # What the configuration does not have itself: interfaces, wires, a run directory of its own.
 compose() {
-	local option
 	if [ -n "$CONFIG" ]; then
 		cat "$CONFIG"
 	else
@@ -101,9 +121,7 @@ compose() {
 		printf '      - pm: %s\n' "$NAME"
 		[ -z "$MODULE" ] || printf '        file: "%s"\n' "$MODULE"
 		[ ${#OPTIONS[@]} = 0 ] || printf '        options:\n'
-		for option in "${OPTIONS[@]}"; do
-			printf '          %s: "%s"\n' "${option%%=*}" "${option#*=}"
-		done
+		options
 	fi
 	grep -qs '^box:' "${CONFIG:-/dev/null}" || printf '\nbox: { run_dir: %s }\n' "$NET_TMP/run"
 	grep -qs '^interfaces:' "${CONFIG:-/dev/null}" ||
@@ -173,7 +191,7 @@ serve
 box_start "$COMPOSED" || exit 1
 [ -z "$WATCH" ] || watch &
 if [ ${#COMMAND[@]} -gt 0 ]; then
-	in_client "${COMMAND[@]}"
+	in_client env "SERVER=$SERVER" "${COMMAND[@]}"
 	exit
 fi
 tail -n +1 -f "$NET_TMP/box.log" >&2 &

@@ -44,6 +44,15 @@ is $? 7 "its exit status is that of the command"
 "$CTL" pm run replace -o find=rainbow -o with=bow -- curl -s -m 60 "http://$SERVER/" >"$D/out" 2>"$D/err"
 is "$?:$(grep -c 'colour of the bow' "$D/out")" 0:1 "a module by name, with options"
 said
+"$CTL" pm run replace -o find=rainbow -o "with='b\"w'" -o find='\x45very' -o 'with=\\x' -- \
+	sh -c 'curl -s -m 60 "http://$SERVER/"' >"$D/out" 2>"$D/err"
+is "$?:$(grep -cF "\\x colour of the 'b\"w'" "$D/out")" 0:1 \
+	"values as they are, several of a key; SERVER is told"
+said
+"$CTL" pm run replace -c none.yaml -o find=x >"$D/out" 2>&1
+is "$?:$(grep -c 'together' "$D/out")" 2:1 "-o beside -c is refused, as it would have no effect"
+"$CTL" pm run replace -o find >"$D/out" 2>&1
+is "$?:$(grep -c 'not KEY=VALUE' "$D/out")" 2:1 "and a KEY alone"
 flowosctl pm new rainbow "$D/rainbow" >/dev/null
 PATH=$B/bin:$PATH PKG_CONFIG_PATH=$B/pkgconfig "$CTL" pm run "$D/rainbow/rainbow.c" \
 	-c "$D/rainbow/pipeline.yaml" -- curl -s -m 60 "http://$SERVER/" >"$D/out" 2>"$D/err"
