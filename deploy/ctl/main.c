@@ -2,7 +2,7 @@
  *	flowosctl - run a FlowOS box and look into it
  * SYNOPSIS
  *	flowosctl run FILE [--read CAPTURE [--write CAPTURE]]
- *	flowosctl check FILE [--dump] [-q]
+ *	flowosctl check FILE [--dump] [--graph[=text|dot]] [-q]
  *	flowosctl status [FILE] [-o json] [--run-dir DIR]
  *	flowosctl get flows [FILE] [-o json] [--run-dir DIR]
  *	flowosctl midstat [FILE] [--once] [--sort KEY] [-n ROWS] [--interval SECONDS] [-o json]
@@ -12,6 +12,10 @@
  *	flowosctl restart STAGE [FILE] [--run-dir DIR]
  *	flowosctl upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]
  *	flowosctl reload pm/NAME [FILE] [--run-dir DIR]
+ *	flowosctl pipeline show NAME [FILE] [--run-dir DIR]
+ *	flowosctl pipeline add NAME PM[=MODULE.so] [PLACE] [FILE] [--run-dir DIR]
+ *	flowosctl pipeline move NAME PM PLACE [FILE] [--run-dir DIR]
+ *	flowosctl pipeline remove NAME PM [now] [FILE] [--run-dir DIR]
  *	flowosctl pm new NAME [DIRECTORY]
  *	flowosctl pm build NAME.c [NAME.so]
  *	flowosctl pm test PM -r CAPTURE [--expect FILE] [OPTION...]
@@ -21,19 +25,23 @@
  *	flowosctl traffic wait|off [FILE] [--run-dir DIR]
  *	flowosctl version | help
  * DESCRIPTION
- *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with --read
- *	it drives the same processes over a capture file and ends with a summary.  check says what is
- *	wrong with a configuration.  status and get show processes, counters, rings, PMs and flows of
- *	a running box; midstat shows what the module of that name knows of live connections, refreshed
- *	until Ctrl-C; audit says whether its memory is in order (exit status 1: it is not); they only
- *	read.  digest prints one line per finished TCP direction of each
- *	capture: path, source, ports, connection, bytes, SHA-256.  restart and upgrade replace a process,
- *	or a PM's module, while traffic flows; reload gives a PM the options that the configuration file
- *	has now.  pm new writes a small project, pm build compiles a
- *	module, pm test shows that its output depends on the stream alone (flowos-pmtest(8)), pm run puts
- *	it between a client and a server in network namespaces; with --watch it is built again and takes
- *	over whenever its source is saved.  units and enable are for a box
- *	under systemd, whose FILE is /etc/flowos/flowos.yaml.
+ *	run starts the keeper and all stages, restarts what dies, and ends them on Ctrl-C; with
+ *	--read it drives the same processes over a capture file and ends with a summary.  check says
+ *	what is wrong with a configuration; with --graph it prints the stages of each pipeline and
+ *	what modules publish to each other, =dot for Graphviz.  status and get show processes,
+ *	counters, rings, PMs and flows of a running box; midstat shows what the module of that name
+ *	knows of live connections, refreshed until Ctrl-C; audit says whether its memory is in order
+ *	(exit status 1: it is not); they only read.  digest prints one line per finished TCP
+ *	direction of each capture: path, source, ports, connection, bytes, SHA-256.  restart and
+ *	upgrade replace a process, or a PM's module, while traffic flows; reload gives a PM the
+ *	options that the configuration file has now.  pipeline changes the stages for connections
+ *	that begin from now on; PLACE is first, last, before:PM, after:PM or with:PM; remove with
+ *	`now` has the PM let go of those that live, too.  pm new writes a small project, pm build
+ *	compiles a module, pm test shows that its output depends on the stream alone
+ *	(flowos-pmtest(8)), pm run puts it between a client and a server in network namespaces; with
+ *	--watch it is built again and takes over whenever its source is saved; COMMAND runs at the
+ *	client, where SERVER is the server's address.  units and enable are for a box under systemd,
+ *	whose FILE is /etc/flowos/flowos.yaml.
  * READS
  *	the configuration; all regions, read-only
  * WRITES
