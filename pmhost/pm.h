@@ -20,7 +20,7 @@
  *
  *	FOS_PM(.name = "color", .stream = FOS_APP, .flags = FOS_PM_EDITS, .on_data = on_data);
  *
- * Build: cc -fPIC -shared -o color.so color.c.  pms/README.md leads from there to running traffic.
+ * Build: cc -fPIC -shared $(pkg-config --cflags flowos-pm) -o color.so color.c; next: pms/README.md.
  *
  * The window.  A PM reads [head, tail) of a stream.  Positions are 64-bit counts of bytes of the
  * stream that the PM reads (what comes out of the stage before), from 0, and never renumbered, not
@@ -272,8 +272,8 @@ bool fos_find_any(struct fos_window *w, uint64_t from, const struct fos_text *te
 		  unsigned flags, struct fos_hit *hit);
 
 /* ---------------------------------------------------------------- edits (FOS_PM_EDITS)
- * Staged; each must lie in the window and not overlap another.  An edit is committed by the
- * release that passes its end; a deletion that a release cuts is committed up to there. */
+ * Staged; each must lie in the window, and none overlap another (FOS_EINVAL).  It is committed by the
+ * release that passes its end; a deletion that is cut by one, up to there.  FOS_EFULL, FOS_EPERM: above. */
 
 int fos_delete(struct fos_window *w, uint64_t pos, uint64_t len);
 
@@ -413,8 +413,8 @@ const char *fos_address_text(const uint8_t addr[16], char buf[FOS_ADDRESS_TEXT])
 bool fos_address_parse(const char *text, uint8_t addr[16]);
 
 /* ---------------------------------------------------------------- rewrites (FOS_PM_REWRITES)
- * Header fields that every packet of a flow shall carry when it leaves.  Only in on_open; staged
- * (committed when it returns), constant from then on.  fos_rewrite_peer() is for the opposite
+ * Header fields that every packet of a flow shall carry when it leaves.  Only in on_open (FOS_EPERM);
+ * staged (committed when it returns), constant from then on.  fos_rewrite_peer() is for the opposite
  * direction: a source rewritten one way must be rewritten back as destination the other way. */
 
 enum fos_header_set {
@@ -441,7 +441,7 @@ struct fos_headers {
 int fos_rewrite(struct fos_window *w, const struct fos_headers *h);
 int fos_rewrite_peer(struct fos_window *w, const struct fos_headers *h);
 
-/* The box answers ARP and neighbour solicitations for this address (at most 64).  Init, on_open. */
+/* The box answers ARP and neighbour solicitations for it (FOS_EFULL: for 64 already).  Init, on_open. */
 int fos_own_address(struct fos_instance *pm, const uint8_t addr[16]);
 
 /* ---------------------------------------------------------------- options, time, words */
@@ -480,10 +480,10 @@ int fos_send(struct fos_instance *pm, const char *to, uint32_t topic, const void
 /* One line to the log (not staged: a line may come twice after a kill). */
 void fos_say(struct fos_instance *pm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Output files.  fos_output() in init: opens the file (NULL or "-": standard output; in lane n > 0
- * ".n" is appended to the name), returns its number or an error.  What is written is staged and
- * goes out with the commit; after a kill the file is cut back to what was committed, so each line
- * is there once (on standard output, which cannot be cut, a line may come twice). */
+/* Output files.  fos_output() in init: opens the file (NULL or "-": standard output; in lane n > 0 ".n" is
+ * added to its name); returns its number, FOS_EFULL (the fifth), or -errno, which is in the log.  What is
+ * written is staged (FOS_EFULL: beyond FOS_STAGED_BYTES, or a line of 2 KiB) and goes out with the commit;
+ * after a kill the file is cut back to that, so each line is there once (standard output: or twice). */
 int fos_output(struct fos_instance *pm, const char *path);
 int fos_write(struct fos_instance *pm, int output, const void *data, size_t len);
 int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)

@@ -76,6 +76,14 @@ static void hide_numbers(struct fos_window *w)
 	fos_release(w, hit.pos);
 }
 /* -- */
+static struct fos_hosts *hosts;
+
+static int read_hosts(struct fos_instance *pm) /* in init */
+{
+	hosts = fos_hosts(pm, "hosts", "hosts_file");
+	return hosts ? 0 : -1;
+}
+/* -- */
 static void bytes(struct fos_window *w)
 {
 	static const uint8_t mark[] = {0xff, 0xd8};
@@ -162,10 +170,7 @@ static void packets_and_flows(struct fos_window *w, struct fos_instance *pm)
 /* -- fos_attribute: `word` is a tag */
 	size_t len;
 	const char *src = fos_attribute((const char *)word, sizeof(word), "src", &len);
-	static struct fos_hosts *hosts; /* in init: hosts = fos_hosts(pm, "hosts", "hosts_file"); */
 
-	if (!hosts)
-		hosts = fos_hosts(pm, "hosts", "hosts_file");
 	if (fos_hosts_match(hosts, src, len))
 		fos_delete(w, fos_head(w), 1);
 /* -- */

@@ -166,8 +166,9 @@ def reference(out_dir):
     lines += [".SH REFERENCE", "Everything is in bytes unless it says otherwise; times are nanoseconds "
               "where a name ends in _ns, milliseconds where it ends in _ms."] + body
     for path in included:
-        about = leading(path).split("\n", 1)
-        lines += [".SH " + escape(about[0].split(" - ", 1)[-1].upper())] + prose(about[1])
+        about = leading(path).split("\n\n", 1)
+        title = about[0].split(" - ", 1)[-1].replace("\n", " ")
+        lines += [".SH " + escape(title.upper())] + prose(about[1])
         body, more = header_body(path, given, seen)
         lines += body
         names += more
