@@ -260,6 +260,8 @@ int fos_ctl_upgrade(int argc, char **argv)
 	for (int i = 0; i < argc && n < 16; i++) {
 		if (i == 2 && argv[i][0] != '-' && realpath(argv[i], path))
 			continue;
+		if (i == 2)
+			path[0] = 0; /* where realpath() fails it leaves how far it came */
 		words[n++] = argv[i];
 	}
 	if (!path[0])

@@ -64,4 +64,6 @@ is "$?:$(grep -c 'pm.color.0 .*ended with status 3$' "$D/offline.log")" 1:1 \
 check "an upgrade to a program is refused in one line" bash -c \
 	"! '$B/bin/flowos-pmhost' --try '$D/color' 2>'$D/try' && [ \$(wc -l <'$D/try') = 1 ] &&
 	grep -q 'program of its own' '$D/try'"
+is "$("$B/bin/flowosctl" upgrade pm/color "$D/none.so" "$D/box.yaml" 2>&1)" \
+	"flowosctl: there is no file $D/none.so" "and so is one to a file that is not there"
 finish
