@@ -193,6 +193,7 @@ static int over_capture(struct test *t, const struct args *a)
 		test_tell(t, &v, "");
 		return 1;
 	}
+	test_unknown_options(t);
 	if (test_stopped || check_expected(t, a) < 0)
 		return 1;
 	if (!a->only) {

@@ -215,6 +215,18 @@ void test_shrink(struct test *t, struct variant *v)
 	test_play(t, v);
 }
 
+void test_unknown_options(const struct test *t)
+{
+	FILE *f = t->verbose ? NULL : fopen(t->log, "re");
+	char line[300];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, "does not know the option"))
+			fputs(line, stderr);
+	if (f)
+		fclose(f);
+}
+
 static void show_log(const struct test *t)
 {
 	FILE *f = fopen(t->log, "re");

@@ -40,6 +40,9 @@ enum test_verdict test_reference(struct test *t, const char *path);
 /* Plays the recording; a verdict, and why in t->why. */
 enum test_verdict test_play(struct test *t, const struct variant *v);
 
+/* What a run that failed nothing has said of options that no module asked for. */
+void test_unknown_options(const struct test *t);
+
 /* Leaves out of `v` whatever is not needed for it to fail. */
 void test_shrink(struct test *t, struct variant *v);
 

@@ -44,6 +44,9 @@ pm_test replace -o find=needle -o with=pins -r "$D/in.pcap" --expect "$D/expect"
 is "$?:$(grep -c '^FAILED: not as expected' "$D/out")" 1:1 "another output than expected is a failure"
 pm_test replace -r "$D/in.pcap"
 is "$?:$(grep -c '^init() refused' "$D/out")" 1:1 "a module that refuses to start is one"
+pm_test count -r "$D/in.pcap" -o flie=x --runs 1
+is "$?:$(grep -c "does not know the option 'flie'" "$D/out")" 0:1 \
+	"an option that the module does not know is told, once"
 pm_test tests/kit/naive.c -r "$D/in.pcap" --segments 7 --no-kill --no-reorder --runs 1
 is "$?:$(grep -c '^again:.*--segments 7' "$D/out")" 1:1 "segments of a length asked for"
 
