@@ -4,8 +4,8 @@
 . "$(dirname "$0")/../net/lib.sh"
 unset MAKEFLAGS MAKELEVEL
 PKG_CONFIG_LIBDIR=/nonexistent make -n all B="$NET_TMP/b" CC=true >"$NET_TMP/said" 2>&1
-for m in match ndpi ids; do
-	is "$(grep -c "SKIP *pms/$m\.c: not installed: lib" "$NET_TMP/said")" 1 "$m: one line says so"
+for m in match ndpi ids filescan; do
+	is "$(grep -c "SKIP *pms/$m\.c: not installed: [a-z]" "$NET_TMP/said")" 1 "$m: one line says so"
 	is "$(grep -c "PM .*pms/$m\.so" "$NET_TMP/said")" 0 "and it is not built"
 done
 at_least "$(grep -c 'PM .*pms/firewall\.so' "$NET_TMP/said")" 1 "a module without such needs is"
