@@ -217,6 +217,9 @@ static int over_capture(struct test *t, const struct args *a)
 		 t->rec.nr_conns, (unsigned long long)t->rec.bytes,
 		 t->rec.nr_plain ? ", some as recorded only" : "");
 	summary(t, what, runs);
+	if (t->rec.nr_conns == t->rec.nr_plain && runs > 1 && !test_stopped)
+		printf("%s: nothing was played in another way: in %.80s no TCP connection is whole, "
+		       "from its first packet on\n", t->setup.name, a->read);
 	return 0;
 }
 

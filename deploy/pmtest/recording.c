@@ -192,7 +192,7 @@ static bool known_tcp(const struct packet *p)
 
 	return (m->flags & FOS_PKT_TCP) && !(m->flags & (FOS_PKT_FRAGMENT | FOS_PKT_IP_BAD |
 							 FOS_PKT_L4_BAD | FOS_PKT_TRUNCATED)) &&
-	       m->link == FOS_LINK_ETHERNET && m->csum != FOS_CSUM_BAD &&
+	       m->csum != FOS_CSUM_BAD &&
 	       (uint32_t)(m->l3_off - m->data_off) + 40u <= RECORDING_HEAD_MAX;
 }
 
@@ -337,6 +337,7 @@ static int each(struct recording *r, const char *path, bool second, char *err, s
 	struct fos_capture_packet cp;
 	uint64_t bytes = 0;
 	uint32_t begun = 0;
+	bool several = false;
 	int rc;
 
 	if (!c)
@@ -354,17 +355,22 @@ static int each(struct recording *r, const char *path, bool second, char *err, s
 		f.meta.time_ns = cp.time_ns;
 		memcpy(f.bytes + FOS_FRAME_DATA_OFF, cp.data, cp.caplen);
 		fos_parse(f.bytes, &f.meta, key);
+		several = r->nr_packets > 0 && r->link != cp.link;
 		r->link = cp.link;
 		r->nr_packets += !second;
 		if (second)
 			second_pass(r, &p, &begun);
 		else if (known_tcp(&p))
 			first_pass(r, &p);
-		if (bytes > RECORDING_BYTES_MAX)
+		if (several || bytes > RECORDING_BYTES_MAX)
 			break;
 	}
 	if (rc < 0)
 		snprintf(err, err_size, "%s", fos_capture_error(c));
+	if (several) {
+		snprintf(err, err_size, "%s has packets of several link types: take those of one", path);
+		rc = -1;
+	}
 	if (bytes > RECORDING_BYTES_MAX) {
 		snprintf(err, err_size, "%s has more than 64 MB: take a part of it", path);
 		rc = -1;

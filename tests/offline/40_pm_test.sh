@@ -44,6 +44,24 @@ pm_test replace -o find=needle -o with=pins -r "$D/in.pcap" --expect "$D/expect"
 is "$?:$(grep -c '^FAILED: not as expected' "$D/out")" 1:1 "another output than expected is a failure"
 pm_test replace -r "$D/in.pcap"
 is "$?:$(grep -c '^init() refused' "$D/out")" 1:1 "a module that refuses to start is one"
+"$PYTHON" - "$D/in.pcap" "$D/raw.pcap" "$D/torn.pcap" <<-'END'
+	import struct, sys
+	data = open(sys.argv[1], "rb").read()
+	raw, torn, at = bytearray(data[:20] + struct.pack("<I", 101)), bytearray(data[:24]), 24
+	while at < len(data):
+	    head, n = data[at:at + 8], struct.unpack("<I", data[at + 8:at + 12])[0]
+	    packet, at = data[at + 16:at + 16 + n], at + 16 + n
+	    if packet[12:14] in (b"\x08\x00", b"\x86\xdd"):
+	        raw += head + struct.pack("<II", n - 14, n - 14) + packet[14:]
+	    if packet[12:14] == b"\x08\x00" and packet[23] == 6 and not packet[47] & 2:
+	        torn += head + struct.pack("<II", n, n) + packet
+	open(sys.argv[2], "wb").write(raw)
+	open(sys.argv[3], "wb").write(torn)
+END
+check "a capture without Ethernet headers" pm_test tests/pm/color.c -r "$D/raw.pcap" --runs 30
+at_least "$(sed -n 's/.* each time: \([0-9]*\) cuts.*/\1/p' "$D/out")" 100 "is cut as any other"
+check "one without beginnings" pm_test tests/pm/color.c -r "$D/torn.pcap" --runs 2
+is "$(grep -c 'nothing was played in another way' "$D/out")" 1 "cannot be, which is said"
 pm_test count -r "$D/in.pcap" -o flie=x --runs 1
 is "$?:$(grep -c "does not know the option 'flie'" "$D/out")" 0:1 \
 	"an option that the module does not know is told, once"
