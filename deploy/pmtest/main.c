@@ -35,7 +35,8 @@
  *	and below it the bytes as in a C string, or a SHA-256 when they are more than 4096.
  *	Connections whose beginning is not in the capture, or of which bytes are missing, and all that
  *	is not TCP, are played packet by packet as recorded.  Of the bound on waiting (`hold`) only the
- *	bytes count.  Files that the option `file` names are written into a directory that is removed.
+ *	bytes count.  Files that the option `file` of the configuration names are written into a
+ *	directory that is removed; one given by -o gets what the last run wrote.
  * READS
  *	the capture, the module, the configuration
  * WRITES

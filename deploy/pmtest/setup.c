@@ -1,4 +1,5 @@
 /* deploy/pmtest/setup.c - the configuration of a test, see box.h */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,11 +92,20 @@ add:
 	return 0;
 }
 
-/* The file under test for its instance; what `file` names is written into our own directory. */
+/* What the option `file` names is written into our own directory. */
+static void redirect(const struct pmtest_setup *s, const char *pm, struct fos_config_option *o)
+{
+	for (uint32_t i = 0; i < o->values_nr; i++) {
+		free(o->values[i]);
+		if (asprintf(&o->values[i], "%s/%s.%u.out", s->dir, pm, i) < 0)
+			abort();
+	}
+}
+
+/* The file under test for its instance, and its options. */
 static int adapt(struct fos_config *cfg, struct pmtest_setup *s)
 {
 	struct fos_config_pm *pm = module_of(cfg, s, s->name, strlen(s->name));
-	char *path = NULL;
 
 	if (!pm) {
 		fprintf(stderr, "flowosctl: %s has no module '%s'\n", s->config, s->name);
@@ -106,18 +116,9 @@ static int adapt(struct fos_config *cfg, struct pmtest_setup *s)
 		pm->file = strdup(s->module);
 	}
 	for (uint32_t i = 0; i < cfg->pms_nr; i++)
-		for (uint32_t k = 0; k < cfg->pms[i].options_nr; k++) {
-			struct fos_config_option *o = &cfg->pms[i].options[k];
-
-			if (strcmp(o->key, "file") != 0 || o->values_nr != 1)
-				continue;
-			path = malloc(sizeof(s->dir) + 64);
-			if (!path)
-				abort();
-			sprintf(path, "%s/%s.out", s->dir, cfg->pms[i].name);
-			free(o->values[0]);
-			o->values[0] = path;
-		}
+		for (uint32_t k = 0; k < cfg->pms[i].options_nr; k++)
+			if (strcmp(cfg->pms[i].options[k].key, "file") == 0)
+				redirect(s, cfg->pms[i].name, &cfg->pms[i].options[k]);
 	for (uint32_t i = 0; i < s->nr_options; i++)
 		if (set_option(cfg, s, i) < 0)
 			return -1;

@@ -62,6 +62,10 @@ check "a capture without Ethernet headers" pm_test tests/pm/color.c -r "$D/raw.p
 at_least "$(sed -n 's/.* each time: \([0-9]*\) cuts.*/\1/p' "$D/out")" 100 "is cut as any other"
 check "one without beginnings" pm_test tests/pm/color.c -r "$D/torn.pcap" --runs 2
 is "$(grep -c 'nothing was played in another way' "$D/out")" 1 "cannot be, which is said"
+printf '%s\n' 'version: 1' 'pipelines:' '  - { name: p, match: tcp, stages: [ { pm: pcapng, options: {' \
+	"      file: [$D/one.pcapng, $D/two.pcapng], size: 4K } } ] }" >"$D/files.yaml"
+check "a module that writes two files" pm_test pcapng -c "$D/files.yaml" -r "$D/in.pcap" --runs 2
+is "$(ls "$D"/*.pcapng 2>/dev/null)" "" "has written none of those that the configuration names"
 pm_test count -r "$D/in.pcap" -o flie=x --runs 1
 is "$?:$(grep -c "does not know the option 'flie'" "$D/out")" 0:1 \
 	"an option that the module does not know is told, once"
