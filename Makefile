@@ -326,7 +326,7 @@ VERSION    := $(shell sed -n 's/^.define FOS_VERSION "\(.*\)"/\1/p' deploy/ctl/c
 AT_PREFIX   = sed -e 's,/usr/,$(PREFIX)/,g' -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),'
 install: all
 	install -d $(D)/bin $(D)/sbin $(D)/lib/flowos/pm $(D)/lib/systemd/system $(D)/lib/sysusers.d \
-		$(D)/lib/pkgconfig $(D)/include/flowos/pmhost $(DOC)/examples \
+		$(D)/lib/pkgconfig $(D)/include/flowos/pmhost $(DOC)/examples $(DOC)/modules \
 		$(D)/share/flowos/template $(D)/share/man/man3 $(D)/share/man/man8 \
 		$(DESTDIR)/etc/flowos
 	install -m 755 $(BINS) $(D)/sbin
@@ -338,6 +338,8 @@ install: all
 	install -d $(D)/include/flowos/mos
 	install -m 644 $(mos_API) $(D)/include/flowos/mos
 	install -m 644 pms/mos/README.md $(DOC)/mos.md
+	install -m 644 pms/README.md $(DOC)/pms.md
+	install -m 644 $(wildcard pms/*.c) $(DOC)/modules
 	install -m 644 $(wildcard deploy/template/*) $(D)/share/flowos/template
 	install -m 644 deploy/pm_run.sh deploy/net.sh $(D)/share/flowos
 	install -m 644 $(B)/man/man3/* $(D)/share/man/man3

@@ -173,7 +173,7 @@ def reference(out_dir):
         lines += body
         names += more
     lines += [".SH FILES", "/usr/lib/flowos/pm/NAME.so", ".SH SEE ALSO",
-              "flowosctl(8), flowos\\-pmtest(8), flowos\\-pmhost(8); pms/README.md is a tutorial"]
+              "flowosctl(8), flowos\\-pmtest(8), flowos\\-pmhost(8); pms/README.md (/usr/share/doc/flowos/pms.md) is a tutorial"]
     write(out_dir + "/man3/fos_pm.3", lines)
     for name in names:
         write("%s/man3/%s.3" % (out_dir, name), [".so man3/fos_pm.3"])

@@ -52,6 +52,11 @@ is "$(cd "$D/dest/usr/include/flowos" && find . -name '*.h' | grep -v '^./mos/' 
 check "the installed header stands alone" gcc -fsyntax-only -I"$D/dest/usr/include/flowos" -include pm.h \
 	-x c /dev/null
 is "$(cat "$D/dest/usr/share/man/man3/fos_find.3")" '.so man3/fos_pm.3' "a page for each call"
+DOC=$D/dest/usr/share/doc/flowos
+is "$(ls "$DOC/examples")" "$(cd config && ls flowos.yaml examples/* | xargs -n 1 basename | sort)" \
+	"the examples, and the rules that they name"
+is "$(cd "$DOC" && ls pms.md modules/header.c | tr '\n' ' ')" 'modules/header.c pms.md ' \
+	"the tutorial, and the modules, at whose heads their options are"
 check "and for flowosctl" grep -q '^.TH FLOWOSCTL 8' "$D/dest/usr/share/man/man8/flowosctl.8"
 export PATH=$D/dest/usr/bin:$PATH PKG_CONFIG_PATH=$D/dest/usr/lib/pkgconfig
 export PKG_CONFIG_SYSROOT_DIR=$D/dest
