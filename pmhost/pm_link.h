@@ -91,12 +91,12 @@ int fos_key_drop(struct fos_instance *pm, const void *key, size_t len);
 int fos_key_join(struct fos_window *w, const void *key, size_t len);
 
 /* Copies the committed state of a key of instance `owner` (may be the module itself) to buf, at most
- * `size` bytes, and returns how many it has; FOS_ENOENT: no such instance or key. */
+ * `size` bytes; returns how many it has (.key_value, rounded up to 16).  FOS_ENOENT: no such one or key. */
 int fos_key_read(struct fos_instance *pm, const char *owner, const void *key, size_t len, void *buf,
 		 size_t size);
 
-/* The same for the key that instance `owner` has joined this flow to; *key_len gets the key's length and
- * `key` (FOS_KEY_MAX bytes, or NULL) the key. */
+/* The same for the key that instance `owner` has joined this flow to, as long as the flow lasts (do not ask
+ * in on_close); *key_len gets the key's length and `key` (FOS_KEY_MAX bytes, or NULL) the key. */
 int fos_key_of(struct fos_window *w, const char *owner, void *key, size_t *key_len, void *buf,
 	       size_t size);
 
