@@ -14,7 +14,7 @@
  *	flowosctl reload pm/NAME [FILE] [--run-dir DIR]
  *	flowosctl pipeline show NAME [FILE] [--run-dir DIR]
  *	flowosctl pipeline add NAME PM[=MODULE.so] [PLACE] [FILE] [--run-dir DIR]
- *	flowosctl pipeline move NAME PM PLACE [FILE] [--run-dir DIR]
+ *	flowosctl pipeline move NAME PM [PLACE] [FILE] [--run-dir DIR]
  *	flowosctl pipeline remove NAME PM [now] [FILE] [--run-dir DIR]
  *	flowosctl pm new NAME [DIRECTORY]
  *	flowosctl pm build NAME.c [NAME.so]
