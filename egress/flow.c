@@ -272,8 +272,9 @@ static void place_at(struct run *r, uint64_t pos)
 	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near);
 	struct fos_piece pc;
 
+	/* of the packet that the last run stopped in nothing has been learnt by this one */
 	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
-	    pc.number <= r->t->number)
+	    pc.number + (r->template_of == FOS_NONE) <= r->t->number)
 		return;
 	flush(r, false, false);
 	learn(r, &pc, true);

@@ -41,6 +41,9 @@ for seed in $SEEDS; do
 	done
 done
 
+# A run of egress that stops before bytes which were put in the place of a packet's last ones.
+edit needle pin shorter plain 16
+
 # Two PMs in sequence are one after the other.
 "$PYTHON" tests/offline/mkcap.py "$D/in.pcap" rough 7 needle noodle noodle soup | sort >"$D/want"
 pipeline web '{ proto: tcp }' "$(pm_replace one needle noodle)" "$(pm_replace two noodle soup)" |
