@@ -270,11 +270,12 @@ static void place_at(struct run *r, uint64_t pos)
 {
 	const struct fos_box *box = &r->e->p->box;
 	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near);
+	/* a run that has just begun knows nothing of the packet that the last one stopped in */
+	bool known = r->template_of != FOS_NONE || r->b.frame != FOS_NONE;
 	struct fos_piece pc;
 
-	/* of the packet that the last run stopped in nothing has been learnt by this one */
 	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
-	    pc.number + (r->template_of == FOS_NONE) <= r->t->number)
+	    pc.number < r->t->number || (pc.number == r->t->number && known))
 		return;
 	flush(r, false, false);
 	learn(r, &pc, true);
