@@ -247,7 +247,7 @@ static uint32_t deadlines(struct fos_instance *pm)
 
 	while (fos_timers_take(&pm->timers, pm->p->now_ns, &due))
 		n += fos_visit_due(pm, &due);
-	if (pm->tick_ns && pm->tick_ns <= pm->p->now_ns) {
+	if (fos_tick_due(pm)) {
 		fos_tick_run(pm);
 		n++;
 	}

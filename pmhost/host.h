@@ -166,6 +166,7 @@ struct fos_instance {
 	uint64_t epoch_ns; /* the clock on the wall at 0 of our time */
 	struct fos_event_host *events; /* NULL = the module has none */
 	uint64_t tick_ns; /* fos_tick(): due; 0 = not set */
+	uint64_t tick_after; /* so long after time begins; 0 = it has, or it is not set */
 	void (*tick)(struct fos_instance *pm);
 	bool walk; /* visit every live flow, from the next batch on */
 	bool walking; /* that is under way, and the connection to go on with */
@@ -227,7 +228,8 @@ typedef void (*fos_host_visit_fn)(struct fos_instance *pm, uint32_t flow, void *
 bool fos_host_live(struct fos_instance *pm, uint32_t *next, uint32_t conns, fos_host_visit_fn fn,
 		   void *arg);
 
-/* fos_tick()'s time has come.  tick.c */
+/* Has fos_tick()'s time come; and then.  tick.c */
+bool fos_tick_due(struct fos_instance *pm);
 void fos_tick_run(struct fos_instance *pm);
 
 /* Frees the lists of fos_hosts(). */

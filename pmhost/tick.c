@@ -4,8 +4,21 @@
 
 void fos_tick(struct fos_instance *pm, uint64_t ns, void (*fn)(struct fos_instance *pm))
 {
-	pm->tick_ns = ns && fn ? pm->p->now_ns + ns : 0;
+	/* a capture's time begins with its first packet: init may come before that or after */
+	bool early = pm->p->offline && pm->p->now_ns == 0;
+
+	if (!fn)
+		ns = 0;
+	pm->tick_after = early ? ns : 0;
+	pm->tick_ns = ns && !early ? pm->p->now_ns + ns : 0;
 	pm->tick = fn;
+}
+
+bool fos_tick_due(struct fos_instance *pm)
+{
+	if (pm->tick_after && pm->p->now_ns)
+		fos_tick(pm, pm->tick_after, pm->tick);
+	return pm->tick_ns && pm->tick_ns <= pm->p->now_ns;
 }
 
 void fos_tick_run(struct fos_instance *pm)
