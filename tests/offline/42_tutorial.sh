@@ -37,7 +37,7 @@ is "$(ls "$D/loud/out.pcap")" "$D/loud/out.pcap" "and runs over the capture"
 sed -i 's/^\tstruct here \*here = fos_ctx(w);/\tstatic struct here memory, *here = \&memory;/' \
 	"$D/loud/loud.c"
 is "$(grep -c 'static struct here' "$D/loud/loud.c")" 1 "the fault that the page describes"
-make -C "$D/loud" test >"$D/out" 2>&1
+PATH=$B/bin:$PATH PKG_CONFIG_PATH=$B/pkgconfig make -C "$D/loud" test >"$D/out" 2>&1
 is "$(grep -c '^again: ' "$D/out")" 1 "is found by make test" || sed 's/^/# /' "$D/out"
 at_least "$(grep -c '^ *[0-9]*: module 0 is killed at' "$D/out")" 1 "which names the kill"
 flowosctl pm test "$D/loud/loud.c" -r "$D/loud/in.pcap" --segments 1 >"$D/out" 2>&1
