@@ -171,4 +171,21 @@ static inline bool conn_refused(const char *self, const char *name, const char *
 	return is;
 }
 
+/* Flow 0 has more: module and egress have their turn. */
+static inline void conn_turn(struct play *p)
+{
+	play_hint(p, 0);
+	play_run(p);
+	play_egress(p, 0);
+}
+
+/* It ends, and so does the module's process. */
+static inline void conn_finish(struct play *p)
+{
+	play_fin(p, 0);
+	conn_turn(p);
+	conn_close(p, 0, FOS_CLOSE_FIN);
+	p->host[0].hooks->fini(&p->host[0]);
+}
+
 #endif

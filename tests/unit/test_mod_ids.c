@@ -23,21 +23,6 @@ static void begin(struct play *p, const char *options, uint8_t proto)
 	conn_make(p, 0, proto, (struct conn_end){"10.0.0.1", 1000}, (struct conn_end){"192.0.2.1", 80}, 0);
 }
 
-static void turn(struct play *p)
-{
-	play_hint(p, 0);
-	play_run(p);
-	play_egress(p, 0);
-}
-
-static void finish(struct play *p)
-{
-	play_fin(p, 0);
-	turn(p);
-	conn_close(p, 0, FOS_CLOSE_FIN);
-	p->host[0].hooks->fini(&p->host[0]);
-}
-
 /* The alerts, as "sid@position ". */
 static const char *alerts(void)
 {
@@ -161,11 +146,11 @@ static void run(const char *options, const char *in, long len, uint64_t *seed, c
 		play_append(&p, 0, in + at, (uint32_t)cut);
 		at += cut;
 		if (!seed || world_below(seed, 2))
-			turn(&p);
+			conn_turn(&p);
 		if (seed && world_below(seed, 20) == 0)
 			play_restart(&p, 0);
 	}
-	finish(&p);
+	conn_finish(&p);
 	strcpy(said, alerts());
 	play_free(&p);
 }
@@ -229,16 +214,16 @@ static void test_actions(void)
 
 	begin(&p, RULE("drop tcp any any -> any 80", "content:\"virus\"; sid:1;"), 6);
 	play_append(&p, 0, "a vir", 5);
-	turn(&p);
+	conn_turn(&p);
 	play_append(&p, 0, "us more", 7);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict == FOS_VERDICT_DROP && p.out[0].len == 5,
 	   "drop, before the byte that completes the match goes on");
 	is_str(alerts(), "1@7 ", "and told");
 	play_free(&p);
 	begin(&p, RULE("reject tcp any any -> any 80", "pcre:\"/VI.us/i\"; sid:2;"), 6);
 	play_append(&p, 0, "a virus", 7);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict == FOS_VERDICT_RESET && p.out[0].len == 0, "reject");
 	play_free(&p);
 	begin(&p, RULE("reject udp any any -> any 80", "content:\"virus\"; sid:3;")
@@ -246,11 +231,11 @@ static void test_actions(void)
 	play_append(&p, 0, "vi", 2);
 	play_append(&p, 0, "vrusx", 5);
 	play_append(&p, 0, "vy", 2);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict != FOS_VERDICT_DROP && p.out[0].len == 9,
 	   "datagrams are searched one by one");
 	play_append(&p, 0, "virus", 5);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict == FOS_VERDICT_DROP, "reject of UDP drops");
 	is_str(alerts(), "4@2 4@9 3@14 ", "a negated content is decided at the datagram's end");
 	play_free(&p);
@@ -272,7 +257,7 @@ static void test_headers(void)
 	      RULE("alert tcp any any -> any any", "flow:established,to_server; sid:9;")
 	      RULE("alert tcp any any -> any any", "content:\"|67 65|t\"; sid:10;"), 6);
 	play_append(&p, 0, "get", 3);
-	turn(&p);
+	conn_turn(&p);
 	is_str(alerts(), "1@0 3@0 6@0 9@0 10@3 ", "addresses, ports, variables, directions");
 	play_free(&p);
 }
@@ -287,11 +272,11 @@ static void test_relative_pcre(void)
 	      RULE("alert tcp any any -> any any", "content:\"id\",offset 4,fast_pattern,nocase; sid:4;"),
 	      6);
 	play_append(&p, 0, "user=", 5);
-	turn(&p);
+	conn_turn(&p);
 	play_append(&p, 0, "abc&ID id", 9);
 	play_restart(&p, 0);
 	play_append(&p, 0, "12;", 3);
-	turn(&p);
+	conn_turn(&p);
 	is_str(alerts(), "1@9 4@11 2@17 ", "relative expressions, across segments and a kill");
 	play_free(&p);
 }

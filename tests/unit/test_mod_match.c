@@ -29,21 +29,6 @@ static void begin(struct play *p, const char *options, uint8_t proto)
 	conn_make(p, 0, proto, (struct conn_end){"10.0.0.1", 1}, (struct conn_end){"10.0.0.2", 2}, 0);
 }
 
-static void turn(struct play *p)
-{
-	play_hint(p, 0);
-	play_run(p);
-	play_egress(p, 0);
-}
-
-static void finish(struct play *p)
-{
-	play_fin(p, 0);
-	turn(p);
-	conn_close(p, 0, FOS_CLOSE_FIN);
-	p->host[0].hooks->fini(&p->host[0]);
-}
-
 /* The alerts, as "action signature_id from-to;" (from: - where there is none). */
 static const char *alerts(void)
 {
@@ -152,11 +137,11 @@ static bool one(uint64_t seed, bool edits)
 		play_append(&p, 0, in + at, cut);
 		at += cut;
 		if (world_below(&s, 2))
-			turn(&p);
+			conn_turn(&p);
 		if (world_below(&s, 6) == 0)
 			play_restart(&p, 0);
 	}
-	finish(&p);
+	conn_finish(&p);
 	play_egress(&p, 0);
 	good = p.out[0].len == strlen(want) && memcmp(p.out[0].data, want, p.out[0].len) == 0 &&
 	       !strcmp(alerts(), said);
@@ -198,33 +183,33 @@ static void test_waiting(void)
 
 	begin(&p, "patterns=mask /secret=[a-z]{1,20};/i\nmask=#\n", 6);
 	play_append(&p, 0, "hello secrets, SECret", 21);
-	turn(&p);
+	conn_turn(&p);
 	out_is(&p, "hello secrets, ", "only what may be the beginning of a match waits");
 	play_append(&p, 0, "=abc", 4);
-	turn(&p);
+	conn_turn(&p);
 	play_append(&p, 0, ";def", 4);
-	turn(&p);
+	conn_turn(&p);
 	out_is(&p, "hello secrets, ###########def", "and is masked when the rest comes");
 	play_append(&p, 0, "secret=", 7);
-	turn(&p);
+	conn_turn(&p);
 	p.now += 99000000;
-	turn(&p);
+	conn_turn(&p);
 	is_u64(p.out[0].len, 29, "it waits");
 	p.now += 2000000;
-	turn(&p);
+	conn_turn(&p);
 	is_u64(p.out[0].len, 36, "no longer than `wait`");
 	is_u64(p.host[0].counter[FOS_C_pm_hold_expired], 0, "without the platform's having to step in");
 	play_append(&p, 0, "abc;", 4);
-	turn(&p);
+	conn_turn(&p);
 	out_is(&p, "hello secrets, ###########defsecret=abc;", "what has gone cannot be masked");
 	play_append(&p, 0, "secret=xyz", 10);
-	turn(&p);
+	conn_turn(&p);
 	p.now += 500000000;
 	play_append(&p, 0, "w;secret=", 9);
 	play_restart(&p, 0);
-	turn(&p);
+	conn_turn(&p);
 	is_u64(p.out[0].len, 40 + 12, "what has come while it was dead is looked at before it lets go");
-	finish(&p);
+	conn_finish(&p);
 	is_str(alerts(), "mask 1 15-26;mask 1 40-52;", "one alert each");
 	play_free(&p);
 }
@@ -244,9 +229,9 @@ static void test_grows(void)
 			uint32_t left = (uint32_t)sizeof(text) - 1 - at;
 
 			play_append(&p, 0, text + at, cut < left ? cut : left);
-			turn(&p);
+			conn_turn(&p);
 		}
-		finish(&p);
+		conn_finish(&p);
 		play_egress(&p, 0);
 		good = p.out[0].len == sizeof(want) - 1 && !memcmp(p.out[0].data, want, p.out[0].len);
 		if (!good)
@@ -262,9 +247,9 @@ static void test_reset(void)
 
 	begin(&p, "patterns=alert /GET/\npatterns=reset /virus/\npatterns=alert /us/\n", 6);
 	play_append(&p, 0, "GET a vir", 9);
-	turn(&p);
+	conn_turn(&p);
 	play_append(&p, 0, "us GET", 6);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict == FOS_VERDICT_RESET && p.out[0].len == 9,
 	   "reset before the byte that completes the match goes on");
 	is_str(alerts(), "alert 1 -1-3;reset 2 -1-11;", "what comes after is not spoken of");
@@ -273,7 +258,7 @@ static void test_reset(void)
 	play_append(&p, 0, "vir", 3);
 	play_append(&p, 0, "us", 2);
 	play_append(&p, 0, "a virus", 7);
-	turn(&p);
+	conn_turn(&p);
 	ok(conn_pub(&p, 0, 0)->verdict == FOS_VERDICT_DROP && p.out[0].len == 5,
 	   "UDP: datagram by datagram, and dropped");
 	play_free(&p);
@@ -287,7 +272,7 @@ static void test_datagrams(void)
 	play_append(&p, 0, "xab", 3);
 	play_append(&p, 0, "cxy", 3);
 	play_append(&p, 0, "xabcy", 5);
-	turn(&p);
+	conn_turn(&p);
 	out_is(&p, "xabcxyx***y", "each datagram by itself");
 	is_str(alerts(), "alert 2 -1-1;alert 3 -1-6;alert 2 -1-7;mask 1 7-10;alert 3 -1-11;",
 	       "so are their beginnings and ends");
@@ -304,8 +289,8 @@ static void test_limits(void)
 	begin(&p, "patterns=cut /a/\npatterns=alert /aa/\nlimit=3\n", 6);
 	for (int i = 0; i < 3; i++)
 		play_append(&p, 0, many, 1200);
-	turn(&p);
-	finish(&p);
+	conn_turn(&p);
+	conn_finish(&p);
 	ok(p.out[0].len == 0 && conn_pub(&p, 0, 0)->head == 3600, "thousands of edits at once");
 	sprintf(want, "cut 1 0-1;cut 1 1-2;alert 2 -1-2;");
 	is_str(alerts(), want, "and as many alerts as allowed");
@@ -322,7 +307,7 @@ static void test_reload(void)
 
 	begin(&p, "patterns=alert /o.*l.*d/s\n", 6);
 	play_append(&p, 0, "old ne", 6);
-	turn(&p);
+	conn_turn(&p);
 	memcpy(options, more, n);
 	n += (size_t)sprintf(options + n, "%s", path) + 1;
 	options[n++] = 0;
@@ -330,8 +315,8 @@ static void test_reload(void)
 	p.w.dir->pm[0].options_off = play_options(&p, options, n);
 	ok(play_start(&p, 0) == 0, "other patterns, the same context");
 	play_append(&p, 0, "w new l d", 9);
-	turn(&p);
-	finish(&p);
+	conn_turn(&p);
+	conn_finish(&p);
 	is_str(alerts(), "alert 1 -1-3;alert 1 -1-11;", "are looked for from there on");
 	play_free(&p);
 }
