@@ -265,10 +265,10 @@ int fos_grant_receive(int sock, int timeout_ms, struct fos_grant **out, char *er
 		accept_record(g, &m, fds);
 		if (m.kind == FOS_GRANT_REFUSED) {
 			snprintf(err, err_size, "the keeper refuses: %s", m.text);
-			rc = m.index[0] == EAGAIN ? -EAGAIN : -EPERM;
+			rc = m.index[0] == EAGAIN ? -EAGAIN : m.index[0] == EBUSY ? -EBUSY : -EPERM;
 		}
 	}
-	if (rc != -EPERM)
+	if (rc != -EPERM && rc != -EBUSY)
 		snprintf(err, err_size, "no answer from the keeper: %s", strerror(-rc));
 	if (g)
 		fos_grant_close(g);

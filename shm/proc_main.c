@@ -83,7 +83,7 @@ static int take_grant(struct fos_run *r, char *err, size_t err_size)
 			snprintf(err, err_size, "cannot reach the keeper at %s: %s; is it running?",
 				 r->keeper, strerror(-rc));
 		}
-		if (rc == -EPERM || *r->stop || fos_clock_ns() > give_up)
+		if (rc == -EPERM || rc == -EBUSY || *r->stop || fos_clock_ns() > give_up)
 			return rc;
 		nanosleep(&pause, NULL);
 	}
@@ -175,6 +175,7 @@ static int attach(struct fos_run *r)
 	char err[512] = "";
 	int rc = take_grant(r, err, sizeof(err));
 
+	r->taken = rc == -EBUSY;
 	if (rc == 0)
 		rc = map_regions(r, err, sizeof(err));
 	if (rc == 0)
@@ -272,5 +273,5 @@ int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, voi
 		rc = fos_proc_run(&r);
 	failed = (rc < 0 && rc != -ECANCELED) || r.p->failed;
 	release(&r);
-	return failed;
+	return r.taken ? FOS_PROC_TAKEN : failed;
 }

@@ -28,6 +28,7 @@ struct fos_run {
 	uint64_t told[3];      /* offline ingress: clock, flush, eof that all have been woken for */
 	bool spare;            /* started to wait for the lease */
 	bool refused;          /* the keeper gave the lease to someone else */
+	bool taken; /* another process held the lease when it was asked for */
 };
 
 /* Of a process started with --spare: warms up and waits for the lease.  0 = it has it; -ECANCELED = it

@@ -214,10 +214,21 @@ static void say_death(const struct fos_child *c, pid_t pid, int status, bool aga
 		(int)pid, how, again ? "; starting it again" : "");
 }
 
+static bool has_spare(const struct fos_super *s, const struct fos_child *c)
+{
+	for (uint32_t i = 0; i < s->nr_children; i++)
+		if (s->child[i].spare_of == c)
+			return true;
+	return false;
+}
+
 /* Signals are crashes, to be mended by a restart; a failure before the first READY=1 is something
- * that the child has explained in a line and that would only happen again. */
+ * that the child has explained in a line and that would only happen again.  But for this: its
+ * predecessor died so young that a spare and it were started together, and the spare was first. */
 static bool hopeless(const struct fos_super *s, const struct fos_child *c, int status)
 {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == FOS_PROC_TAKEN && has_spare(s, c))
+		return false;
 	return WIFEXITED(status) && WEXITSTATUS(status) != 0 && (!c->was_ready || s->give_up);
 }
 
@@ -275,7 +286,7 @@ static void promote(struct fos_super *s, struct fos_child *c)
 		return;
 	c->pid = spare->pid;
 	c->pidfd = spare->pidfd;
-	c->ready = true;
+	c->ready = c->was_ready = true;
 	c->ready_ns = c->alive_ns = fos_clock_ns();
 	c->again_ns = 0;
 	spare->pid = 0;
