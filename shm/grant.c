@@ -250,8 +250,9 @@ int fos_grant_receive(int sock, int timeout_ms, struct fos_grant **out, char *er
 	while (rc == 0) {
 		struct pollfd p = {.fd = sock, .events = POLLIN};
 
-		if (poll(&p, 1, timeout_ms) == 0) {
-			rc = -ETIMEDOUT;
+		rc = poll(&p, 1, timeout_ms);
+		if (rc <= 0) {
+			rc = rc == 0 ? -ETIMEDOUT : -errno;
 			break;
 		}
 		rc = fos_grant_poll(sock, &m, fds);

@@ -94,7 +94,8 @@ ssize_t fos_grant_hear(int sock, void *to, size_t size, int *fd);
 
 /* Reads records up to END into a freshly allocated grant, waiting at most timeout_ms for each.
  * 0, or -errno with one line in err: -EPERM, -EBUSY (who asks for a lease finds it taken) and -EAGAIN
- * (later) are refusals.  *out is to be freed after fos_grant_close(). */
+ * (later) are refusals; -EINTR = a signal came, which may ask the caller to end.  *out is to be freed
+ * after fos_grant_close(). */
 int fos_grant_receive(int sock, int timeout_ms, struct fos_grant **out, char *err,
 		      size_t err_size);
 void fos_grant_close(struct fos_grant *g);

@@ -98,9 +98,11 @@ uint32_t fos_proc_work(struct fos_proc *p);
 /* Watch an fd for input while asleep (AF_XDP RX socket). */
 int fos_proc_watch(struct fos_proc *p, int fd);
 
+/* The exit status of one whose lease another process holds: EX_TEMPFAIL of sysexits.h. */
+#define FOS_PROC_TAKEN 75
+
 /* The main() of a stage: parses arguments (--keeper PATH --proc NAME, -h), runs, returns the exit
  * status.  state NULL = there was no memory for it; said here. */
-#define FOS_PROC_TAKEN 75 /* the status of one whose lease another process holds: EX_TEMPFAIL of sysexits.h */
 int fos_proc_main(int argc, char **argv, const struct fos_proc_hooks *hooks, void *state);
 
 /* Current time on the scale of p->now_ns (refreshed before every work()). */

@@ -77,6 +77,21 @@ for seed in $([ "$FULL" = 1 ] && seq 12 || echo 1); do
 	round "$seed" $([ "$FULL" = 1 ] && echo 60 || echo 150)
 done
 
+# ---- young deaths ------------------------------------------------------------------------------
+
+# All die while all start, a PM and its spare among them: whoever is first has the lease.
+late=0
+for seed in $(seq $([ "$FULL" = 1 ] && echo 40 || echo 6)); do
+	mkdir "$D/start$seed"
+	chmod 1777 "$D/start$seed"
+	export FLOWOS_KILL_AT="$seed $D/start$seed"
+	box_start "$D/box.yaml" 2>>"$D/starts" || late=$((late + 1))
+	unset FLOWOS_KILL_AT
+	box_stop
+done
+is "$late" 0 "a box starts while its processes die at every point of their starts"
+[ "$late" = 0 ] || sed 's/^/# /' "$D/starts"
+
 # ---- which points ----------------------------------------------------------------------------
 
 is "$(ingress)" "" "ingress died at every point of its own"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "shm/build.h"
@@ -209,6 +210,11 @@ static void test_loop(void)
 
 /* ------------------------------------------------------------------ grant */
 
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
 static void test_grant(void)
 {
 	struct fos_grant_msg m = {.magic = FOS_GRANT_MAGIC, .kind = FOS_GRANT_REGION, .nr_fds = 2,
@@ -216,7 +222,11 @@ static void test_grant(void)
 	struct fos_grant *g = NULL;
 	int pair[2], fds[2] = {open("/dev/null", O_RDONLY), open("/dev/zero", O_RDONLY)};
 	char err[256] = "";
+	struct sigaction quiet = {.sa_handler = on_alarm};
+	struct itimerval soon = {.it_value.tv_usec = 100000, .it_interval.tv_usec = 100000};
+	struct itimerval never = {.it_value.tv_sec = 0};
 
+	sigaction(SIGALRM, &quiet, NULL);
 	ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "two ends of a connection");
 	ok(fos_grant_send(pair[0], &m, fds) == 0, "descriptors are sent");
 	m.kind = FOS_GRANT_WELCOME;
@@ -240,6 +250,14 @@ static void test_grant(void)
 	ok(fos_grant_receive(pair[1], 1000, &g, err, sizeof(err)) == -EPERM && !g,
 	   "a refusal is an error");
 	ok(strstr(err, "no such process"), "that says why: %s", err);
+	m.index[0] = EBUSY;
+	fos_grant_send(pair[0], &m, NULL);
+	ok(fos_grant_receive(pair[1], 1000, &g, err, sizeof(err)) == -EBUSY && strstr(err, m.text),
+	   "another one, that the lease is taken");
+	setitimer(ITIMER_REAL, &soon, NULL);
+	ok(fos_grant_receive(pair[1], 60000, &g, err, sizeof(err)) == -EINTR,
+	   "a signal ends the waiting for an answer");
+	setitimer(ITIMER_REAL, &never, NULL);
 	m.magic = 1;
 	fos_grant_send(pair[0], &m, NULL);
 	ok(fos_grant_receive(pair[1], 1000, &g, err, sizeof(err)) == -EPROTO,
