@@ -10,6 +10,7 @@
 #include "classifier/gate.h"
 #include "classifier/packet.h"
 #include "classifier/pickup.h"
+#include "classifier/successor.h"
 #include "classifier/tcp_in.h"
 #include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
@@ -285,12 +286,16 @@ static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_pack
 {
 	uint32_t conn = flow >> 1;
 	uint64_t number = c->flows[flow & ~1u].number + !fos_pickup_stray(c, flow);
+	bool after = fos_successor_due(c, flow);
 
 	if (c->conns[conn].list != FOS_LIST_CLOSED)
 		fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
 	fos_flow_unhash(c, 2 * conn);
 	fos_flow_unhash(c, 2 * conn + 1);
-	return admit_new(c, pkt, key, number);
+	flow = admit_new(c, pkt, key, number);
+	if (after && flow != FOS_NONE && c->flows[flow].flags & FOS_FLOW_TCP && bare_syn(pkt))
+		fos_successor_mark(c, flow);
+	return flow;
 }
 
 /* Does this SYN begin another connection with the tuple of a known one? */

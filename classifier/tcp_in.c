@@ -13,6 +13,7 @@
 #include "classifier/pickup.h"
 #include "classifier/reassembly.h"
 #include "classifier/stuck.h"
+#include "classifier/successor.h"
 #include "classifier/tcp_side.h"
 #include "classifier/timestamp.h"
 
@@ -45,6 +46,8 @@ static enum fos_tcp_action judge(struct input *in)
 		.one_sided = in->c->p->offline,
 		.one_way = in->f->pass_pos_flags & FOS_NOTE_ONE_WAY,
 		.midstream = in->s->flags & FOS_FLOW_PICKUP,
+		.after = !(in->s->state & in->peer->state & FOS_FLOW_ST_SYN) &&
+			 fos_successor_is(in->c, in->flow),
 	};
 
 	if (fos_pickup_failed(in->c, in->flow, &in->seg))
@@ -201,11 +204,9 @@ static void take_reset(struct input *in)
 
 static void establish(struct input *in)
 {
-	const uint32_t both = FOS_FLOW_ST_SYN;
-
 	if (in->s->flags & FOS_FLOW_PICKUP)
 		fos_pickup_settle(in->c, in->flow, in->pkt->meta.time_ns);
-	if (in->s->state & FOS_FLOW_ST_ESTABLISHED || !(in->s->state & in->peer->state & both))
+	if (in->s->state & FOS_FLOW_ST_ESTABLISHED || !(in->s->state & in->peer->state & FOS_FLOW_ST_SYN))
 		return;
 	in->s->state |= FOS_FLOW_ST_ESTABLISHED;
 	in->peer->state |= FOS_FLOW_ST_ESTABLISHED;
@@ -453,6 +454,9 @@ static bool act(struct input *in, enum fos_tcp_action what)
 		return false;
 	case FOS_TCP_DO_CHALLENGE:
 		fos_challenge(in->c, in->flow, in->pkt, in->seg.flags);
+		return false;
+	case FOS_TCP_DO_REFUSE:
+		fos_successor_answer(in->c, in->pkt);
 		return false;
 	case FOS_TCP_DO_CLOSED:
 		fos_goodbye_late(in->c, in->flow, in->pkt, &in->seg);

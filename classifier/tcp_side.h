@@ -11,6 +11,7 @@
 #define FOS_NOTE_PASSED (1u << 3) /* not taken up yet: isn + 1 is the end of what has passed */
 #define FOS_NOTE_ONE_WAY (1u << 2) /* on both: only one direction passes the box */
 #define FOS_NOTE_STRAY (1u << 4)   /* forward flow: not opened by a SYN */
+#define FOS_NOTE_AFTER (1u << 5)   /* forward flow: see successor.h */
 
 /* One direction in numbers, for fos_tcp_judge(). */
 void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);

@@ -212,6 +212,8 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 		return FOS_TCP_DO_RAW;
 	if (!own->syn && conn->midstream)
 		return FOS_TCP_DO_JOIN;
+	if (!own->syn && conn->after && seg->ack != peer->isn + 1)
+		return FOS_TCP_DO_REFUSE;
 	if (!own->syn)
 		/* half-open (RFC 9293 section 3.5.1): the SYN's sender answers it with a RST; bytes
 		 * would reach it unseen, were they overtaken by a SYN+ACK */
@@ -219,7 +221,7 @@ enum fos_tcp_action fos_tcp_judge(const struct fos_tcp_conn *conn, const struct 
 			       FOS_TCP_DO_INVALID :
 			       FOS_TCP_DO_RAW;
 	if (!peer->syn && !conn->one_sided && !conn->midstream)
-		return FOS_TCP_DO_ONE_WAY;
+		return conn->after ? FOS_TCP_DO_REFUSE : FOS_TCP_DO_ONE_WAY;
 	if (peer->syn && !conn->one_way && !ack_plausible(conn, own, peer, seg->ack))
 		return FOS_TCP_DO_BAD_ACK;
 	return FOS_TCP_DO_DATA;

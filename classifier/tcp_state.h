@@ -60,6 +60,7 @@ struct fos_tcp_conn {
 	bool one_sided; /* offline: packets may be missing, even one whole direction */
 	bool one_way; /* inline: only one direction passes the box */
 	bool midstream; /* its start was not seen */
+	bool after; /* of the one that had its ports before, an end may still speak */
 };
 
 enum fos_tcp_action {
@@ -74,6 +75,7 @@ enum fos_tcp_action {
 	FOS_TCP_DO_JOIN,      /* first segment of the second side of one that was taken up */
 	FOS_TCP_DO_MIDSTREAM, /* nothing is known of the connection */
 	FOS_TCP_DO_CHALLENGE, /* an end would answer with a challenge ACK: refused */
+	FOS_TCP_DO_REFUSE,    /* belongs to the connection before: answered with a reset */
 	FOS_TCP_DO_BAD_ACK,   /* acknowledges what no end could have earned: refused */
 	FOS_TCP_DO_INVALID,   /* no end would accept it: refused */
 	FOS_TCP_DO_CLOSED     /* the connection is over: refused */

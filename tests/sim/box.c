@@ -198,8 +198,6 @@ static uint32_t batch(struct sim *s, struct sim_proc *sp)
 			return did;
 	} else {
 		s->nr_kills_inside++;
-		for (uint32_t i = 0; i < s->nr_conns && sp->stage == &sim_egress; i++)
-			s->conns[i]->lost_sent = true;
 	}
 	s->nr_kills++;
 	if (s->trace)

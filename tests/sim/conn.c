@@ -233,17 +233,10 @@ void conn_judge(struct conn *c, uint32_t to, const uint8_t *packet, uint32_t len
 	if (c->rogue && !p->c.rogue && (w.flags & (WIRE_SYN | WIRE_ACK)) == WIRE_SYN &&
 	    p->fin_taken)
 		c->replaced = true;
-	/* nor does the box know any more of one that it has reset, though the reset may be under way, or
-	 * gone with an egress that had noted it as sent */
-	if (c->rogue && !p->c.rogue && (w.flags & (WIRE_SYN | WIRE_ACK)) == WIRE_SYN &&
-	    (c->reset[to] || c->lost_sent)) {
-		c->over = true;
-		c->stranded |= !c->reset[to];
-	}
 	c->reset[to] |= (w.flags & WIRE_RST) != 0;
 	/* so has a half-open end, whose answer to a SYN goes on as it came (RFC 9293 section 3.5.1) */
 	if (w.wrong && c->rogue && strcmp(w.wrong, WIRE_BAD_SUM) != 0 &&
-	    (c->replaced || c->over || peer_done(p) ||
+	    (c->replaced || peer_done(p) ||
 	     (p->state == PEER_SYN_SENT && !(w.flags & WIRE_SYN))))
 		return;
 	if (w.wrong) {

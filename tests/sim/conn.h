@@ -44,9 +44,6 @@ struct conn {
 	uint64_t start_ns;
 	bool replaced; /* a hostile SYN has begun another after all was acknowledged */
 	bool reset[2]; /* the box has sent this end a reset */
-	bool over;     /* and a hostile SYN to it has begun another since */
-	bool lost_sent; /* egress died with what it had noted as sent: a reset, perhaps; */
-	bool stranded; /* it was one, and an end waits in vain */
 	uint64_t done_ns; /* 0 = not yet */
 	struct conn *after; /* the one whose ports it uses again */
 	bool started, gone; /* gone: another uses its ports now */

@@ -262,7 +262,7 @@ static void to_peer(struct sim *s, const struct net_packet *p)
 	struct conn *c = owner(s, p->data, p->len, &from);
 
 	/* an end that is done keeps no state by which it would know another connection's SYN */
-	if (c && c->rogue && (c->replaced || c->stranded || peer_done(&c->end[1 - from])))
+	if (c && c->rogue && (c->replaced || peer_done(&c->end[1 - from])))
 		return;
 	if (c && from == (p->hop == NET_BOX_CLIENT)) {
 		peer_input(&c->end[1 - from], p->data, p->len, s->now);

@@ -20,7 +20,8 @@ enum {
 	GONE = 1u << FOS_DESC_FREE,    /* dropped */
 	ASK = 1u << FOS_DESC_CHALLENGE,
 	BEFORE = 1u << FOS_DESC_BEFORE,
-	CLOSE = 1u << FOS_DESC_CLOSE
+	CLOSE = 1u << FOS_DESC_CLOSE,
+	ANSWER = 1u << FOS_DESC_REPLY  /* the box answers it with a reset */
 };
 
 struct line {
@@ -43,6 +44,7 @@ static const char *const desc_words[] = {
 	[FOS_DESC_FORWARD] = "RAW", [FOS_DESC_TCP_CTL] = "CTL", [FOS_DESC_ACK] = "ACKED",
 	[FOS_DESC_REXMIT] = "AGAIN", [FOS_DESC_OOO] = "OOO", [FOS_DESC_FREE] = "GONE",
 	[FOS_DESC_CHALLENGE] = "ASK", [FOS_DESC_BEFORE] = "BEFORE", [FOS_DESC_CLOSE] = "CLOSE",
+	[FOS_DESC_REPLY] = "ANSWER",
 };
 
 static inline void show_set(const char *label, uint32_t set)
