@@ -85,13 +85,28 @@ static uint64_t mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
+/* Where the pair stands in d->place, or the free place where it would: half of them are free. */
+static uint32_t place_of(const struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler)
+{
+	uint64_t key = (uint64_t)(uintptr_t)handler + event * 0x9e3779b97f4a7c15ull;
+	uint32_t i = (uint32_t)mix(key) % (2 * FOS_EVENT_HANDLERS);
+
+	while (d->place[i]) {
+		const struct fos_event_pair *p = &d->pair[d->place[i] - 1];
+
+		if (p->event == event && p->handler == handler)
+			break;
+		i = (i + 1) % (2 * FOS_EVENT_HANDLERS);
+	}
+	return i;
+}
+
 int fos_event_defs_find(const struct fos_event_defs *d, uint32_t event,
 			fos_event_handler_fn *handler)
 {
-	for (uint32_t i = 0; i < d->nr_pairs; i++)
-		if (d->pair[i].event == event && d->pair[i].handler == handler)
-			return (int)i;
-	return FOS_ENOENT;
+	uint32_t n = d->place[place_of(d, event, handler)];
+
+	return n ? (int)n - 1 : FOS_ENOENT;
 }
 
 int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler,
@@ -108,6 +123,7 @@ int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_ha
 		/* by number: the same at each start, wherever the code is loaded */
 		d->pair[i] = (struct fos_event_pair){
 			event, handler, mix(((uint64_t)i + 1) * 0x9e3779b97f4a7c15ull)};
+		d->place[place_of(d, event, handler)] = (uint16_t)(i + 1);
 	}
 	if (every_flow && !(d->bits[i / 64] >> (i % 64) & 1u)) {
 		d->bits[i / 64] |= 1ull << (i % 64);

@@ -40,6 +40,7 @@ struct fos_event_defs {
 	uint32_t nr_defs;
 	struct fos_event_pair pair[FOS_EVENT_HANDLERS];
 	uint32_t nr_pairs;
+	uint16_t place[2 * FOS_EVENT_HANDLERS]; /* pairs by event and handler: number + 1; 0 = none */
 	uint32_t root[FOS_NR_ON + 1]; /* first definition below each built-in event; last: below nothing */
 	/* the template: pairs that every flow begins with */
 	uint64_t bits[FOS_EVENT_SET_WORDS];

@@ -2,16 +2,20 @@
  *
  *	engine CONFIG CAPTURE
  *	engine --memory CONFIG
+ *	engine --time SKIP CONFIG CAPTURE
  *
  * The same hooks over the same regions as `flowosctl run CONFIG --read CAPTURE`, without keeper,
  * scheduler, doorbells and sleep: what it executes depends on its arguments alone, so that
  * instructions can be counted (tests/offline/45_budget.sh).  Prints the packets read; --memory: the
- * bytes of all regions.
+ * bytes of all regions.  --time: the packets after the first SKIP (handshakes, say), nanoseconds of
+ * processor that all stages took for them and those that the PMs took of these, and the events that PMs
+ * missed, which spoil the figures.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "config/check.h"
 #include "config/plan.h"
@@ -30,6 +34,10 @@ static struct fos_dir *dir;
 static struct fos_box box;
 static struct stage stage[FOS_MAX_PROCS];
 static uint32_t nr_stages;
+
+/* --time: what was read of the clock when the last packet to skip was in */
+static uint64_t skip, began, pm_ns;
+static bool timed;
 
 static int fail(const char *why)
 {
@@ -80,6 +88,9 @@ static int make_regions(void)
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (base == MAP_FAILED)
 			return fail("no memory for the regions");
+		/* as a box has them */
+		if (timed && base != (void *)dir)
+			madvise(base, size, MADV_HUGEPAGE);
 		fos_build_region(dir, i, base, 1);
 		box.region[i].base = base;
 		box.region[i].size = size;
@@ -127,6 +138,41 @@ static int start(uint32_t proc)
 
 /* ------------------------------------------------------------------ running */
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t counted(enum fos_role role, uint32_t which)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < nr_stages; i++)
+		if (stage[i].proc.me->role == role)
+			n += stage[i].proc.counter[which];
+	return n;
+}
+
+/* All that the stage has to do now. */
+static void work(struct stage *s)
+{
+	bool pm = s->proc.me->role == FOS_ROLE_PM;
+	uint64_t from;
+
+	if (timed && !began && counted(FOS_ROLE_INGRESS, FOS_C_rx_packets) >= skip) {
+		skip = counted(FOS_ROLE_INGRESS, FOS_C_rx_packets);
+		began = cpu_ns();
+	}
+	from = pm && began ? cpu_ns() : 0;
+	while (fos_proc_work(&s->proc) > 0)
+		;
+	if (from)
+		pm_ns += cpu_ns() - from;
+}
+
 /* One after the other until the capture is through and all is delivered (shm/proc_run.c). */
 static void run(void)
 {
@@ -140,8 +186,7 @@ static void run(void)
 			struct stage *s = &stage[i];
 
 			s->proc.now_ns = clock->clock_ns;
-			while (fos_proc_work(&s->proc) > 0)
-				;
+			work(s);
 			if (s->head != clock)
 				s->head->clock_seen_ns = s->proc.now_ns;
 		}
@@ -163,30 +208,58 @@ static int memory(const char *file)
 	return 0;
 }
 
+/* Orderly stop of all; returns the packets read, or -1. */
+static int64_t stop(void)
+{
+	int64_t packets = 0;
+
+	for (uint32_t i = 0; i < nr_stages; i++) {
+		struct fos_proc *p = &stage[i].proc;
+
+		if (p->me->role == FOS_ROLE_INGRESS)
+			packets += (int64_t)p->counter[FOS_C_rx_packets];
+		if (p->hooks->fini)
+			p->hooks->fini(p);
+		if (p->failed)
+			return -1;
+	}
+	return packets;
+}
+
+static void print_times(int64_t packets, uint64_t ns)
+{
+	uint64_t missed = counted(FOS_ROLE_CLASSIFIER, FOS_C_events_missed) +
+			  counted(FOS_ROLE_PM, FOS_C_events_missed);
+
+	printf("%lld %llu %llu %llu\n", (long long)packets - (long long)skip,
+	       (unsigned long long)ns, (unsigned long long)pm_ns, (unsigned long long)missed);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t packets = 0;
+	int64_t packets;
+	uint64_t ns;
 
-	if (argc != 3)
-		return 2;
-	if (!strcmp(argv[1], "--memory"))
+	if (argc == 3 && !strcmp(argv[1], "--memory"))
 		return memory(argv[2]);
-	if (configure(argv[1], argv[2]) || make_regions())
+	timed = argc == 5 && !strcmp(argv[1], "--time");
+	if (argc != 3 && !timed)
+		return 2;
+	if (timed)
+		skip = strtoull(argv[2], NULL, 10);
+	if (configure(argv[argc - 2], argv[argc - 1]) || make_regions())
 		return 1;
 	for (uint32_t i = 0; i < dir->nr_procs; i++)
 		if (start(i))
 			return 1;
 	run();
-	for (uint32_t i = 0; i < nr_stages; i++) {
-		struct fos_proc *p = &stage[i].proc;
-
-		if (p->me->role == FOS_ROLE_INGRESS)
-			packets += p->counter[FOS_C_rx_packets];
-		if (p->hooks->fini)
-			p->hooks->fini(p);
-		if (p->failed)
-			return fail("a stage failed");
-	}
-	printf("%llu\n", (unsigned long long)packets);
+	ns = timed ? cpu_ns() - began : 0;
+	packets = stop();
+	if (packets < 0)
+		return fail("a stage failed");
+	if (timed)
+		print_times(packets, ns);
+	else
+		printf("%lld\n", (long long)packets);
 	return 0;
 }
