@@ -36,18 +36,28 @@ static void learn_again(struct fos_egress *e, struct fos_tcb *t, uint32_t frame)
 /* The connection was reset and this end does not know: as its peer would, with the number that it
  * expects (RFC 9293 section 3.10.7.1): the classifier keeps from the peer what comes after a reset, and
  * the peer's own answer would name a number that only it and this end know. */
-static void reset_again(struct fos_egress *e, const struct fos_desc *d, const struct fos_tcb *t,
-			uint32_t ack)
+static void reset_again(struct fos_egress *e, uint32_t flow, const struct fos_tcb *t, uint32_t ack)
 {
-	const struct fos_tcb *g = fos_out_peer(e, d->flow);
+	const struct fos_tcb *g = fos_out_peer(e, flow);
 	int64_t pos;
 
 	if (e->p->offline || !g || t->flags & FOS_TCB_RESET || !(g->flags & FOS_TCB_ISN) ||
-	    fos_opaque(e, d->flow))
+	    fos_opaque(e, flow))
 		return;
 	pos = fos_out_pos(g, ack, g->una);
 	if (pos >= 0)
-		fos_emit_reset(e, FOS_PEER(d->flow), (uint64_t)pos);
+		fos_emit_reset(e, FOS_PEER(flow), (uint64_t)pos);
+}
+
+bool fos_again_given_up(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	if (!(t->flags & FOS_TCB_GIVEN_UP) || !(h->l4[13] & FOS_TH_ACK) ||
+	    h->l4[13] & (FOS_TH_RST | FOS_TH_SYN))
+		return false;
+	reset_again(e, flow, t, fos_header_ack(h));
+	return true;
 }
 
 /* In a capture: a keep-alive with a byte leaves as one without, or its recorded answer would read as a
@@ -82,12 +92,12 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX || probe_again(e, d, t))
 		return;
 	if (d->flags & FOS_PIECE_RST) {
-		reset_again(e, d, t, (uint32_t)d->pos);
+		reset_again(e, d->flow, t, (uint32_t)d->pos);
 		return;
 	}
-	/* the box has given the receiver up, and its reset was lost */
-	if (t->flags & FOS_TCB_DONE && t->una < fos_out_wire(t)) {
-		reset_again(e, d, t, t->ack_seen);
+	/* the box has given the connection up, and its reset was lost */
+	if (t->flags & FOS_TCB_DONE && (t->una < fos_out_wire(t) || t->flags & FOS_TCB_GIVEN_UP)) {
+		reset_again(e, d->flow, t, t->ack_seen);
 		return;
 	}
 	/* a recorded packet that also brought new bytes stands for itself */

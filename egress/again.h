@@ -3,10 +3,15 @@
 #define FOS_EGRESS_AGAIN_H
 
 #include "egress/egress.h"
+#include "egress/header.h"
 
 /* FOS_DESC_REXMIT: bytes still in the pipeline are ignored, of those sent and not acknowledged the
  * box sends its own copy, those acknowledged are acknowledged once more. */
 void fos_again(struct fos_egress *e, const struct fos_desc *d);
+
+/* A segment without payload on a connection that the box has given up: its sender has missed the
+ * reset, is told once more, and true is returned.  Else false. */
+bool fos_again_given_up(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
 
 /* FOS_DESC_OOO: there is a hole before the box, which the receiver cannot see; the box tells the
  * sender, by duplicate acknowledgements with what the OOSEQ queue holds, as soon as the receiver has

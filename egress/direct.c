@@ -302,7 +302,9 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 				   e->p->dir->frame_size, e->claims[d->frame]) &&
 		   h.l4 && h.m->flags & FOS_PKT_TCP) {
 		learn(e, d->flow, t, &h);
-		if (!take_ack(e, d->flow, t, &h, &news))
+		if (fos_again_given_up(e, d->flow, &h))
+			why = FOS_C_drop_tcp_closed;
+		else if (!take_ack(e, d->flow, t, &h, &news))
 			why = FOS_C_drop_tcp_ack;
 		else if (h.l4[13] & FOS_TH_FIN && !(t->flags & FOS_TCB_FIN_SENT))
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */

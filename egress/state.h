@@ -33,6 +33,7 @@ enum fos_tcb_flag {
 	FOS_TCB_RESET = 1u << 11,    /* its end was a reset, which has left */
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
 	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
+	FOS_TCB_GIVEN_UP = 1u << 15, /* on both: the box has reset the connection, by its own timer */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_PASSED = 1u << 23,   /* passed_ack, passed_wnd hold something */
 	FOS_TCB_ACCECN = 1u << 22,   /* both ends count congestion marks in three flags (RFC 9768) */

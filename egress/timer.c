@@ -107,11 +107,13 @@ static void give_up(struct fos_egress *e, uint32_t flow)
 	fos_emit_reset(e, flow, e->tcbs[flow].una);
 	if (g)
 		fos_emit_reset(e, FOS_PEER(flow), fos_out_wire(g));
-	fos_out_finish(e, flow);
-	if (g)
-		fos_out_finish(e, FOS_PEER(flow));
-	fos_egress_run_later(e, flow);
-	fos_egress_run_later(e, FOS_PEER(flow));
+	for (uint32_t i = 0; i < 2; i++) {
+		if (i && !g)
+			break;
+		fos_out_finish(e, flow ^ i);
+		fos_out_tcb(e, flow ^ i)->flags |= FOS_TCB_GIVEN_UP;
+		fos_egress_run_later(e, flow ^ i);
+	}
 }
 
 /* RFC 6298 section 5; returns whether the flow's timer is to go on. */

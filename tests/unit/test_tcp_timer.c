@@ -147,6 +147,13 @@ static void test_give_up(void)
 	is_u64(W.w.box.outs[0].done, FOS_OUT_DONE, "gone: nothing is kept");
 	script_step(&(struct step)AGAIN(0, 0, 3));
 	script_step(&(struct step)RESET(1, 0, "a sender that missed it is told again"));
+	script_step(&(struct step)ACKS(1, 0, WND));
+	script_step(&(struct step)RESET(0, 0, "so is a receiver that comes back, when it acknowledges"));
+	script_step(&(struct step)AGAIN(1, 0, 4));
+	script_step(&(struct step)RESET(0, 0, "or sends bytes a second time"));
+	script_step(&(struct step)PROBES(1));
+	script_step(&(struct step)RESET(0, 0, "or asks whether anybody is there"));
+	script_step(&(struct step)NOTHING("and nothing else leaves"));
 	all_sound("gone");
 	world_stop();
 }
