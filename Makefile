@@ -303,11 +303,6 @@ fuzz: fuzzers
 soak: $(B)/tests/test_sim $(PMS) $(TEST_PMS)
 	@B=$(B) $(B)/tests/test_sim --soak $(SOAK_S)
 
-#: make bench-loss  goodput with and without the box while packets are lost before it (root)
-.PHONY: bench-loss
-bench-loss: all
-	@B=$(B) bash tests/bench/loss.sh
-
 #: make bench-recovery  how long each killed process is missed, by number of flows (root)
 .PHONY: bench-recovery
 bench-recovery: all $(B)/bench/recovery $(B)/bench/load

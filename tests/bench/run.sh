@@ -11,7 +11,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export B=${B:-build} BENCH=${BENCH:-} BENCH_N=${BENCH_N:-10} BENCH_S=${BENCH_S:-3}
-GROUPS_ALL='bulk http latency offline scale events stages udp jumbo recovery'
+GROUPS_ALL='bulk http loss latency offline scale events stages udp jumbo recovery'
 BENCH_DIR=$(mktemp -d --suffix=-flowos-bench)
 export BENCH_DIR
 CHILD=''
