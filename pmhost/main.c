@@ -1,14 +1,15 @@
 /* NAME         flowos-pmhost - run one processing module (PM) on one lane
  *
- * SYNOPSIS     flowos-pmhost --keeper PATH --proc NAME [--spare]
+ * SYNOPSIS     flowos-pmhost --keeper PATH --proc NAME [--spare|--or-spare]
  *              flowos-pmhost --try FILE
  *
  * DESCRIPTION  Loads the module that the configuration names for process NAME (pm.INSTANCE.LANE),
  *              and calls its handlers for the flows of its pipeline: on_open while a connection's
  *              first packet waits, on_data for what is in the window [head, tail), on_close at the
  *              end.  A release publishes head, edits, context, messages and verdict together.
- *              With --spare it waits, ready, until the holder of the lease is dead.  With --try it
- *              only says by its exit status whether FILE can be loaded.
+ *              With --spare it waits, ready, until the holder of the lease is dead; with --or-spare
+ *              only where there is a holder and the PM says `spare: yes`.  With --try it only says by
+ *              its exit status whether FILE can be loaded.
  *
  * READS        flows and pieces (classifier), frames (packet region), what the PMs of earlier
  *              stages publish, positions that egress is past.

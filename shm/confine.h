@@ -1,7 +1,8 @@
 /* shm/confine.h - a process that runs somebody else's code gives up what it does not need
  *
- * Under systemd the unit does this; `flowosctl run` starts its children as root, so a PM host does
- * it to itself, after it has mapped its regions and before it loads the module.
+ * `flowosctl run` starts its children as root, so a PM host does all of it to itself, after it has mapped
+ * its regions and before it loads the module.  Under systemd the unit has taken user, capabilities,
+ * network and memory; the list of system calls, which no unit has so short, is the host's there, too.
  */
 #ifndef FOS_SHM_CONFINE_H
 #define FOS_SHM_CONFINE_H
@@ -16,8 +17,9 @@
  * every system call that is not on the list in confine.c; those by which a process hurts others or
  * takes from the machine raise SIGSYS.  $NOTIFY_SOCKET and *keeper (a path) are replaced by ones
  * that still lead there.  keeper_fd: connection to the keeper, which is told how to see the end of this
- * process (shm/death.h).  Caller: a process with effective user 0, single-threaded.  0 or -errno,
- * after one log line. */
+ * process (shm/death.h).  Not root: what needs root has been given up by then; the rest, and that others
+ * of its user can look into it, goes all the same.  Caller: a single-threaded process.  0 or -errno, after
+ * one log line. */
 int fos_confine(uint32_t proc, const char **keeper, int keeper_fd);
 
 #endif

@@ -11,6 +11,9 @@
  *   {"cmd":"hello","proc":"pm.web.0","spare":true}       a warm spare: all regions, read-only; after
  *                                                        "ready" it waits for WELCOME, REGION (its
  *                                                        own, writable), END: now it has the lease
+ *   {"cmd":"hello","proc":"pm.web.0","or_spare":true}    the first, or where a process has the lease
+ *                                                        and the PM `spare: yes`, the second: then
+ *                                                        WELCOME's generation is 0
  *   {"cmd":"ready","sockets":N}                          the stage works, and has mapped the rings
  *                                                        of those sockets (no answer)
  *   {"cmd":"watch"}                                      a PM's host, before it loads the module; the

@@ -164,6 +164,9 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 		return refuse(c->fd, -EAGAIN, "%s dies again and again: a while before pid %u is it",
 			      name, c->pid);
 	rc = fos_keeper_lease(k, proc, c->pid, resume);
+	if (rc == -EBUSY && json_is_true(json_object_get(request, "or_spare")) &&
+	    k->dir->proc[proc].role == FOS_ROLE_PM && k->dir->pm[k->dir->proc[proc].index].spare)
+		return fos_keeper_spare(k, c, proc);
 	if (rc == -EBUSY && !resume)
 		return refuse(c->fd, rc, "%s is running already (pid %u)", name,
 			      k->dir->proc[proc].lease.pid);

@@ -22,7 +22,7 @@
 
 static int usage(const struct fos_proc_hooks *hooks, FILE *to, int status)
 {
-	fprintf(to, "usage: %s --keeper SOCKET --proc NAME [--spare]\n"
+	fprintf(to, "usage: %s --keeper SOCKET --proc NAME [--spare|--or-spare]\n"
 		    "A stage of FlowOS; `flowosctl run` starts it.\n", hooks->program);
 	return status;
 }
@@ -33,6 +33,7 @@ static int parse(struct fos_run *r, int argc, char **argv)
 		{"keeper", required_argument, NULL, 'k'},
 		{"proc", required_argument, NULL, 'p'},
 		{"spare", no_argument, NULL, 's'},
+		{"or-spare", no_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -45,6 +46,8 @@ static int parse(struct fos_run *r, int argc, char **argv)
 			r->name = optarg;
 		else if (c == 's')
 			r->spare = true;
+		else if (c == 'o')
+			r->or_spare = true;
 		else
 			return usage(r->p->hooks, c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
 	}
@@ -72,11 +75,15 @@ static int take_grant(struct fos_run *r, char *err, size_t err_size)
 		rc = r->control = fos_grant_connect(r->keeper);
 		if (rc >= 0) {
 			rc = fos_grant_say(r->control, "{\"cmd\":\"hello\",\"proc\":\"%s\"%s}",
-					   r->name, r->spare ? ",\"spare\":true" : "");
+					   r->name, r->spare ? ",\"spare\":true" :
+					   r->or_spare ? ",\"or_spare\":true" : "");
 			if (rc == 0)
 				rc = fos_grant_receive(r->control, PATIENCE_MS, &r->grant, err, err_size);
-			if (rc == 0)
+			if (rc == 0) {
+				/* no lease begins with 0: another process has it, we are to wait */
+				r->spare |= r->or_spare && r->grant->generation == 0;
 				return 0;
+			}
 			close(r->control);
 			r->control = -1;
 		} else {
@@ -152,11 +159,10 @@ static int map_regions(struct fos_run *r, char *err, size_t err_size)
 	return rc;
 }
 
-/* Only root has anything to give up; a capture's stages end with it, and nobody but their user started
- * them. */
+/* A capture's stages end with it, and nobody but their user started them. */
 static bool confined(const struct fos_run *r)
 {
-	return r->p->hooks->prepare && geteuid() == 0 && !r->p->offline;
+	return r->p->hooks->prepare && !r->p->offline;
 }
 
 /* Offline ingress waits for all to rest, and all for its clock: without these bells each of them would

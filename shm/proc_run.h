@@ -27,6 +27,7 @@ struct fos_run {
 	const struct fos_region_head *ingress; /* offline: whose clock counts */
 	uint64_t told[3];      /* offline ingress: clock, flush, eof that all have been woken for */
 	bool spare;            /* started to wait for the lease */
+	bool or_spare;         /* to be the process, or its spare while another is the process */
 	bool refused;          /* the keeper gave the lease to someone else */
 	bool taken; /* another process held the lease when it was asked for */
 };

@@ -26,8 +26,10 @@
 #define PREFIX "flowos-"
 #define SUFFIX ".service"
 
+#define MOST (2 * FOS_MAX_PROCS)
+
 struct list {
-	char *name[FOS_MAX_PROCS];
+	char *name[MOST];
 	uint32_t nr;
 };
 
@@ -38,7 +40,7 @@ static void add(struct list *l, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (l->nr < FOS_MAX_PROCS && vasprintf(&l->name[l->nr], fmt, ap) >= 0)
+	if (l->nr < MOST && vasprintf(&l->name[l->nr], fmt, ap) >= 0)
 		l->nr++;
 	va_end(ap);
 }
@@ -59,7 +61,8 @@ static bool has(const struct list *l, const char *name)
 
 /* ---- what the configuration needs ------------------------------------------------------------ */
 
-/* Process names hold letters, digits, '.', '_' and '-': nothing that a unit's name must escape. */
+/* A module with `spare: yes` has two units, either of which may be the module's process.
+ * Process names hold letters, digits, '.', '_' and '-': nothing that a unit's name must escape. */
 static void list_units(const struct fos_dir *dir, struct list *l)
 {
 	static const char *const unit[] = {
@@ -69,9 +72,15 @@ static void list_units(const struct fos_dir *dir, struct list *l)
 		[FOS_ROLE_EGRESS] = "egress",
 	};
 
-	for (uint32_t i = 0; i < dir->nr_procs; i++)
-		if (dir->proc[i].role != FOS_ROLE_KEEPER)
-			add(l, PREFIX "%s@%s" SUFFIX, unit[dir->proc[i].role], dir->proc[i].name);
+	for (uint32_t i = 0; i < dir->nr_procs; i++) {
+		const struct fos_dir_proc *p = &dir->proc[i];
+
+		if (p->role == FOS_ROLE_KEEPER)
+			continue;
+		add(l, PREFIX "%s@%s" SUFFIX, unit[p->role], p->name);
+		if (p->role == FOS_ROLE_PM && dir->pm[p->index].spare)
+			add(l, PREFIX "pm-spare@%s" SUFFIX, p->name);
+	}
 }
 
 static int plan(const char *file, struct list *l)
@@ -143,9 +152,9 @@ static void list_enabled(const char *root, struct list *l)
 static int systemctl(const char *verb, const char *root, const struct list *l)
 {
 	extern char **environ;
-	const char *argv[FOS_MAX_PROCS + 6] = {"systemctl", "--quiet", verb};
+	const char *argv[MOST + 6] = {"systemctl", "--quiet", verb};
 	bool running = !strcmp(root, "/") && access("/run/systemd/system", F_OK) == 0;
-	char *copy[FOS_MAX_PROCS + 6];
+	char *copy[MOST + 6];
 	uint32_t n = 3;
 	pid_t pid;
 	int status = 0, rc;
