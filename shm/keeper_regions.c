@@ -9,6 +9,7 @@
 
 #include "shm/build.h"
 #include "shm/keeper.h"
+#include "shm/node.h"
 #include "shm/proc.h"
 #include "shm/region.h"
 
@@ -42,15 +43,6 @@ static int choose_pages(struct fos_keeper *k, const struct fos_dir *draft, bool 
 	return k->pages == FOS_PAGES_REQUIRE ? -ENOMEM : 0;
 }
 
-static int node_of(const struct fos_dir *draft)
-{
-	int node = -1;
-
-	for (uint32_t i = 0; i < draft->nr_ports && node < 0 && !draft->offline; i++)
-		node = fos_region_node_of(draft->port[i].nic);
-	return node;
-}
-
 static int create_region(struct fos_keeper *k, const struct fos_dir *draft, uint32_t i, bool huge,
 			 uint64_t box_id)
 {
@@ -59,7 +51,7 @@ static int create_region(struct fos_keeper *k, const struct fos_dir *draft, uint
 		.size = draft->region[i].size,
 		.huge = huge,
 		.allocate = !draft->offline,
-		.node = node_of(draft),
+		.node = fos_node_of_region(draft, i),
 	};
 	struct fos_map map;
 	char err[256];

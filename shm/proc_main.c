@@ -13,6 +13,7 @@
 
 #include "shm/confine.h"
 #include "shm/killpoint.h"
+#include "shm/node.h"
 #include "shm/notify.h"
 #include "shm/proc_run.h"
 #include "shm/region.h"
@@ -194,6 +195,7 @@ static int attach(struct fos_run *r)
 		fos_log(FOS_LOG_ERROR, "%s: %s", r->name ? r->name : "?", err);
 		return rc;
 	}
+	fos_node_run_at(p->box.region[p->dir->proc[p->box.self].region].base);
 	p->fds = r->grant->fds;
 	/* what a ring is asked for, no filter of system calls sees */
 	p->loop = fos_loop_create(!confined(r));
