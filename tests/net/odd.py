@@ -4,7 +4,8 @@
   server KIND PORT IN OUT       accept one connection, send IN and store what comes in OUT, at once
   client KIND HOST PORT IN OUT  the other side of it
                                 KIND: plain, md5 (signed), wrong (signed by another key; must fail),
-                                mptcp, fastopen (data with the SYN if the kernel has a cookie)
+                                mptcp, fastopen (data with the SYN if the kernel has a cookie),
+                                late (the handshake's last acknowledgement waits for data)
   drip-client HOST PORT IN MARK  send IN a bit at a time until the file MARK is there, then the rest
   reset-client HOST PORT IN      send IN and reset the connection
   urgent-server PORT OUT        store what comes in line, then what came out of band, after a newline
@@ -88,6 +89,8 @@ def client(kind, host, port, infile, outfile):
         except (TimeoutError, ConnectionError):
             return
         sys.exit("connected by the wrong key")
+    if kind == "late":
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
     if kind == "fastopen":
         sock.settimeout(None)  # a socket with a time limit does not wait for the answer
         with open(infile, "rb") as f:
