@@ -56,7 +56,7 @@ host_up() { # namespace, address, IPv6 address
 veth() { # host's namespace, the box's end
 	local q="numrxqueues $NET_QUEUES numtxqueues $NET_QUEUES"
 	# shellcheck disable=SC2086 # two words each
-	ip link add eth0 netns "$1" $q type veth peer name "$2" netns "$NET-box" $q
+	ip -n "$1" link add eth0 $q type veth peer name "$2" netns "$NET-box" $q
 	in_box sysctl -q -w "net.ipv6.conf.$2.disable_ipv6=1"
 	ip -n "$NET-box" link set "$2" master br0 up
 }

@@ -147,16 +147,21 @@ void fos_region_unmap(struct fos_map *map)
 
 int fos_region_node_of(const char *nic)
 {
+	/* a virtio device is not on the bus itself, what carries it is */
+	static const char *const at[] = {"numa_node", "../numa_node"};
 	char path[96];
 	int node = -1;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/sys/class/net/%.31s/device/numa_node", nic);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%d", &node) != 1)
-		node = -1;
-	fclose(f);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]) && node < 0; i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/class/net/%.31s/device/%s", nic, at[i]);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%d", &node) != 1)
+			node = -1;
+		fclose(f);
+	}
 	return node;
 }

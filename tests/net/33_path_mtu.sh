@@ -12,7 +12,7 @@ FAR=10.78.0.2 FAR6=fd78::2
 # The client becomes a router to a host behind it; the link takes 1300 bytes in that direction.
 far_up() {
 	ip netns add "$NET-far" &&
-		ip link add eth0 netns "$NET-far" type veth peer name eth1 netns "$NET-client" || return 1
+		ip -n "$NET-far" link add eth0 type veth peer name eth1 netns "$NET-client" || return 1
 	ip -n "$NET-client" addr add 10.78.0.1/24 dev eth1
 	ip -n "$NET-client" -6 addr add fd78::1/64 dev eth1 nodad
 	ip -n "$NET-client" link set eth1 mtu 1300 up

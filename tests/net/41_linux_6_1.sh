@@ -6,7 +6,7 @@
 need_root
 VM=$NET_TMP/vm
 ROOT=$PWD
-MODULES='virtio_pci virtiofs overlay veth bridge'
+MODULES='virtio_pci virtio_net virtiofs overlay veth bridge'
 VIRTIOFSD=/usr/lib/qemu/virtiofsd
 
 for tool in qemu-system-x86_64 busybox cpio modprobe apt-get $VIRTIOFSD; do
@@ -50,11 +50,14 @@ boot() {
 	"$VIRTIOFSD" --socket-path="$VM/fs" -o source=/ -o cache=auto \
 		-o sandbox=chroot >"$VM/fs.log" 2>&1 &
 	wait_for 50 test -S "$VM/fs" || return
-	timeout 240 qemu-system-x86_64 -accel tcg -smp 2 -m 3G -nodefaults -nographic -no-reboot \
-		-object memory-backend-memfd,id=mem,size=3G,share=on -numa node,memdev=mem \
+	timeout 400 qemu-system-x86_64 -accel tcg -smp 2 -m 3G -nodefaults -nographic -no-reboot \
+		-object memory-backend-memfd,id=near,size=2G,share=on -numa node,cpus=0,memdev=near \
+		-object memory-backend-memfd,id=far,size=1G,share=on -numa node,cpus=1,memdev=far \
+		-netdev hubport,hubid=0,id=nic -device virtio-net-pci,netdev=nic,romfile= \
 		-chardev socket,id=fs,path="$VM/fs" -device vhost-user-fs-pci,chardev=fs,tag=host \
 		-kernel "$VM/kernel/boot/vmlinuz-$RELEASE" -initrd "$VM/initrd" \
-		-append "console=ttyS0 quiet panic=-1" -serial stdio </dev/null | tr -d '\r' >"$VM/log"
+		-append "console=ttyS0 quiet panic=-1" -serial stdio </dev/null 2>>"$VM/fs.log" |
+		tr -d '\r' >"$VM/log"
 }
 
 check "a machine with Linux $RELEASE is made" make_ram

@@ -29,7 +29,7 @@ upload() { # sentence, what the server is to receive
 
 # ---- a second link, which the answers take -----------------------------------------------------
 
-need "a way around the box" ip link add alt0 netns "$NET-client" type veth peer name alt0 \
+need "a way around the box" ip -n "$NET-client" link add alt0 type veth peer name alt0 \
 	netns "$NET-server"
 for ns in client server; do
 	ip netns exec "$NET-$ns" sysctl -q -w net.ipv4.conf.all.rp_filter=0 \

@@ -23,8 +23,8 @@ need_bad_wires() {
 veth() { # host's namespace, the box's end: in the place of net.sh's
 	local dev
 	[ -e "/run/netns/$NET-shim" ] || ip netns add "$NET-shim" || return 1
-	ip link add eth0 netns "$1" type veth peer name "$2-host" netns "$NET-shim" || return 1
-	ip link add "$2" netns "$NET-box" type veth peer name "$2-box" netns "$NET-shim" || return 1
+	ip -n "$1" link add eth0 type veth peer name "$2-host" netns "$NET-shim" || return 1
+	ip -n "$NET-box" link add "$2" type veth peer name "$2-box" netns "$NET-shim" || return 1
 	in_box sysctl -q -w "net.ipv6.conf.$2.disable_ipv6=1"
 	ip -n "$NET-box" link set "$2" master br0 up
 	for dev in "$2-host" "$2-box"; do
