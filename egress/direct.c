@@ -2,6 +2,7 @@
 #include "egress/direct.h"
 
 #include "egress/again.h"
+#include "egress/ahead.h"
 #include "egress/before.h"
 #include "egress/emit.h"
 #include "egress/flow.h"
@@ -79,8 +80,12 @@ static uint32_t peer_port(const struct fos_egress *e, uint32_t frame)
 
 static void block(struct fos_egress *e, const struct fos_desc *d)
 {
-	if (fos_out_open(e, d->flow, d->flow_gen) && !e->p->offline)
-		fos_sack_see(e, d->flow, d->flags, (uint32_t)d->pos, (uint32_t)(d->pos >> 32));
+	uint32_t left = (uint32_t)d->pos, right = (uint32_t)(d->pos >> 32);
+
+	if (!fos_out_open(e, d->flow, d->flow_gen) || e->p->offline)
+		return;
+	fos_sack_see(e, d->flow, d->flags, left, right);
+	fos_ahead_sacked(e, FOS_PEER(d->flow), left, right);
 }
 
 static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
@@ -88,7 +93,8 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	uint32_t ack = (uint32_t)d->pos, now;
 	uint16_t wnd = (uint16_t)(d->pos >> 32);
-	uint64_t edge;
+	const struct fos_tcb *g;
+	uint64_t edge, una;
 
 	if (!t || fos_opaque(e, d->flow))
 		return;
@@ -96,10 +102,14 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 		t->ts_seen = d->len;
 	fos_out_learn_ace(t, ack, (uint8_t)(d->flags & 7));
 	fos_out_learn_ack(t, ack, wnd);
+	g = fos_out_peer(e, d->flow);
+	una = g ? g->una : 0;
 	if (!fos_out_acked(e, d->flow, ack, wnd, true)) {
 		fos_count(e->p->counter, FOS_C_drop_tcp_ack, 1);
 		return;
 	}
+	if (g)
+		fos_ahead_acked(e, FOS_PEER(d->flow), NULL, g->una > una);
 	if (e->p->offline || t->flags & FOS_TCB_DONE || !fos_out_ack(e, d->flow, 0, &now))
 		return;
 	if (!(t->flags & FOS_TCB_ACK_SENT) || t->ack_sent != now ||
@@ -197,13 +207,23 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 	return probe ? fos_out_seq(t, t->una) - 1 : fos_out_seq(t, wire);
 }
 
-/* Has the segment no block but the one by which the receiver answers a byte of the box? */
-static bool answers_prompt(const struct fos_egress *e, uint32_t flow,
-			   const struct fos_header_options *o)
+/* Has the segment no block but the one by which the receiver answers a byte of the box, or bytes that the
+ * box has sent ahead? */
+static bool answers_box(const struct fos_egress *e, uint32_t flow, struct fos_header_options *o)
 {
-	const uint32_t only[2] = { o->sack_left[0], o->sack_left[0] + 1 };
+	const uint32_t only[2] = { o->sack[0][0], o->sack[0][0] + 1 };
 
-	return o->nr_sack == 1 && fos_sack_prompt(e, flow, only);
+	return o->nr_sack == 1 &&
+	       (fos_sack_prompt(e, flow, only) || fos_sack_ahead(e, flow, o->sack, 1));
+}
+
+/* Does the segment repeat an acknowledgement because of bytes that the box has sent ahead? */
+static bool repeats(const struct fos_egress *e, uint32_t flow, const struct fos_header *h)
+{
+	struct fos_header_options o;
+
+	fos_header_options(h, &o);
+	return fos_sack_ahead(e, flow, o.sack, o.nr_sack);
 }
 
 /* An acknowledgement that says something new in the receiver's numbers and nothing in the sender's:
@@ -214,17 +234,17 @@ static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *
 	struct fos_header_options o;
 	uint64_t edge;
 	uint32_t ack;
-	bool prompt;
+	bool ours;
 
 	fos_header_options(h, &o);
-	prompt = answers_prompt(e, flow, &o);
-	if ((!news && !prompt) || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
+	ours = answers_box(e, flow, &o);
+	if ((!news && !ours) || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
 	    !(t->flags & FOS_TCB_ACK_SENT) || h->m->payload_len)
 		return false;
 	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
 		return false;
 	return e->p->offline ||
-	       (t->wnd_sent == fos_out_wnd(e, flow, &edge) && (!o.has_sack || prompt));
+	       (t->wnd_sent == fos_out_wnd(e, flow, &edge) && (!o.has_sack || ours));
 }
 
 /* Left edge of the block nearest to the acknowledgement; without one the acknowledgement. */
@@ -235,8 +255,8 @@ static uint32_t nearest_block(const struct fos_header *h, uint32_t ack)
 
 	fos_header_options(h, &o);
 	for (uint32_t i = 0; i < o.nr_sack; i++)
-		if (fos_out_newer(o.sack_left[i], ack) && (at == ack || fos_out_newer(at, o.sack_left[i])))
-			at = o.sack_left[i];
+		if (fos_out_newer(o.sack[i][0], ack) && (at == ack || fos_out_newer(at, o.sack[i][0])))
+			at = o.sack[i][0];
 	return at;
 }
 
@@ -251,7 +271,7 @@ static bool rises(struct fos_egress *e, uint32_t flow, const struct fos_header *
 	    !fos_sack_rising(e, FOS_PEER(flow), ack))
 		return false;
 	fos_header_options(h, &o);
-	if (o.has_sack && !answers_prompt(e, flow, &o))
+	if (o.has_sack && !answers_box(e, flow, &o))
 		return false;
 	fos_timer_ack_due(e, flow);
 	return true;
@@ -277,9 +297,12 @@ static bool take_ack(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 		return h->l4[13] & FOS_TH_RST;
 	g = fos_out_peer(e, flow);
 	*news = e->p->offline ? fos_out_newer(ack, seen) : g && (g->una > una || t->wnd != wnd);
-	if (g && !*news && !e->p->offline && ack == fos_out_seq(g, g->una) &&
-	    !(h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) && !(g->flags & FOS_TCB_DONE))
+	if (!g || h->l4[13] & (FOS_TH_SYN | FOS_TH_RST) || g->flags & FOS_TCB_DONE)
+		return true;
+	if (!*news && !e->p->offline && ack == fos_out_seq(g, g->una) &&
+	    !(h->l4[13] & FOS_TH_FIN) && !repeats(e, flow, h))
 		fos_resend_dupack(e, FOS_PEER(flow), nearest_block(h, ack));
+	fos_ahead_acked(e, FOS_PEER(flow), h, g->una > una);
 	return true;
 }
 

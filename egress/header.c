@@ -450,8 +450,10 @@ uint16_t fos_header_urg(const struct fos_header *h)
 static void read_sack(const uint8_t *p, uint32_t olen, struct fos_header_options *o)
 {
 	o->has_sack = true;
-	for (uint32_t i = 2; i + 8 <= olen && o->nr_sack < 4; i += 8)
-		o->sack_left[o->nr_sack++] = fos_get32(p + i);
+	for (uint32_t i = 2; i + 8 <= olen && o->nr_sack < 4; i += 8) {
+		o->sack[o->nr_sack][0] = fos_get32(p + i);
+		o->sack[o->nr_sack++][1] = fos_get32(p + i + 4);
+	}
 }
 
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o)

@@ -72,7 +72,7 @@ struct fos_header_options {
 	bool sack_ok;
 	bool has_sack; /* SACK blocks */
 	uint8_t nr_sack;
-	uint32_t sack_left[4]; /* their left edges */
+	uint32_t sack[4][2]; /* their edges */
 	bool has_ts;
 	uint32_t tsval;
 	uint32_t tsecr;

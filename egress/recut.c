@@ -36,6 +36,7 @@ static uint32_t make_part(struct fos_egress *e, uint32_t flow, uint32_t old, uin
 	s->flow = flow;
 	s->len = n;
 	s->state = FOS_SEG_RETAINED;
+	s->flags |= e->segs[old].flags & FOS_SEG_AHEAD;
 	if (off == 0)
 		s->ecn = e->segs[old].ecn;
 	if (n == left)

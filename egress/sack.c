@@ -89,6 +89,36 @@ bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *
 	       block[1] == s->prompt + 1;
 }
 
+void fos_sack_sent_ahead(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
+{
+	struct fos_sack *s = of(e, flow);
+
+	if (!s->nr_ahead || fos_out_newer(s->ahead[0], left))
+		s->ahead[0] = left;
+	if (!s->nr_ahead || fos_out_newer(right, s->ahead[1]))
+		s->ahead[1] = right;
+	s->nr_ahead = 1;
+}
+
+/* Does it lie in [left, right)? */
+static bool within(const uint32_t *b, uint32_t left, uint32_t right)
+{
+	return fos_out_newer(b[1], b[0]) && !fos_out_newer(left, b[0]) && !fos_out_newer(b[1], right);
+}
+
+bool fos_sack_ahead(const struct fos_egress *e, uint32_t flow, uint32_t (*block)[2], uint32_t n)
+{
+	const struct fos_sack *s = &e->sacks[FOS_PEER(flow)];
+	const struct fos_tcb *g = &e->tcbs[FOS_PEER(flow)];
+
+	if (n == 0 || s->gen != g->gen || !s->nr_ahead ||
+	    !within(block[0], s->ahead[0], s->ahead[1]))
+		return false;
+	/* below what is acknowledged, or inside the next block: else it is no report of that kind */
+	return !fos_out_newer(block[0][1], fos_out_seq(g, g->una)) ||
+	       (n > 1 && within(block[0], block[1][0], block[1][1]));
+}
+
 /* ---- translation ----------------------------------------------------------------------------- */
 
 static bool inline_block(const struct fos_egress *e, const struct fos_tcb *g, uint32_t *b)
@@ -153,7 +183,7 @@ uint32_t fos_sack_translate(const struct fos_egress *e, uint32_t flow, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t b[2] = { block[i][0], block[i][1] };
 
-		if (fos_sack_prompt(e, flow, b))
+		if (fos_sack_prompt(e, flow, b) || (i == 0 && fos_sack_ahead(e, flow, block, n)))
 			continue;
 		if ((e->p->offline ? offline_block(e, g, b) : inline_block(e, g, b)) &&
 		    sensible(b, ack, i))

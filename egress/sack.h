@@ -30,7 +30,8 @@ struct fos_sack {
 	uint8_t wait;    /* and how many it will be the next time */
 	uint8_t early;   /* segments beyond a hole of which the sender has not been told yet */
 	uint8_t prompted; /* 1: for these the receiver was asked; 2: for earlier ones; 0: never */
-	uint8_t pad;
+	uint8_t nr_ahead; /* 1: ahead is set */
+	uint32_t ahead[2]; /* bytes that were sent ahead (ahead.h) lie in there, receiver's numbers */
 	uint32_t prompt; /* sequence number of the byte by which it was asked, receiver's numbers */
 	uint64_t early_ns; /* when the first of them came */
 	uint64_t given_up; /* 1 + position of the hole whose bytes before it do not get there */
@@ -59,6 +60,13 @@ bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack);
 /* Does a block that direction `flow` carries report the byte by which the box has asked for an
  * acknowledgement?  The sender has not sent that one twice. */
 bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *block);
+
+/* Bytes [left, right) of `flow`, receiver's numbers, leave a second time; their sender does not know. */
+void fos_sack_sent_ahead(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);
+
+/* Does the first of the n blocks that direction `flow` carries report bytes that came twice (RFC 2883) and
+ * of which the box has sent one copy so?  The sender may take such a report for its own doing. */
+bool fos_sack_ahead(const struct fos_egress *e, uint32_t flow, uint32_t (*block)[2], uint32_t n);
 
 /* Block `nr` of the newest segment of direction `flow`, whose own packet is held back. */
 void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right);

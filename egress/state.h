@@ -111,7 +111,8 @@ enum fos_seg_flag {
 	FOS_SEG_IN_TX = 1u << 3,  /* the sink has it: not to be touched */
 	FOS_SEG_PSH = 1u << 4,
 	FOS_SEG_DROP = 1u << 5,   /* to be freed when the sink returns it */
-	FOS_SEG_WAITS = 1u << 6   /* offline: has not left yet, its frame number is to come */
+	FOS_SEG_WAITS = 1u << 6,  /* offline: has not left yet, its frame number is to come */
+	FOS_SEG_AHEAD = 1u << 7   /* was sent ahead, or need not be: it is here (ahead.h) */
 };
 
 /* struct fos_seg - one per frame */

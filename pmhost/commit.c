@@ -162,6 +162,10 @@ static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
 	pub->head = w->verdict == FOS_VERDICT_BYPASS ? FOS_POS_MAX : head;
 	pub->out_head = pub->head + delta;
 	pub->flags |= set_flags;
+	if (w->resend == FOS_RESEND_ON)
+		pub->flags |= FOS_PM_RESEND;
+	else if (w->resend == FOS_RESEND_OFF)
+		pub->flags &= (uint16_t)~FOS_PM_RESEND;
 }
 
 static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
@@ -170,6 +174,7 @@ static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
 		w->wake_classifier = true;
 	w->asks = false;
 	w->verdict = FOS_VERDICT_PASS;
+	w->resend = FOS_RESEND_AS_IT_IS;
 	w->rewrites = w->rewrites_peer = false;
 	w->ctx_touched = false;
 	w->fresh = false;
@@ -236,6 +241,7 @@ void fos_commit_forced(struct fos_window *w, uint64_t head)
 	fos_commit_discard(w->pm);
 	fos_edits_clear(&w->edits);
 	w->verdict = FOS_VERDICT_PASS;
+	w->resend = FOS_RESEND_AS_IT_IS;
 	w->rewrites = w->rewrites_peer = false;
 	w->again = w->asks = false;
 	if (w->ctx_touched || w->fresh) {

@@ -1,5 +1,5 @@
 /* pmhost/context.c - what a PM remembers and what it tells the platform of a flow: context,
- * PM-wide state, timers, rewrites, owned addresses */
+ * PM-wide state, timers, rewrites, its tail, owned addresses */
 #include <string.h>
 
 #include "pmhost/host.h"
@@ -91,6 +91,16 @@ int fos_rewrite_peer(struct fos_window *w, const struct fos_headers *h)
 
 	w->rewrites_peer |= rc == FOS_OK;
 	return rc;
+}
+
+int fos_resend_tail(struct fos_window *w, bool on)
+{
+	if (!w->pm->d->resends || w->pm->d->stream != FOS_STREAM_APP || w->http)
+		return FOS_EPERM;
+	if (w->again)
+		return FOS_AGAIN;
+	w->resend = on ? FOS_RESEND_ON : FOS_RESEND_OFF;
+	return FOS_OK;
 }
 
 int fos_own_address(struct fos_instance *pm, const uint8_t addr[16])

@@ -73,6 +73,8 @@ struct fos_seg {
 enum fos_handler { FOS_IN_NONE, FOS_IN_INIT, FOS_IN_OPEN, FOS_IN_DATA, FOS_IN_CLOSE, FOS_IN_TIMER,
 		   FOS_IN_MESSAGE, FOS_IN_HEAD, FOS_IN_EVENT, FOS_IN_TICK };
 
+enum fos_resend { FOS_RESEND_AS_IT_IS, FOS_RESEND_ON, FOS_RESEND_OFF };
+
 struct fos_window {
 	struct fos_instance *pm;
 	uint32_t flow;
@@ -103,6 +105,7 @@ struct fos_window {
 	bool released; /* fos_release() in on_event: */
 	uint64_t release;
 	bool asks;     /* for other events than before */
+	uint8_t resend; /* fos_resend_tail() was called: FOS_RESEND_ON, _OFF */
 	uint8_t verdict;
 	uint8_t move_to; /* FOS_VERDICT_MOVE: index of the pipeline */
 	bool rewrites;      /* fos_rewrite() was called, */

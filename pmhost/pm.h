@@ -84,7 +84,8 @@ enum fos_pm_flags {
 	FOS_PM_REWRITES = 1u << 1, /* rewrites header fields of whole flows */
 	FOS_PM_PLAIN = 1u << 2,    /* pm_http.h: servers are asked not to encode bodies */
 	FOS_PM_PACKETS = 1u << 3,  /* events come with their packets (pm_event.h) */
-	FOS_PM_ROOM = 1u << 4      /* keeps room for a module that comes later (pms/room.c) */
+	FOS_PM_ROOM = 1u << 4,     /* keeps room for a module that comes later (pms/room.c) */
+	FOS_PM_RESENDS = 1u << 5   /* has the box send the tail of a flow again (pm_resend.h) */
 };
 
 /* Why a flow ended. */
@@ -493,6 +494,7 @@ int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)
 #include "pmhost/pm_http.h"
 #include "pmhost/pm_link.h"
 #include "pmhost/pm_main.h"
+#include "pmhost/pm_resend.h"
 #include "pmhost/pm_text.h"
 
 #endif

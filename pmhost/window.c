@@ -151,6 +151,7 @@ void fos_window_forget(struct fos_window *w)
 	fos_edits_clear(&w->edits);
 	load_ctx(w);
 	w->verdict = FOS_VERDICT_PASS;
+	w->resend = FOS_RESEND_AS_IT_IS;
 }
 
 void fos_window_open(struct fos_window *w)

@@ -513,8 +513,11 @@ enum fos_verdict {
 enum fos_pm_pub_flag {
 	FOS_PM_OPENED = 1u << 0,   /* the gate is open */
 	FOS_PM_CLOSED = 1u << 1,   /* on_close has run */
-	FOS_PM_REWRITE = 1u << 2   /* rewrite[flow] is set, constant from now on */
+	FOS_PM_REWRITE = 1u << 2,  /* rewrite[flow] is set, constant from now on */
+	FOS_PM_RESEND = 1u << 3    /* egress sends the tail again unasked (egress/ahead.h); while head is
+				    * below FOS_POS_MAX, and from a PM that may (fos_dir_pm.resends) */
 };
+#define FOS_RESEND_MAX (1u << 20) /* never what lies beyond so many bytes of a flow's output */
 
 #define FOS_PM_MOVE_SHIFT 8
 
@@ -830,6 +833,7 @@ struct fos_dir_pm {
 	uint16_t quarantine; /* deaths on one flow that are one too many */
 	uint32_t ctx_size;
 	uint32_t state_size;
+	uint32_t resends; /* may ask for FOS_PM_RESEND */
 	uint64_t hold_bytes;
 	uint64_t hold_ns;
 	uint32_t spare; /* 1: a warm process waits for the lease */

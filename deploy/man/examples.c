@@ -327,6 +327,12 @@ static bool limits(struct fos_instance *pm)
 
 	return size && fos_size_parse(size, &bytes) && ports && fos_ports_parse(ports, &first, &last);
 }
+/* -- fos_resend_tail */
+static void while_short(struct fos_window *w) /* .flags = FOS_PM_RESENDS, .on_data = while_short */
+{
+	fos_resend_tail(w, fos_tail(w) <= 100000);
+	fos_release_all(w);
+}
 /* -- */
 FOS_PM(.name = "spy", .stream = FOS_APP, .on_data = first_bytes);
 

@@ -8,6 +8,7 @@
  *	reorder=N   of 10000 come late, by a random part of `late`
  *	late=US     at most so much later than they should
  *	delay=US    everything takes so long
+ *	once=N      the first segment with N bytes of payload is lost
  *
  * Without `ab:` or `ba:` a key is for both directions.  What is no TCP segment passes at once.
  * Prints `ready`, and on SIGTERM one line per direction with what it did; the packets it still
@@ -46,6 +47,7 @@ struct way {
 	int from, to;
 	uint32_t loss, dup, reorder; /* of 10000 */
 	uint64_t late, delay;        /* ns */
+	uint32_t once, onced;        /* bytes; 1: it was */
 	uint64_t random, next, sent; /* sent: highest number that left */
 	uint64_t in, tcp, lost, dupped, late_nr, overtaken, out, refused, full, large, missed;
 	uint32_t nr;
@@ -127,6 +129,17 @@ static int is_tcp(const uint8_t *p, uint32_t len)
 	return len >= 54 && p[12] == 0x86 && p[13] == 0xdd && p[20] == 6;
 }
 
+/* Bytes that a TCP segment carries; 0 for what is not as plain as the hosts of the tests send it. */
+static uint32_t payload(const uint8_t *p, uint32_t len)
+{
+	int v6 = p[12] == 0x86;
+	uint32_t l4 = 14 + (v6 ? 40 : (p[14] & 15u) * 4);
+	uint32_t end = 14 + (v6 ? 40u + p[18] * 256u + p[19] : p[16] * 256u + p[17]);
+	uint32_t data = len < l4 + 20 ? len : l4 + (p[l4 + 12] >> 4) * 4u;
+
+	return end <= len && data < end ? end - data : 0;
+}
+
 /* Decide on the frame in `slot`; returns whether the slot is used.  As many numbers are drawn for
  * each segment, so that a seed gives the same fate to the n-th one whatever the options are. */
 static int judge(struct way *w, uint32_t slot, uint32_t len, uint64_t now)
@@ -141,6 +154,10 @@ static int judge(struct way *w, uint32_t slot, uint32_t len, uint64_t now)
 		h.due = now;
 	} else {
 		w->tcp++;
+		if (w->once && !w->onced && payload(slots[slot], len) == w->once) {
+			w->onced = 1;
+			return 0;
+		}
 		if (lose < w->loss) {
 			w->lost++;
 			return 0;
@@ -273,6 +290,8 @@ static int set(struct way *w, const char *key, uint32_t n)
 		w->late = n * 1000ull;
 	else if (!strncmp(key, "delay=", 6))
 		w->delay = n * 1000ull;
+	else if (!strncmp(key, "once=", 5))
+		w->once = n;
 	else
 		return -1;
 	return 0;
@@ -304,9 +323,9 @@ static void report(struct way *w)
 	getsockopt(w->from, SOL_PACKET, PACKET_STATISTICS, &missed, &len);
 	w->missed += missed.tp_drops;
 	printf("%s in=%lu tcp=%lu loss=%lu dup=%lu late=%lu overtaken=%lu out=%lu refused=%lu "
-	       "full=%lu large=%lu missed=%lu\n",
+	       "full=%lu large=%lu missed=%lu once=%u\n",
 	       w->name, w->in, w->tcp, w->lost, w->dupped, w->late_nr, w->overtaken, w->out,
-	       w->refused, w->full, w->large, w->missed);
+	       w->refused, w->full, w->large, w->missed, w->onced);
 }
 
 static void wait_for_work(void)

@@ -54,6 +54,7 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 	d->key_value = (m->key_value + 15u) & ~15u;
 	d->gates = m->on_open != NULL;
 	d->rewrites = (m->flags & FOS_PM_REWRITES) != 0;
+	d->resends = (m->flags & FOS_PM_RESENDS) != 0;
 	if (options_len)
 		d->options_off = play_options(p, options, options_len);
 	p->module[i] = m;
@@ -89,7 +90,8 @@ static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *
 	}
 	memcpy(like.name, f.name, sizeof(like.name));
 	like.stream = f.stream;
-	like.flags = (f.edits ? FOS_PM_EDITS : 0) | (f.rewrites ? FOS_PM_REWRITES : 0);
+	like.flags = (f.edits ? FOS_PM_EDITS : 0) | (f.rewrites ? FOS_PM_REWRITES : 0) |
+		     (f.resends ? FOS_PM_RESENDS : 0);
 	i = play_pm(p, stage, &like, options, options_len);
 	p->module[i] = NULL;
 	p->w.dir->pm[i].http = f.http;

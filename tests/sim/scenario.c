@@ -67,6 +67,15 @@ static void add_witness(struct draw *d, uint32_t stage, const char *options, siz
 	pm->event_wants = FOS_PM_WANTS_EVENTS;
 }
 
+/* One that has tails sent ahead.  It draws nothing either: seeds without it mean what they did. */
+static void add_halfback(struct draw *d, uint32_t stage)
+{
+	struct fos_dir_pm *pm = &d->sim->world.dir->pm[d->sim->world.dir->nr_pms];
+
+	add_pm(d, "pms/halfback", stage, FOS_STREAM_APP, false, "", 1);
+	pm->resends = 1;
+}
+
 static void add_script(struct draw *d, uint32_t stage)
 {
 	struct conn_stage *st = &d->stages[d->nr_stages];
@@ -103,6 +112,8 @@ static void draw_pipeline(struct draw *d)
 		add_script(d, stage++);
 	if (one_in(d, 4))
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
+	if (d->seed % 8 >= 5)
+		add_halfback(d, stage);
 	if (scenario_witness)
 		add_witness(d, stage, "", 1);
 }
@@ -299,6 +310,7 @@ static void add_up(struct scenario_sum *sum, const struct draw *d)
 	sum->lost += s->net.nr_lost;
 	sum->kills += s->nr_kills;
 	sum->kills_inside += s->nr_kills_inside;
+	sum->ahead += sim_counter(s, FOS_C_resent_ahead);
 	sum->no_frame += s->nr_no_frame;
 	for (uint32_t i = 0; i < d->nr; i++) {
 		const struct conn *c = &d->conns[i];

@@ -10,7 +10,7 @@
 
 struct scenario_sum { /* over all runs */
 	uint64_t connections, lost, kills, kills_inside, missed, bytes;
-	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame;
+	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame, ahead;
 	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue, v6, tagged;
 };
 

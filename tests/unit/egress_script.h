@@ -16,6 +16,8 @@
  *	ABORTS(dir)                  a RST arrives, in order
  *	LATE(dir, n)                 after that: a segment that acknowledges n bytes of the other's output
  *	WAIT(ms)                     time passes
+ *	LEAVES(dir)                  the PM watches the direction no longer
+ *	KILL                         egress is killed, and another one goes on
  *	MARK(tos, th)                packets have this TOS byte and these TCP flags from here on
  * and what is expected to leave after that, in this order:
  *	OUT(dir, pos, text, what)    a segment of direction dir at output position pos
@@ -34,7 +36,7 @@
 enum step_op {
 	S_DATA, S_CUT, S_ADD, S_PASS, S_ENDS, S_ACKS, S_TELLS, S_PROBES, S_AGAIN, S_AGAIN_FIN,
 	S_EARLY, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING,
-	S_MARK, S_MARKED, S_ABORTS, S_LATE
+	S_MARK, S_MARKED, S_ABORTS, S_LATE, S_LEAVES, S_KILL
 };
 
 struct step {
@@ -64,6 +66,8 @@ struct step {
 #define ASKED(d, p, w) { .op = S_ASKED, .dir = d, .pos = p, .what = w }
 #define RESET(d, p, w) { .op = S_RESET, .dir = d, .pos = p, .what = w }
 #define ABORTS(d) { .op = S_ABORTS, .dir = d }
+#define LEAVES(d) { .op = S_LEAVES, .dir = d }
+#define KILL { .op = S_KILL }
 #define LATE(d, p) { .op = S_LATE, .dir = d, .pos = p }
 #define MARK(t, f) { .op = S_MARK, .pos = t, .n = f }
 #define MARKED(t, f, w) { .op = S_MARKED, .pos = t, .n = f, .what = w }
@@ -75,6 +79,8 @@ struct step {
 struct script {
 	const char *name;
 	bool ts, sack, v6, vlan, accecn;
+	bool resends; /* the PM has asked for its tail to be sent ahead (both directions) */
+	bool may_not; /* but it may not */
 	uint8_t scale[2];
 	uint16_t wnd; /* of the server; 0 = 60000 */
 	uint64_t base; /* both streams begin there: beyond what 32 bits hold */
@@ -220,6 +226,24 @@ static inline void script_marked(const struct step *s, const struct out_packet *
 		     (uint32_t)s->n);
 }
 
+static inline void script_late(const struct step *s)
+{
+	send_desc(FOS_DESC_REXMIT, s->dir, FOS_NONE, script_seq(1 - s->dir, s->pos), 0);
+	((struct fos_desc *)(void *)fos_ring_slot(&W.descs, UINT64_MAX))->flags = FOS_PIECE_RST;
+}
+
+/* The PM leaves, or egress does and comes back. */
+static inline void script_leaves(const struct step *s)
+{
+	if (s->op == S_KILL) {
+		kill_egress();
+		start_egress();
+		return;
+	}
+	pubs[s->dir].verdict = FOS_VERDICT_BYPASS;
+	release_to(s->dir, FOS_POS_MAX);
+}
+
 static inline void script_step(const struct step *s)
 {
 	uint64_t pos = script_base + (uint64_t)s->pos;
@@ -228,11 +252,8 @@ static inline void script_step(const struct step *s)
 	case S_DATA:
 		data(s->dir, s->text, (uint32_t)strlen(s->text), script_base);
 		break;
-	case S_CUT:
-		edit(s->dir, pos, (uint64_t)s->n, "");
-		break;
-	case S_ADD:
-		edit(s->dir, pos, 0, s->text);
+	case S_CUT: case S_ADD:
+		edit(s->dir, pos, (uint64_t)s->n, s->text ? s->text : "");
 		break;
 	case S_PASS:
 		release_to(s->dir, pos);
@@ -260,9 +281,10 @@ static inline void script_step(const struct step *s)
 		script_abort(s->dir);
 		break;
 	case S_LATE:
-		send_desc(FOS_DESC_REXMIT, s->dir, FOS_NONE, script_seq(1 - s->dir, s->pos), 0);
-		((struct fos_desc *)(void *)fos_ring_slot(&W.descs, UINT64_MAX))->flags =
-			FOS_PIECE_RST;
+		script_late(s);
+		break;
+	case S_LEAVES: case S_KILL:
+		script_leaves(s);
 		break;
 	case S_MARK:
 		W.tos = (uint8_t)s->pos;
@@ -304,6 +326,7 @@ static inline void script_play(const struct script *c, const struct step *s, siz
 {
 	script_name = c->name;
 	script_base = c->base;
+	resending = c->resends && !c->may_not;
 	world_start(true, false, c->v6);
 	W.vlan = c->vlan;
 	W.sack = c->sack;
@@ -312,6 +335,7 @@ static inline void script_play(const struct script *c, const struct step *s, siz
 	memcpy(W.scale, c->scale, 2);
 	W.accecn = c->accecn;
 	handshake();
+	pubs[0].flags = pubs[1].flags = c->resends ? FOS_PM_RESEND : 0;
 	if (c->base)
 		script_move(c->base);
 	if (c->wnd) {

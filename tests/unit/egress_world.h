@@ -254,7 +254,8 @@ static inline void init_flow(uint32_t i, bool v6)
 }
 
 static uint32_t first_frame;
-static bool rewriting; /* set before world_start(): the editor rewrites headers too */
+/* Set before world_start(): the editor rewrites headers, or may have the tail sent ahead, too. */
+static bool rewriting, resending;
 
 /* `editor`: a PM that edits, at stage 0, publishing what the test says; else no PM at all. */
 static inline void world_start(bool editor, bool offline, bool v6)
@@ -267,8 +268,13 @@ static inline void world_start(bool editor, bool offline, bool v6)
 	W.last_piece[0] = W.last_piece[1] = FOS_NONE;
 	world_plan(&W.w, offline);
 	W.w.dir->nr_pipelines = 1;
-	if (editor)
-		W.w.dir->pm[world_pm(&W.w, "editor", 0, FOS_STREAM_APP, true)].rewrites = rewriting;
+	if (editor) {
+		struct fos_dir_pm *pm =
+			&W.w.dir->pm[world_pm(&W.w, "editor", 0, FOS_STREAM_APP, true)];
+
+		pm->rewrites = rewriting;
+		pm->resends = resending;
+	}
 	world_make(&W.w);
 	for (uint32_t i = 0; i < W.w.dir->nr_rings; i++)
 		attach_ring(&W.w.dir->ring[i]);

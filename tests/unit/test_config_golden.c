@@ -42,6 +42,7 @@ static const struct {
 	{ "midstat", { .stream = FOS_PM_STREAM_APP } },
 	{ "ids", { .stream = FOS_PM_STREAM_APP, .edits = true } },
 	{ "assets", { .stream = FOS_PM_STREAM_APP } },
+	{ "halfback", { .stream = FOS_PM_STREAM_APP } },
 	{ "web", { .stream = FOS_PM_STREAM_APP, .module = "web", .exports = "file.transfer/2:64" } },
 	{ "web2", { .stream = FOS_PM_STREAM_APP, .exports = "file.transfer/2:64" } },
 	{ "scan", { .stream = FOS_PM_STREAM_APP, .imports = "file.transfer/2" } },

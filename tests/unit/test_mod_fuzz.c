@@ -29,6 +29,7 @@ static const struct {
 		"rules=reject tcp any 80 <> any any (pcre:\"/<.{1,20}>/s\"; content:!\"x\"; sid:3;)\n"
 		"file=/dev/null\n", true, true},
 	{"assets", "file=/dev/null\nsignatures=service /<([^>]*)>/ x\n", true, false},
+	{"halfback", "bytes=2K\n", true, false},
 	{"count", "file=/dev/null\n", false, false},
 	{"checksum", "file=/dev/null\n", false, false},
 	{"digest", "file=/dev/null\n", true, false},

@@ -40,7 +40,8 @@ SAME(on_head, has_head);
 _Static_assert(FOS_PM_ABI == FOS_PMFILE_ABI && FOS_PM_SECTION_MAGIC == FOS_PMFILE_MAGIC, "numbers");
 _Static_assert((int)FOS_PM_EDITS == (int)FOS_PMFILE_EDITS &&
 		       (int)FOS_PM_REWRITES == (int)FOS_PMFILE_REWRITES &&
-		       (int)FOS_PM_ROOM == (int)FOS_PMFILE_ROOM, "flags");
+		       (int)FOS_PM_ROOM == (int)FOS_PMFILE_ROOM &&
+		       (int)FOS_PM_RESENDS == (int)FOS_PMFILE_RESENDS, "flags");
 _Static_assert(FOS_PM_NAME_MAX == FOS_NAME_MAX, "names");
 
 static char dir[4096];

@@ -67,10 +67,10 @@ static void run(const char *what, uint64_t first, uint64_t connections, uint64_t
 	     (unsigned long long)o.kills, (unsigned long long)o.kills_inside,
 	     (unsigned long long)o.missed);
 	diag("%llu timeouts, %llu fast retransmits, %llu of both undone, %llu window probes, "
-	     "%llu keep-alives",
+	     "%llu keep-alives, %llu segments that the box sent ahead",
 	     (unsigned long long)o.timeouts, (unsigned long long)o.fast_retransmits,
 	     (unsigned long long)o.undone, (unsigned long long)o.probes,
-	     (unsigned long long)o.keepalives);
+	     (unsigned long long)o.keepalives, (unsigned long long)o.ahead);
 }
 
 /* Seeds that failed once. */
