@@ -67,15 +67,16 @@ static uint32_t tighter(uint32_t a, uint32_t b)
 
 uint32_t fos_event_look(struct fos_classifier *c, uint32_t flow)
 {
-	uint32_t kinds = 0, bound = 0;
+	uint32_t kinds = 0, bound = 0, last = 0;
 
 	for (uint32_t i = 0; i < c->event.nr_rings; i++) {
 		uint32_t want = asked(c, c->event.ring[i].pm, flow);
 
 		kinds |= want & FOS_EVENTS_KINDS;
-		bound = tighter(bound, want >> FOS_EVENTS_BOUND_SHIFT);
+		bound = tighter(bound, want >> FOS_EVENTS_BOUND_SHIFT & FOS_EVENTS_BOUND_MASK);
+		last |= want & FOS_EVENTS_LAST_COPY;
 	}
-	return c->event.wanted[flow] = kinds | bound << FOS_EVENTS_BOUND_SHIFT;
+	return c->event.wanted[flow] = kinds | bound << FOS_EVENTS_BOUND_SHIFT | last;
 }
 
 uint64_t fos_event_bound(struct fos_classifier *c, uint32_t flow)
@@ -84,8 +85,27 @@ uint64_t fos_event_bound(struct fos_classifier *c, uint32_t flow)
 
 	if (w == FOS_WANTED_UNKNOWN)
 		w = fos_event_look(c, flow);
-	code = w >> FOS_EVENTS_BOUND_SHIFT;
+	code = w >> FOS_EVENTS_BOUND_SHIFT & FOS_EVENTS_BOUND_MASK;
 	return code == 0 || code > 40 ? UINT64_MAX : 1ull << (code + 9);
+}
+
+bool fos_event_last_copy(struct fos_classifier *c, uint32_t flow)
+{
+	uint32_t w = c->event.wanted[flow];
+
+	if (w == FOS_WANTED_UNKNOWN)
+		w = fos_event_look(c, flow);
+	return w & FOS_EVENTS_LAST_COPY;
+}
+
+void fos_event_keep_old(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len)
+{
+	struct fos_event_state *e = &c->event;
+
+	if (!e->pkt || !fos_event_wanted(c, flow, FOS_EVENT_DIFFERING_COPY))
+		return;
+	e->old_pos = pos;
+	e->old_len = (uint16_t)fos_reasm_copy(c, flow, pos, len, e->old, FOS_EVENT_OLD_MAX, &e->old_off);
 }
 
 void fos_event_reset(struct fos_classifier *c, uint32_t flow)
@@ -124,6 +144,7 @@ static void put_packet(struct fos_classifier *c, const struct fos_packet *pkt, u
 		       struct fos_event_slot *slot)
 {
 	const uint8_t *frame = fos_box_frame(c->box, pkt->part[0].frame);
+	const struct fos_event_state *e = &c->event;
 	struct fos_frame_meta m = pkt->meta;
 
 	if (m.len > FOS_EVENT_PACKET_MAX)
@@ -131,6 +152,12 @@ static void put_packet(struct fos_classifier *c, const struct fos_packet *pkt, u
 	memcpy(room, &m, sizeof(m));
 	memcpy(room + FOS_EVENT_PACKET_OFF, frame + m.data_off, m.len);
 	slot->packet_len = m.len;
+	if (slot->kind == FOS_EVENT_DIFFERING_COPY && e->old_len && e->old_pos == slot->pos) {
+		memcpy(room + FOS_EVENT_OLD_OFF, e->old, e->old_len);
+		slot->old_len = e->old_len;
+		slot->old_off = e->old_off;
+		return;
+	}
 	if (slot->kind == FOS_EVENT_RETRANSMISSION || slot->kind == FOS_EVENT_DIFFERING_COPY)
 		slot->old_len = (uint16_t)fos_reasm_copy(c, slot->flow, slot->pos, slot->len,
 							 room + FOS_EVENT_OLD_OFF,
@@ -255,6 +282,7 @@ void fos_event_begin(struct fos_classifier *c, uint32_t flow, const struct fos_p
 	e->pkt = pkt;
 	e->flow = flow;
 	e->nr_slots = 0;
+	e->old_len = 0;
 	e->tail = fos_touch(c, flow)->app_tail;
 	for (uint32_t i = 0; i < 2; i++) {
 		e->before[i] = c->flows[flow ^ i].tcp_state;

@@ -45,6 +45,12 @@ static inline bool fos_event_wanted(struct fos_classifier *c, uint32_t flow, uin
 /* Bytes that the PMs of the flow let its OOSEQ queue hold; UINT64_MAX = no bound of theirs. */
 uint64_t fos_event_bound(struct fos_classifier *c, uint32_t flow);
 
+/* Do the flow's PMs want the last copy of bytes ahead of a hole (overlap.h)? */
+bool fos_event_last_copy(struct fos_classifier *c, uint32_t flow);
+
+/* The packet in hand is about to take the place of these bytes: they go with its differing copy. */
+void fos_event_keep_old(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len);
+
 /* Tells of `len` bytes at app position `pos`, if somebody wants to know. */
 void fos_event_happened(struct fos_classifier *c, uint32_t flow, enum fos_event_kind kind,
 		     uint64_t pos, uint32_t len, uint64_t time_ns);

@@ -27,7 +27,7 @@ struct fos_packet;
 struct fos_event_state {
 	struct fos_event_ring ring[FOS_MAX_PMS];
 	uint32_t nr_rings;
-	/* by flow: kinds that some PM wants and the bound of its queue, as in pub.events; all ones: not
+	/* by flow: what PMs have asked for together, as in pub.events; all ones: not
 	 * known; 0 throughout when no PM has a ring */
 	uint32_t *wanted;
 	struct fos_event_miss *miss;
@@ -40,6 +40,11 @@ struct fos_event_state {
 	bool over[2];      /* the end of the flow (its peer) has been told */
 	struct fos_event_slot slot[FOS_EVENTS_PER_PACKET];
 	uint32_t nr_slots;
+	/* bytes that the packet has taken the place of (overlap.h); old_len 0 = none */
+	uint64_t old_pos;  /* of its run */
+	uint32_t old_off;  /* of the first of them, in the run */
+	uint16_t old_len;
+	uint8_t old[FOS_EVENT_OLD_MAX];
 };
 
 #endif

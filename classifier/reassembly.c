@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "classifier/event.h"
+#include "classifier/overlap.h"
 #include "classifier/packet.h"
 
 #define MAX_GAPS 64u /* pieces that one segment is cut into; the rest comes again */
@@ -17,9 +18,8 @@ static uint64_t piece_end(const struct fos_piece *p)
 
 /* ------------------------------------------------------------------ comparing copies */
 
-/* Do `len` bytes of the packet at `off` differ from those of a piece at `at`? */
-static bool bytes_differ(const struct fos_classifier *c, const struct fos_packet *pkt,
-			 uint32_t off, const struct fos_piece *p, uint32_t at, uint32_t len)
+bool fos_reasm_bytes_differ(const struct fos_classifier *c, const struct fos_packet *pkt,
+			    uint32_t off, const struct fos_piece *p, uint32_t at, uint32_t len)
 {
 	const uint8_t *data, *held = fos_box_frame(c->box, p->frame) + p->off + at;
 
@@ -52,7 +52,7 @@ bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos
 		if (p->pos >= end)
 			break;
 		if (from < to && from >= low)
-			differ = bytes_differ(c, pkt, off + (uint32_t)(from - pos), p,
+			differ = fos_reasm_bytes_differ(c, pkt, off + (uint32_t)(from - pos), p,
 					      (uint32_t)(from - p->pos), (uint32_t)(to - from));
 		i = p->next;
 	}
@@ -126,7 +126,7 @@ static uint32_t queue_last(struct fos_classifier *c, uint32_t flow)
 	return i;
 }
 
-static void queue_account(struct fos_classifier *c, uint32_t flow, int64_t bytes, int pieces)
+void fos_reasm_account(struct fos_classifier *c, uint32_t flow, int64_t bytes, int pieces)
 {
 	struct fos_flow *f = &c->flows[flow];
 
@@ -171,7 +171,7 @@ void fos_reasm_flush(struct fos_classifier *c, uint32_t flow, uint32_t reason)
 		return;
 	fos_touch(c, flow);
 	fos_purge_add(c, f->ooo_first, reason);
-	queue_account(c, flow, -(int64_t)f->ooo_bytes, -(int)f->nr_ooo);
+	fos_reasm_account(c, flow, -(int64_t)f->ooo_bytes, -(int)f->nr_ooo);
 	f->ooo_first = FOS_NONE;
 	c->ooo_last[flow] = FOS_NONE;
 }
@@ -189,7 +189,7 @@ static void drain(struct fos_classifier *c, uint32_t flow)
 		struct fos_piece *p = &c->pieces[i];
 
 		f->ooo_first = p->next;
-		queue_account(c, flow, -(int64_t)p->len, -1);
+		fos_reasm_account(c, flow, -(int64_t)p->len, -1);
 		fos_reasm_append(c, flow, i);
 		fin = p->flags & FOS_PIECE_FIN;
 		moved = true;
@@ -226,7 +226,7 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 	else
 		fos_piece_link(c, prev, FOS_NONE);
 	c->ooo_last[flow] = prev;
-	queue_account(c, flow, -(int64_t)p->len, -1);
+	fos_reasm_account(c, flow, -(int64_t)p->len, -1);
 	if (heir == FOS_NONE) {
 		fos_purge_add(c, last, FOS_C_drop_ooo_limit);
 		return;
@@ -310,7 +310,7 @@ static void put_piece(struct placer *pl, uint32_t i, uint64_t pos, uint32_t off,
 	pl->owner[i] = piece;
 	pl->prev = piece;
 	pl->made++;
-	queue_account(c, pl->flow, len, 1);
+	fos_reasm_account(c, pl->flow, len, 1);
 }
 
 /* Bytes [from, to) of the stream: one piece for each part that they lie in.  Returns the position
@@ -349,7 +349,7 @@ static uint64_t fill_gaps(struct placer *pl, bool *differs)
 
 			if (stop > cur) {
 				*differs = *differs ||
-					   bytes_differ(pl->c, in->pkt,
+					   fos_reasm_bytes_differ(pl->c, in->pkt,
 							in->off + (uint32_t)(cur - in->pos), p,
 							(uint32_t)(cur - p->pos),
 							(uint32_t)(stop - cur));
@@ -395,12 +395,14 @@ static enum fos_reasm_result place_queued(struct fos_classifier *c, uint32_t flo
 	uint32_t last = queue_last(c, flow);
 
 	pl.most = MAX_GAPS + in->pkt->nr;
-	if (fos_pieces_left(c) < pl.most + 1)
+	if (fos_pieces_left(c) < pl.most + 1 + FOS_OVERLAP_PIECES)
 		return FOS_REASM_NO_PIECE;
 	memset(pl.owner, 0xff, in->pkt->nr * sizeof(pl.owner[0]));
 	fos_touch(c, flow);
 	if (last != FOS_NONE && piece_end(&c->pieces[last]) <= in->pos)
 		pl.prev = last;
+	else
+		*differs = fos_overlap_yield(c, flow, in);
 	reached = fill_gaps(&pl, differs);
 	if (reached == end)
 		mark_end(&pl, end);

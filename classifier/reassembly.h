@@ -1,9 +1,9 @@
 /* classifier/reassembly.h - bytes in sequence order: the app stream and its OOSEQ queue
  *
- * The queue holds pieces ahead of a hole, ascending and disjoint.  A byte taken once never
- * changes: of overlapping copies the first one stands, what a later one adds around it is cut out
- * of its frame as further pieces (all but the last borrow the frame).  A piece with FOS_PIECE_FIN
- * ends the stream; nothing is queued beyond one.
+ * The queue holds pieces ahead of a hole, ascending and disjoint.  A byte taken once does not
+ * change: of overlapping copies the first one stands (in the queue the last, where modules want that:
+ * overlap.h), what a later one adds around it is cut out of its frame as further pieces (all but the
+ * last borrow the frame).  A piece with FOS_PIECE_FIN ends the stream; nothing is queued beyond one.
  */
 #ifndef FOS_CLASSIFIER_REASSEMBLY_H
 #define FOS_CLASSIFIER_REASSEMBLY_H
@@ -37,6 +37,13 @@ enum fos_reasm_result fos_reasm_place(struct fos_classifier *c, uint32_t flow,
 /* Do bytes [pos, pos+len) of the stream, at `off` of the packet, differ from pieces still held? */
 bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt,
 		       uint64_t pos, uint32_t off, uint32_t len);
+
+/* Do `len` bytes of the packet at `off` differ from those of a piece at `at`? */
+bool fos_reasm_bytes_differ(const struct fos_classifier *c, const struct fos_packet *pkt,
+			    uint32_t off, const struct fos_piece *p, uint32_t at, uint32_t len);
+
+/* The queue holds so many bytes and pieces more. */
+void fos_reasm_account(struct fos_classifier *c, uint32_t flow, int64_t bytes, int pieces);
 
 /* Copies bytes [pos, pos+len) of the first copy, as far as they are held and lie together, at most max of
  * them; returns how many.  *skip: the first lies that far behind pos. */

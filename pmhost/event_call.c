@@ -35,7 +35,8 @@ uint32_t fos_events_mask(const struct fos_window *w)
 	if (x->flags & FOS_EVENT_STOPPED)
 		return 0;
 	return (called_for(w) | (w->pm->events->defs.nr_pairs ? set_of(w)->roots : 0)) |
-	       (uint32_t)x->bound << FOS_EVENTS_BOUND_SHIFT;
+	       (uint32_t)x->bound << FOS_EVENTS_BOUND_SHIFT |
+	       (x->flags & FOS_EVENT_LAST ? FOS_EVENTS_LAST_COPY : 0);
 }
 
 /* ---------------------------------------------------------------- calling */

@@ -34,7 +34,8 @@ struct fos_event_ctx {
 enum fos_event_ctx_flag {
 	FOS_EVENT_STOPPED = 1u << 0, /* fos_stop() */
 	FOS_EVENT_KEEPS = 1u << 1,   /* a module without on_data has left bytes in the window */
-	FOS_EVENT_ENDED = 1u << 2    /* FOS_ON_END was told: nothing comes after it */
+	FOS_EVENT_ENDED = 1u << 2,   /* FOS_ON_END was told: nothing comes after it */
+	FOS_EVENT_LAST = 1u << 3     /* fos_overlap(): the last copy */
 };
 
 enum fos_event_from { FOS_FROM_NOWHERE, FOS_FROM_RING, FOS_FROM_INBOX };

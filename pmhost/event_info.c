@@ -66,6 +66,17 @@ void fos_buffer(struct fos_window *w, uint64_t bytes)
 	x->bound = bytes ? code : 0;
 }
 
+void fos_overlap(struct fos_window *w, enum fos_overlap which)
+{
+	struct fos_event_ctx *x = change(w);
+
+	if (!x)
+		return;
+	x->flags &= (uint8_t)~FOS_EVENT_LAST;
+	if (which == FOS_OVERLAP_LAST)
+		x->flags |= FOS_EVENT_LAST;
+}
+
 void fos_tcp_states(const struct fos_window *w, uint32_t *own, uint32_t *peer)
 {
 	const struct fos_flow *f = w->pm->box->flows;

@@ -44,7 +44,7 @@ enum fos_on {
 	FOS_ON_START,          /* the connection's first packet (told on both directions) */
 	FOS_ON_SETUP,          /* TCP: handshake complete (both directions) */
 	FOS_ON_RETRANSMISSION, /* len bytes at pos came again; the box lets no second copy through */
-	FOS_ON_DIFFERING_COPY, /* and differ from the first copy: fos_event_old() */
+	FOS_ON_DIFFERING_COPY, /* and differ from the copy before: fos_event_old() */
 	FOS_ON_OUT_OF_ORDER,   /* len bytes at pos came ahead of a hole */
 	FOS_ON_GAP,            /* a hole has opened: len bytes at pos are missing */
 	FOS_ON_GAP_FILLED,     /* the hole was filled by len bytes at pos */
@@ -104,7 +104,15 @@ struct fos_event {
 };
 
 /* ---------------------------------------------------------------- what a flow asks for
- * Staged; effective with the commit.  Each direction by itself. */
+ * Staged; effective with the commit, at any time of the flow, each direction by itself:
+ *
+ *	fos_subscribe()  which events
+ *	fos_bypass()     (pm.h) no bytes any more, only events: what the window held goes on at once
+ *	fos_stop()       neither
+ *	fos_buffer()     how many bytes are kept ahead of a hole
+ *	fos_overlap()    which copy of them stands
+ *
+ * Bytes that a module has let go are not shown to it again. */
 
 /* The built-in events that on_event is called for on this flow from now on (it begins as .events).
  * Those that user-defined events need come in addition. */
@@ -114,13 +122,21 @@ void fos_subscribe(struct fos_window *w, uint32_t events);
 uint32_t fos_subscribed(const struct fos_window *w);
 
 /* Stops watching this direction now: bytes pass unseen, no more events, user-defined ones included;
- * what the window held goes on.  (fos_bypass() alone keeps the events: metadata without bytes.) */
+ * what the window held goes on. */
 void fos_stop(struct fos_window *w);
 
 /* Bound, in bytes, on what the box keeps of this direction ahead of a hole; it can only be lower than
  * `limits.ooo_per_flow`.  Rounded up to a power of two, at least 1024; 0 = as configured.  What is
  * kept beyond it is dropped, the furthest first, and its memory returned. */
 void fos_buffer(struct fos_window *w, uint64_t bytes);
+
+/* Which copy stands of bytes of this direction that come twice, and differ, while they are ahead of a
+ * hole: the first (as it begins), or the last, as soon as one of the flow's modules asks for that.  The
+ * receiver gets the copy that stands; fos_event_old() of FOS_ON_DIFFERING_COPY shows the other.  Bytes in
+ * sequence never change: modules have been shown them.  Those in very small pieces (more than 256 under
+ * one segment) do not either, nor do those of connections that pass exactly as they came. */
+enum fos_overlap { FOS_OVERLAP_FIRST = 0, FOS_OVERLAP_LAST };
+void fos_overlap(struct fos_window *w, enum fos_overlap which);
 
 /* TCP states now: this side's and the other's. */
 void fos_tcp_states(const struct fos_window *w, uint32_t *own, uint32_t *peer);
@@ -134,9 +150,10 @@ void fos_tcp_states(const struct fos_window *w, uint32_t *own, uint32_t *peer);
 #define FOS_EVENT_PACKET_BYTES 2496u
 int fos_event_packet(struct fos_window *w, struct fos_packet *p);
 
-/* FOS_ON_RETRANSMISSION, FOS_ON_DIFFERING_COPY: bytes of the first copy, which are what the receiver
- * gets, as far as the box still had them in the pipeline (unreleased, or not yet sent).  Returns how
- * many are at *data; *pos is the position of the first.  0 = none. */
+/* FOS_ON_RETRANSMISSION, FOS_ON_DIFFERING_COPY: bytes of the copy before, which are what the receiver
+ * gets unless the last one stands (fos_overlap()), as far as the box still had them in the pipeline
+ * (unreleased, or not yet sent).  Returns how many are at *data; *pos is the position of the first.
+ * 0 = none. */
 #define FOS_EVENT_OLD_BYTES 1536u
 size_t fos_event_old(struct fos_window *w, const void **data, uint64_t *pos);
 
@@ -164,8 +181,8 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
  *
  * Not offered, because the ends would see two streams: dropping a packet whose bytes have been
  * accepted (delete the bytes), changing sequence numbers, flags or windows of single packets, sending
- * packets of one's own into a connection (insert bytes), letting a later copy of bytes win over the
- * first one. */
+ * packets of one's own into a connection (insert bytes), letting a later copy win over bytes that are in
+ * sequence (fos_overlap()). */
 
 /* ---------------------------------------------------------------- timers
  * FOS_EVENT_TIMERS for each flow, beside the one of fos_timer().  Committed with the flow: they survive

@@ -218,6 +218,9 @@ enum fos_event_kind {
 #define FOS_EVENTS_KINDS ((1u << 24) - 1u) /* of pub.events; above: FOS_EVENTS_BOUND_SHIFT */
 /* pub.events: how many bytes the OOSEQ queue of the flow may hold, n > 0: 2^(n + 9); 0 = as configured */
 #define FOS_EVENTS_BOUND_SHIFT 24u
+#define FOS_EVENTS_BOUND_MASK 0x7fu
+/* pub.events: of bytes that come again otherwise while ahead of a hole the last copy is to stand */
+#define FOS_EVENTS_LAST_COPY (1u << 31)
 
 /* States of a TCP end (RFC 9293 section 3.3.2), as the box follows them. */
 enum fos_tcp_st {

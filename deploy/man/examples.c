@@ -187,6 +187,8 @@ static void events(struct fos_window *w, struct fos_instance *pm, const struct f
 		fos_stop(w);
 /* -- fos_buffer */
 	fos_buffer(w, 64 << 10);        /* at most 64 KiB ahead of a hole */
+/* -- fos_overlap */
+	fos_overlap(w, FOS_OVERLAP_LAST); /* as the receiver behind the box would take them */
 /* -- fos_tcp_states */
 	uint32_t own, peer;
 

@@ -31,12 +31,26 @@ static bool insert(struct fos_mos_bytes *b, struct fos_mos_ahead **at, uint64_t 
 	return true;
 }
 
-/* The first copy of a byte stays. */
-void fos_mos_ahead_add(struct fos_mos_bytes *b, uint64_t pos, const void *data, size_t len)
+/* Bytes that are there already become those of the last copy. */
+static void overwrite(struct fos_mos_bytes *b, uint64_t pos, const uint8_t *data, size_t len)
+{
+	for (struct fos_mos_ahead *a = b->ahead; a && a->pos < pos + len; a = a->next) {
+		uint64_t from = a->pos > pos ? a->pos : pos;
+		uint64_t to = a->pos + a->len < pos + len ? a->pos + a->len : pos + len;
+
+		if (from < to)
+			memcpy(a->data + (from - a->pos), data + (from - pos), to - from);
+	}
+}
+
+void fos_mos_ahead_add(struct fos_mos_bytes *b, uint64_t pos, const void *data, size_t len,
+		       bool last)
 {
 	struct fos_mos_ahead **at = &b->ahead;
 	uint64_t stop = pos + len, cur = pos > b->end ? pos : b->end;
 
+	if (last)
+		overwrite(b, pos, data, len);
 	while (cur < stop) {
 		uint64_t to = stop;
 

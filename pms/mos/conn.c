@@ -142,6 +142,7 @@ static void add_socks(struct fos_mos_conn *c)
 		s->set = fos_mos_set_hold(l->set);
 		memcpy(s->keeps, l->keeps, sizeof(s->keeps));
 		memcpy(s->limit, l->limit, sizeof(s->limit));
+		memcpy(s->last, l->last, sizeof(s->last));
 		*at = s;
 		at = &s->next;
 	}
@@ -214,6 +215,19 @@ static uint32_t wants(const struct fos_mos_conn *c, int from, bool *data)
 	return *data ? mask | FOS_BIT(FOS_ON_NEW_DATA) : mask;
 }
 
+/* Which copies stand of what `from` sends: one socket that wants the last suffices. */
+static void ask_overlap(struct fos_window *w, struct fos_mos_conn *c, int from)
+{
+	bool last = false;
+
+	for (const struct fos_mos_sock *s = c->socks; s; s = s->next)
+		last |= s->watch[1 - from] && s->last[1 - from];
+	if (last == c->last[from])
+		return;
+	c->last[from] = last;
+	fos_overlap(w, last ? FOS_OVERLAP_LAST : FOS_OVERLAP_FIRST);
+}
+
 static void ask(struct fos_window *w, struct fos_mos_conn *c)
 {
 	int from = fos_mos.from;
@@ -222,6 +236,8 @@ static void ask(struct fos_window *w, struct fos_mos_conn *c)
 
 	if (!data)
 		fos_mos_bytes_free(&c->bytes[1 - from]);
+	if (mask)
+		ask_overlap(w, c, from);
 	if (mask == c->asked[from] || c->asked[from] == 0)
 		return;
 	c->asked[from] = mask;
@@ -321,7 +337,7 @@ static void out_of_order(struct fos_mos_conn *c, const struct fos_event *ev)
 	off = p->payload + (uint32_t)(ev->pos - at);
 	len = p->len - off < ev->len ? p->len - off : (uint32_t)ev->len;
 	b->limit = limit(c, 1 - fos_mos.from);
-	fos_mos_ahead_add(b, ev->pos, p->frame + off, len);
+	fos_mos_ahead_add(b, ev->pos, p->frame + off, len, c->last[fos_mos.from]);
 }
 
 static void new_data(struct fos_window *w, struct fos_mos_conn *c, const struct fos_event *ev)

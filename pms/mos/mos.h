@@ -82,8 +82,10 @@ void fos_mos_bytes_add(struct fos_mos_bytes *b, uint64_t pos, const void *data, 
 size_t fos_mos_bytes_copy(const struct fos_mos_bytes *b, uint64_t pos, void *to, size_t len);
 void fos_mos_bytes_free(struct fos_mos_bytes *b);
 
-/* Bytes that came beyond a hole: kept, given up as far as the hole is filled, copied, listed. */
-void fos_mos_ahead_add(struct fos_mos_bytes *b, uint64_t pos, const void *data, size_t len);
+/* Bytes that came beyond a hole: kept (of those that come twice the first copy or the `last`), given up
+ * as far as the hole is filled, copied, listed. */
+void fos_mos_ahead_add(struct fos_mos_bytes *b, uint64_t pos, const void *data, size_t len,
+		       bool last);
 void fos_mos_ahead_trim(struct fos_mos_bytes *b);
 size_t fos_mos_ahead_copy(const struct fos_mos_bytes *b, uint64_t pos, void *to, size_t len);
 uint32_t fos_mos_ahead_list(const struct fos_mos_bytes *b, struct tcp_ring_fragment *out,
@@ -109,6 +111,7 @@ struct fos_mos_sock {
 	bool watch[2];
 	bool keeps[2];      /* that side's bytes */
 	uint32_t limit[2];  /* how many; 0 = as configured */
+	bool last[2];       /* MOS_OVERLAP_POLICY_LAST, of what that side receives */
 };
 
 enum fos_mos_edit_kind { FOS_MOS_OVERWRITE, FOS_MOS_CHOMP, FOS_MOS_INSERT };
@@ -136,6 +139,7 @@ struct fos_mos_conn {
 	uint8_t ended, closed; /* bit per side: that its direction has */
 	uint32_t asked[2];    /* events, by side that sends; UINT32_MAX = as the module says */
 	bool quiet[2];        /* that direction was told to pass unseen */
+	bool last[2];         /* and that its last copies stand */
 	uint64_t last_ns;
 	struct fos_mos_bytes bytes[2]; /* by side that receives */
 	uint64_t shown[2];    /* end of new data told of */

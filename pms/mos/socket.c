@@ -275,9 +275,10 @@ int mtcp_setsockopt(mctx_t mctx, int sock, int level, int optname, const void *o
 		return set_buffer(s, optname - MOS_CLIBUF, value);
 	case MOS_CLIOVERLAP:
 	case MOS_SVROVERLAP:
-		if (value == MOS_OVERLAP_POLICY_FIRST)
-			return 0;
-		return fos_mos_fail(value == MOS_OVERLAP_POLICY_LAST ? EOPNOTSUPP : EINVAL);
+		if (value != MOS_OVERLAP_POLICY_FIRST && value != MOS_OVERLAP_POLICY_LAST)
+			return fos_mos_fail(EINVAL);
+		s->last[optname - MOS_CLIOVERLAP] = value == MOS_OVERLAP_POLICY_LAST;
+		return 0;
 	case MOS_STOP_MON:
 		return stop(s, value);
 	case MOS_SEQ_REMAP:

@@ -4,6 +4,7 @@
 events   handshake, five bytes, a copy of them, three bytes beyond a hole, the hole filled, both FINs;
          a connection that another filter would take; a datagram; a packet of no connection
 slow     a connection that says one byte a second for six seconds
+twice    three bytes beyond a hole, three others for them, the hole filled; a packet a second
 edits    three connections that say "one two three" to ports 81 to 83, in two segments
 """
 import random
@@ -77,6 +78,17 @@ def slow():
     return timed + [(6500, p) for p in end(c)]
 
 
+def twice():
+    c = begin(4000, 80)
+    say(c, 0, 0, b"hello")
+    c.segment(0, ACK | 8, 8, b"xyz")
+    c.segment(0, ACK | 8, 8, b"def")
+    c.segment(0, ACK | 8, 5, b"abc")
+    c.sent[0] = 11
+    c.segment(1, ACK, 0)
+    return [(1000 * n, p) for n, p in enumerate(end(c))]
+
+
 def edits():
     out = []
     for port in (81, 82, 83):
@@ -89,4 +101,4 @@ def edits():
     return list(enumerate(out))
 
 
-write(sys.argv[1], {"events": events, "slow": slow, "edits": edits}[sys.argv[2]]())
+write(sys.argv[1], {"events": events, "slow": slow, "twice": twice, "edits": edits}[sys.argv[2]]())

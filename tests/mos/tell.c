@@ -1,6 +1,7 @@
 /* A program for mOS that changes nothing: tells what it is told.
  *
  *	tell CONF streams          of each connection that has ended, what each side received, as mkcap.py
+ *	tell CONF last             the same, the last copies of bytes standing
  *	tell CONF events FILTER    every callback, with the states of both sides
  *	tell CONF raw FILTER       packets by a raw socket, orphans by a stream socket
  *	tell CONF once MARK        as streams; dies once, at a connection's 3rd packet, while MARK exists
@@ -194,8 +195,8 @@ static void events(mctx_t m, int sock)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[2] : "";
+	int sock, last = MOS_OVERLAP_POLICY_LAST;
 	mctx_t m;
-	int sock;
 
 	if (argc < 3 || mtcp_init(argv[1]))
 		return 3;
@@ -212,6 +213,8 @@ int main(int argc, char **argv)
 		must(mtcp_register_callback(m, sock, MOS_ON_CONN_NEW_DATA, MOS_NULL, on_data));
 		must(mtcp_register_callback(m, sock, MOS_ON_CONN_END, MOS_HK_SND, on_end));
 		mark = argv[3];
+		if (!strcmp(mode, "last"))
+			must(mtcp_setsockopt(m, sock, SOL_MONSOCKET, MOS_SVROVERLAP, &last, sizeof(last)));
 		if (!strcmp(mode, "once"))
 			must(mtcp_register_callback(m, sock, MOS_ON_PKT_IN, MOS_HK_SND, die_once));
 	}

@@ -29,7 +29,7 @@ sum() { printf '%s' "$1" | sha256sum | cut -d' ' -f1; }
 need "a program that watches builds" build tell -Wall -Wextra tests/mos/tell.c
 need "one that asks builds" build ask -Wall -Wextra tests/mos/ask.c
 need "one that changes packets builds" build change -Wall -Wextra tests/mos/change.c
-for c in events slow edits; do "$PYTHON" tests/mos/script.py "$D/$c.pcap" $c; done
+for c in events slow twice edits; do "$PYTHON" tests/mos/script.py "$D/$c.pcap" $c; done
 "$PYTHON" tests/offline/mkcap.py "$D/rough.pcap" rough 5 | sort >"$D/want"
 
 # ---- watching
@@ -46,6 +46,12 @@ nul packet client -1 -1 A at 0 len 0 port 4002" "packets and orphans pass the fi
 on tell rough.pcap streams
 is "$(diff "$D/want" <(said | sort))" "" "streams are read whole, whatever came out of order or twice"
 is "$(diff "$D/want" <(sums))" "" "and leave unchanged"
+for policy in streams:xyz last:def; do
+	on tell twice.pcap "${policy%:*}"
+	want=$(sum "helloabc${policy#*:}")
+	is "$(said | cut -f6 | head -n 1) $(sums 8)" "$want $want" \
+		"of bytes that come twice ahead of a hole ${policy#*:} stand, told and sent ($policy)"
+done
 touch "$D/once"
 on tell rough.pcap once "$D/once"
 is "$(grep -c 'killed by signal 6.*starting it again' "$D/offline.log")" 1 \

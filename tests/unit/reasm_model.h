@@ -1,8 +1,9 @@
 /* reasm_model.h - reassembly as plainly as it can be said: one slot per byte
  *
  * What a direction of a connection is to deliver when segments come in any order, overlapping, with
- * FINs in various places: the first copy of each byte stands; a FIN that contradicts bytes taken
- * before is ignored; bytes beyond a FIN are not taken; of several FINs the first that comes in order
+ * FINs in various places: the first copy of each byte stands (with `last`: where a segment differs
+ * from what is kept ahead of the tail, all of that segment's); a FIN that contradicts bytes taken before
+ * is ignored; bytes beyond a FIN are not taken; of several FINs the first that comes in order
  * ends the stream, and what was kept beyond it is forgotten.
  */
 #ifndef TESTS_UNIT_REASM_MODEL_H
@@ -22,6 +23,7 @@ struct reasm_model {
 	uint32_t fin;   /* pinned, UINT32_MAX = none */
 	bool ended;
 	uint32_t limit; /* bytes ahead of the tail that may be kept */
+	bool last;      /* the last copy stands, of bytes ahead of the tail */
 	uint32_t differing, refused;
 };
 
@@ -57,7 +59,7 @@ static inline bool reasm_model_contradicts(const struct reasm_model *m, uint32_t
 static inline void reasm_model_take(struct reasm_model *m, uint32_t pos, const uint8_t *data,
 				    uint32_t len, bool fin)
 {
-	uint32_t end = pos + len, from = pos < m->tail ? m->tail : pos;
+	uint32_t end = pos + len, from = pos < m->tail ? m->tail : pos, differing;
 
 	if (m->ended)
 		return;
@@ -74,9 +76,11 @@ static inline void reasm_model_take(struct reasm_model *m, uint32_t pos, const u
 		return;
 	}
 	m->segments++;
-	for (uint32_t i = from; i < end; i++) {
+	differing = m->differing;
+	for (uint32_t i = from; i < end; i++)
 		m->differing += m->owner[i] && m->byte[i] != data[i - pos];
-		if (m->owner[i])
+	for (uint32_t i = from; i < end; i++) {
+		if (m->owner[i] && !(m->last && m->differing != differing))
 			continue;
 		m->owner[i] = m->segments;
 		m->byte[i] = data[i - pos];

@@ -15,6 +15,7 @@ struct life {
 };
 
 static struct life end[2]; /* as on_close found it */
+static bool last; /* the last copy of bytes ahead of a hole is to stand */
 static uint32_t closes[2];
 
 static void mix(struct life *l, uint64_t v)
@@ -44,6 +45,8 @@ static void on_event(struct fos_window *w, const struct fos_event *ev)
 	l->ticks += ev->id == FOS_ON_TIMER;
 	if (ev->id == FOS_ON_START)
 		fos_event_timer(w, 3, 4000000, 2000000);
+	if (ev->id == FOS_ON_START && last)
+		fos_overlap(w, FOS_OVERLAP_LAST);
 	if (ev->id == FOS_ON_END)
 		fos_event_timer(w, 3, 0, 0);
 }
@@ -227,5 +230,9 @@ int main(void)
 	everywhere(&by_data, MODULE, "module with on_data");
 	everywhere(&by_event, MODULE, "module that edits in events");
 	everywhere(&by_data, CLASSIFIER, "classifier");
+	last = true;
+	is_str(once(&by_data, NOBODY, 0).out[0], "GET /xbctAil", "the last copy stands");
+	everywhere(&by_data, CLASSIFIER, "classifier, the last copy standing");
+	everywhere(&by_data, MODULE, "module, the last copy standing");
 	return done();
 }
