@@ -197,6 +197,9 @@ static uint32_t take_hints(struct fos_egress *e)
 		struct fos_ring_cons *r = &e->p->cons[i];
 		uint64_t n = r->kind == FOS_RING_READY ? fos_ring_peek(r) : 0;
 
+		if (r->broken)
+			fos_count(e->p->counter, FOS_C_ring_broken, 1);
+		r->broken = false;
 		if (n > HINTS_PER_RING)
 			n = HINTS_PER_RING;
 		for (uint64_t k = 0; k < n; k++) {

@@ -434,6 +434,18 @@ static void learn_time(struct run *r, const struct fos_flow *f)
 		r->t->ts_seen = tsval;
 }
 
+/* What a PM says of itself cannot be; nothing is done by it, so it is only counted. */
+static void note_astray(const struct run *r, uint32_t pipeline)
+{
+	const struct fos_proc *p = r->e->p;
+	struct fos_view v;
+
+	if (fos_view_open(&v, &p->box, r->flow, r->t->gen, p->dir->pipeline[pipeline].nr_stages,
+			  r->t->map.out - r->delta) &&
+	    fos_view_astray(&v))
+		fos_count(p->counter, FOS_C_pm_rules_broken, 1);
+}
+
 void fos_flow_run(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_flow *f = &e->p->box.flows[flow];
@@ -466,6 +478,8 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;
 	}
+	if (fos_view_astray(&r.view))
+		note_astray(&r, route.pipeline);
 	if (fos_opaque(e, flow)) {
 		fos_opaque_run(e, flow, &r.view);
 	} else if (f->flags & FOS_FLOW_TCP) {

@@ -162,7 +162,7 @@ static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, st
 	memset(l, 0, sizeof(*l));
 	l->editor = FOS_NONE;
 	l->edit = FOS_NONE;
-	l->limit = l->moves_at = FOS_POS_MAX;
+	l->limit = l->moves_at = l->least = FOS_POS_MAX;
 	l->mover = FOS_NONE;
 	l->in = q;
 	l->out = q;
@@ -173,6 +173,8 @@ static bool layer_open(struct fos_view *v, uint32_t pipeline, uint32_t stage, st
 			continue;
 		if (!fos_box_pub(v->box, pm, v->flow, v->gen, &pub))
 			pub = (struct fos_pm_pub){.head = v->start, .out_head = v->start};
+		else if (pub.head < FOS_POS_MAX)
+			fos_layer_note(l, pub.head);
 		if (pub.head < l->limit)
 			l->limit = pub.head;
 		if (fos_pub_moves(&pub) && pub.head < l->moves_at) {
@@ -214,7 +216,7 @@ static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
 			v->broken = l->editor;
 			return false;
 		}
-		q = l->in;
+		q = l->begin = l->in;
 	}
 	v->base = q;
 	v->piece = FOS_NONE;

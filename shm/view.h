@@ -41,6 +41,8 @@ struct fos_span {
 struct fos_layer {
 	uint32_t editor; /* PM index or FOS_NONE when nobody edits in this stage */
 	uint64_t limit;  /* trailing head, in this stage's input positions */
+	uint64_t least, most; /* of the heads that its PMs have published and that count */
+	uint64_t begin;  /* `in` when the view was opened */
 	uint64_t in;     /* cursor: next input position of this stage */
 	uint64_t out;    /* the same place in its output */
 	uint32_t ins_off; /* bytes already taken of the insert at `edit` */
@@ -50,6 +52,12 @@ struct fos_layer {
 	uint32_t mover;  /* PM of the stage that moves the flow, or FOS_NONE */
 	uint64_t moves_at; /* its head; of several the one that is furthest behind */
 };
+
+static inline void fos_layer_note(struct fos_layer *l, uint64_t head)
+{
+	l->least = head < l->least ? head : l->least;
+	l->most = head > l->most ? head : l->most;
+}
 
 struct fos_view {
 	const struct fos_box *box;
@@ -79,6 +87,17 @@ bool fos_view_next(struct fos_view *v, uint32_t max, struct fos_span *span);
  * `base` say how much input is used up even when nothing follows.  Returns true when something
  * moved. */
 bool fos_view_settle(struct fos_view *v);
+
+/* Has a PM published a head that lies behind where the cursor was when the view was opened (for
+ * egress: behind what has left), or, of the first stage, one beyond what there is?  Either is harmless,
+ * and no honest host does it.  An answer may be wrong while others publish; two in a row are not. */
+static inline bool fos_view_astray(const struct fos_view *v)
+{
+	for (uint32_t i = 0; i < v->nr_layers; i++)
+		if (v->layer[i].least < v->layer[i].begin)
+			return true;
+	return v->nr_layers > 0 && v->layer[0].most > v->base_tail;
+}
 
 /* Tail of the view: position after the last byte visible now (walks the edits ahead). */
 uint64_t fos_view_tail(const struct fos_view *v);

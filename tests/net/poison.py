@@ -13,7 +13,7 @@ PIECES = {  # bytes, or seconds to wait
     "untouched": [b"hello ", 0.3, b"\1 world ~\n", 0.5, b"~ end\n"],
     "folded": [b"a ~ b\n", 1.5, b"c \1 ~ d\n", 1.0, b"~ e\n"],
     "live": [b"~" * 1000 + b"\1", 30],
-    "attack": [b"x ! y\n", 1.0, b"z\n"],
+    "attack": [b"w\n", 0.2, b"x ! y\n", 0.5, b"z\n"],
     "attacks": [b"x ! y\n", 0.05] * 20,
     "hang": [b"before ~ ", 0.3, b"\2 ~ after\n"],
 }

@@ -30,6 +30,15 @@ static void publish(struct fos_window *w, const struct fos_pm_pub *pub)
 	fos_release32(&f->ver, f->ver + 1);
 }
 
+/* What has been published stands long enough for egress to look at it, twice. */
+static void stand(struct fos_window *w)
+{
+	for (int i = 0; i < 10; i++) {
+		fos_hint(w->pm->p, w->pm->to_egress, w->flow, w->gen);
+		usleep(20000);
+	}
+}
+
 static void wild(struct fos_window *w)
 {
 	memset((void *)(uintptr_t)w->pm->box->flows, 0xff, 4096);
@@ -46,6 +55,7 @@ static void backwards(struct fos_window *w)
 
 	pub.head = pub.out_head = 0;
 	publish(w, &pub);
+	stand(w);
 }
 
 static void beyond(struct fos_window *w)
@@ -54,6 +64,7 @@ static void beyond(struct fos_window *w)
 
 	pub.head = pub.out_head = w->tail + 1000000;
 	publish(w, &pub);
+	stand(w);
 }
 
 static void edits(struct fos_window *w)
@@ -67,6 +78,7 @@ static void edits(struct fos_window *w)
 	pub.edits = 1000;
 	pub.gen = w->gen;
 	publish(w, &pub);
+	stand(w);
 }
 
 /* For half a second each look finds something else. */
@@ -80,6 +92,8 @@ static void changing(struct fos_window *w)
 		pub.head = i * 2654435761u;
 		pub.edits = i % 7;
 		publish(w, &pub);
+		if (i % 4096 == 0)
+			fos_hint(w->pm->p, w->pm->to_egress, w->flow, w->gen);
 	}
 }
 
@@ -122,6 +136,17 @@ static void reopen(struct fos_window *w)
 static void holes(struct fos_window *w)
 {
 	madvise(w->pm->region, 1u << 20, MADV_REMOVE);
+}
+
+static void truncates(struct fos_window *w)
+{
+	const uint8_t *p = (const uint8_t *)w->pm->region;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)(uintptr_t)p,
+		 (unsigned long)(uintptr_t)p + w->pm->box->region[w->pm->p->me->region].size);
+	if (open(path, O_RDWR) < 0 && truncate(path, 4096) == 0)
+		fos_say(w->pm, "truncated");
 }
 
 static void hugepages(struct fos_window *w)
@@ -234,8 +259,8 @@ static const struct {
 } attack[] = {
 	{"wild", wild}, {"frame", frame}, {"backwards", backwards}, {"beyond", beyond},
 	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
-	{"reopen", reopen}, {"holes", holes}, {"hugepages", hugepages}, {"doorbells", doorbells},
-	{"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
+	{"reopen", reopen}, {"holes", holes}, {"truncates", truncates}, {"hugepages", hugepages},
+	{"doorbells", doorbells}, {"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
 	{"orders", orders}, {"pretend", pretend}, {"loop", loop},
 };
 

@@ -341,6 +341,10 @@ static void add_up(struct scenario_sum *sum, const struct draw *d)
 
 static bool verify(struct draw *d)
 {
+	if (sim_counter(d->sim, FOS_C_pm_rules_broken)) {
+		sim_fail(d->sim, "a value that a module published was refused", "");
+		return false;
+	}
 	for (uint32_t i = 0; i < d->nr; i++)
 		if (!conn_verify(&d->conns[i])) {
 			char what[300];
