@@ -182,7 +182,8 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
  * Not offered, because the ends would see two streams: dropping a packet whose bytes have been
  * accepted (delete the bytes), changing sequence numbers, flags or windows of single packets, sending
  * packets of one's own into a connection (insert bytes), letting a later copy win over bytes that are in
- * sequence (fos_overlap()). */
+ * sequence (fos_overlap()).  Nor are packets of no connection: a module has no network, and all that leaves
+ * the box belongs to what came into it. */
 
 /* ---------------------------------------------------------------- timers
  * FOS_EVENT_TIMERS for each flow, beside the one of fos_timer().  Committed with the flow: they survive

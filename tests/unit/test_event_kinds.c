@@ -178,6 +178,56 @@ static void test_zero_window(void)
 	ew_free(&e);
 }
 
+/* ------------------------------------------------------------------ ends that no packet brings */
+
+static void test_evicted(void)
+{
+	const struct fos_pm m = {.name = "log", .stream = FOS_APP, .on_event = on_event,
+				 .events = FOS_BIT(FOS_ON_END)};
+	struct cw_ip syn = { .src = 1, .dst = 2, .dport = 80, .proto = IPPROTO_TCP, .flags = CW_SYN,
+			     .seq = CW_ISN_A };
+	struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &m);
+	e.t.w.dir->max_half_open = 2;
+	ew_make(&e);
+	for (uint32_t i = 0; i < 3; i++) {
+		syn.sport = (uint16_t)(4001 + i);
+		cw_packet(&e.t, &syn, NULL, 0);
+		ew_run(&e);
+		is_str(ew_log, i < 2 ? "" : "A:end4@0 B:end4@0 ", "eviction: connection %u of two", i + 1);
+	}
+	ew_free(&e);
+}
+
+static void on_word(struct fos_window *w, const struct fos_event *ev)
+{
+	const char *word = ev->id == FOS_ON_NEW_DATA ? fos_peek(w, ev->at - ev->len, 4) : NULL;
+
+	if (word && memcmp(word, "drop", 4) == 0)
+		fos_drop(w);
+	if (word && memcmp(word, "kill", 4) == 0)
+		fos_reset(w);
+	if (ev->id == FOS_ON_END)
+		on_event(w, ev);
+}
+
+static void test_refused(void)
+{
+	static const char *const word[] = { "fine", "drop", "kill" };
+	const struct fos_pm m = {.name = "log", .stream = FOS_APP, .on_event = on_word,
+				 .events = FOS_BIT(FOS_ON_END) | FOS_BIT(FOS_ON_NEW_DATA)};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct event_world *e = ew_new(&m, NULL);
+
+		ew_data(e, 'A', 0, word[i]);
+		is_str(ew_log, i ? "A:end6@4 B:end6@0 " : "", "end by a module: '%s'", word[i]);
+		ew_free(e);
+	}
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 static void on_orphan(struct fos_window *w, const struct fos_event *ev)
@@ -213,6 +263,8 @@ int main(void)
 	test_table();
 	test_start();
 	test_zero_window();
+	test_evicted();
+	test_refused();
 	test_orphan();
 	return done();
 }
