@@ -18,11 +18,25 @@
 #define TTL_DEFAULT 64u
 #define ID_APART 0x4000u
 
+/* Place of the TTL in the template. */
+static uint32_t ttl_at(const struct fos_tcb *t)
+{
+	return t->tmpl_l3 + (t->tmpl_len - t->tmpl_l3 == 40 ? 7u : 8u);
+}
+
+uint8_t fos_build_ttl(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	return t->flags & FOS_TCB_TMPL ? t->tmpl[ttl_at(t)] : 0;
+}
+
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
 	uint32_t link = (uint32_t)h->m->l3_off - h->m->data_off;
 	uint32_t ip = h->m->flags & FOS_PKT_IPV6 ? 40 : 20;
+	uint8_t ttl = fos_build_ttl(e, flow);
 
 	if (!h->l3 || link > LINK_MAX)
 		return;
@@ -30,6 +44,8 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 	t->tmpl_l3 = (uint8_t)link;
 	t->tmpl_len = (uint8_t)(link + ip);
 	t->flags |= FOS_TCB_TMPL;
+	if (t->tmpl[ttl_at(t)] < ttl)
+		t->tmpl[ttl_at(t)] = ttl;
 	t->link = h->m->link;
 	t->tmpl_proto = h->m->proto;
 	if (h->m->flags & FOS_PKT_OPTIONS)

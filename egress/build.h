@@ -9,8 +9,13 @@
 #include "egress/egress.h"
 #include "egress/header.h"
 
-/* Keeps the headers of a packet of this direction as the template. */
+/* Keeps the headers of a packet of this direction as the template, but for the TTL or hop limit: the
+ * highest that has come stays.  A sender may give a packet too few hops to arrive; what stands for
+ * bytes and ends that modules have seen is to go as far as the connection does. */
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
+
+/* That TTL; 0: no packet has come yet. */
+uint8_t fos_build_ttl(const struct fos_egress *e, uint32_t flow);
 
 /* Largest IP packet that fits the way out of this direction: its port's MTU, a path MTU message. */
 uint32_t fos_build_mtu(const struct fos_egress *e, uint32_t flow);

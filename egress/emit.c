@@ -203,8 +203,10 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 	if (!own && tells_sack(&h))
 		fos_sack_told(e, flow);
 	fill_ack(e, flow, as_came, &w, &c);
-	if (again && !e->p->offline)
+	if (again && !e->p->offline) {
 		fos_header_set_ecn(&h, FOS_ECN_NONE); /* RFC 3168 section 6.1.5 */
+		fos_header_raise_ttl(&h, fos_build_ttl(e, flow));
+	}
 	fill_ts(e, flow, &h, own || again, &w);
 	fos_urgent_fill(e, flow, &h, own ? UINT64_MAX : s->in_pos, s->pos, &w);
 	w.strip = own ? 0 : unwanted(e, false);
@@ -327,6 +329,9 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 		return;
 	}
 	fos_sack_told(e, flow);
+	/* the connection is over for us: it shall be for the receiver, however far that is */
+	if (h->l4[13] & FOS_TH_RST && !e->p->offline)
+		fos_header_raise_ttl(h, fos_build_ttl(e, flow));
 	if (h->l4[13] & FOS_TH_ACK)
 		fill_ack(e, flow, as_came, &w, &c);
 	else

@@ -346,6 +346,16 @@ void fos_header_set_ecn(struct fos_header *h, uint8_t ecn)
 	h->ip_dirty = true;
 }
 
+void fos_header_raise_ttl(struct fos_header *h, uint8_t least)
+{
+	uint32_t at = h->m->flags & FOS_PKT_IPV6 ? 7 : 8;
+
+	if (!h->l3 || h->l3[at] >= least)
+		return;
+	h->l3[at] = least;
+	h->ip_dirty = true;
+}
+
 uint8_t fos_header_ace(const struct fos_header *h)
 {
 	return (uint8_t)((h->l4[12] & 1) << 2 | h->l4[13] >> 6);

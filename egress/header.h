@@ -114,6 +114,9 @@ enum fos_ecn { FOS_ECN_NONE = 0, FOS_ECN_ECT1 = 1, FOS_ECN_ECT0 = 2, FOS_ECN_CE 
 uint8_t fos_header_ecn(const struct fos_header *h);
 void fos_header_set_ecn(struct fos_header *h, uint8_t ecn);
 
+/* TTL or hop limit: at least so much. */
+void fos_header_raise_ttl(struct fos_header *h, uint8_t least);
+
 /* AE, CWR and ECE of a TCP header, AE being the highest of the three bits. */
 uint8_t fos_header_ace(const struct fos_header *h);
 

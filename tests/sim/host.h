@@ -63,6 +63,7 @@ struct host {
 	struct host_conn conns[HOST_MAX_CONNS];
 	enum host_state state;
 	bool v6;
+	bool far; /* hops away: what comes with a TTL of one does not arrive */
 	uint32_t irs, rcv_nxt, iss, iss_base, snd_nxt, snd_una, max_window, fin_seq;
 	bool ts_ok, fin_sent;
 	uint32_t ts_recent, clock;

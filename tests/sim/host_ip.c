@@ -172,7 +172,9 @@ static bool ip6(struct host *h, const uint8_t *p, uint32_t len, uint8_t *to, uin
 
 bool host_ip(struct host *h, const uint8_t *frame, uint32_t len, uint8_t *to, uint32_t *size)
 {
-	if (len < 14)
+	if (len < 14 + 20)
+		return false;
+	if (h->far && frame[fos_get16(frame + 12) == 0x0800 ? 22 : 21] <= 1)
 		return false;
 	if (fos_get16(frame + 12) == 0x0800)
 		return ip4(h, frame + 14, len - 14, to, size);

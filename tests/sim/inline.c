@@ -414,6 +414,7 @@ bool inline_once(struct inline_box *b, struct host *behind, const struct script_
 	bool good, offline = how & INLINE_OFFLINE;
 
 	host_init(behind, ISS);
+	behind->far = how & INLINE_FAR;
 	host_init(&recorder, ISS);
 	inline_plan(b, &behind->r, offline);
 	b->client = *client;

@@ -76,7 +76,7 @@ bool inline_replay(struct inline_box *b, const char *script, struct receiver *re
 void inline_stop(struct inline_box *b);
 
 /* The whole in one call: a model receiver behind the box; the caller reads b and *behind. */
-enum inline_how { INLINE_LIVE = 0, INLINE_OFFLINE = 1, INLINE_EDITED = 2 };
+enum inline_how { INLINE_LIVE = 0, INLINE_OFFLINE = 1, INLINE_EDITED = 2, INLINE_FAR = 4 };
 bool inline_once(struct inline_box *b, struct host *behind, const struct script_client *client,
 		 const char *script, unsigned int how);
 

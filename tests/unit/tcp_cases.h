@@ -12,7 +12,8 @@
 struct tcp_case {
 	const char *id;
 	const char *opts;   /* 6 = IPv6, t = timestamps, l = live only (the server acts),
-			       e = the module edits (tests/sim/keep.h) */
+			       e = the module edits (tests/sim/keep.h),
+			       f = a TTL of one does not reach the server */
 	const char *script; /* what the client sends */
 	const char *stream; /* what the module sees, and the application behind the box gets;
 			       connections after one another with | between */
@@ -58,7 +59,8 @@ static inline void tcp_case_run(const struct tcp_case *t, bool offline)
 	c.v6 = strchr(t->opts, '6');
 	c.ts = strchr(t->opts, 't');
 	good = inline_once(&b, &behind, &c, t->script,
-			   (offline ? INLINE_OFFLINE : 0) | (strchr(t->opts, 'e') ? INLINE_EDITED : 0));
+			   (offline ? INLINE_OFFLINE : 0) | (strchr(t->opts, 'e') ? INLINE_EDITED : 0) |
+				   (strchr(t->opts, 'f') ? INLINE_FAR : 0));
 	end = behind.r.nr_conns ? behind.conns[behind.r.nr_conns - 1].end : HOST_OPEN;
 	if (ok(good && strcmp(tcp_case_streams(&b), t->stream) == 0 && end == t->end &&
 		       (!sent || strcmp(b.sent, sent) == 0) && !behind.urgent_seen &&

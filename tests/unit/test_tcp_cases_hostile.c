@@ -26,6 +26,10 @@ static const struct tcp_case INSERTION[] = {
 	ROW("e18", "", "hs 0:GOOD,opt=08000101 4:MORE,opt=05280101 8:/F", "GOODMORE",
 	    "0:GOOD 4:MORE 8:/F", HOST_EOF),
 	ROW("e19", "", "hs 0:EVIL,ttl=1 0:GOOD 4:/F", "EVIL", NULL, HOST_EOF),
+	/* hops away the module's bytes arrive by the box's repetition, and none but they */
+	ROW("e19b", "lf", "hs 0:EVIL,ttl=1 0:GOOD 4:/F", "EVIL", NULL, HOST_EOF),
+	ROW("e19c", "lf6", "hs 0:EVIL,ttl=1 4:,ttl=1 0:GOOD 4:/F,ttl=1 4:/F", "EVIL", NULL, HOST_EOF),
+	ROW("e19d", "lfe", "hs 0:A 1:GH,ttl=1 1:GO 3:/F", "AGH", NULL, HOST_EOF),
 	ROW("e20", "t", "hs 0:AAAA 4:EVIL,ts-1 4:GOOD 8:/F", "AAAAEVIL", NULL, HOST_EOF),
 	ROW("e21", "", "hs 0:AAAA 536870912:EVIL/S 4:BBBB 8:/F", "AAAABBBB", "0:AAAA 4:BBBB 8:/F",
 	    HOST_EOF),

@@ -47,6 +47,8 @@ static const struct tcp_case TEARDOWN[] = {
 	ROW("d13", "", "hs 0:AAAA 2:/F 4:BBBB 8:/F", "AAAABBBB", "0:AAAA 4:BBBB 8:/F", HOST_EOF),
 	ROW("d14", "", "hs 0:AAAA/F 0:AAAAEVIL/F", "AAAA", "0:AAAA/F", HOST_EOF),
 	ROW("d15", "", "hs 0:AAAA 4:/R-,ttl=1 4:BBBB", "AAAA", "0:AAAA 4:/R", HOST_RESET),
+	ROW("d15b", "lf", "hs 0:AAAA 4:/R-,ttl=1 4:BBBB", "AAAA", "0:AAAA 4:/R", HOST_RESET),
+	ROW("d15c", "lf6", "hs 0:AAAA 4:,ttl=1 4:/R,ttl=1 4:BBBB", "AAAA", "0:AAAA 4:/R", HOST_RESET),
 	ROW("d16", "", "hs 0:AAAA 4:/F srv:server 5:", "AAAA", "0:AAAA 4:/F", HOST_EOF),
 	ROW("d17", "", "hs 0:AAAA 4:/F 5:/R-", "AAAA", "0:AAAA 4:/F 5:/R", HOST_EOF),
 	ROW("d18", "", "hs 0:AAAA 5:/R 1464:/R 4384:/R 4:BBBB 8:/F", "AAAABBBB",
