@@ -11,7 +11,7 @@
  *	flowosctl stop [FILE] [--run-dir DIR]
  *	flowosctl restart STAGE [FILE] [--run-dir DIR]
  *	flowosctl upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]
- *	flowosctl reload pm/NAME [FILE] [--run-dir DIR]
+ *	flowosctl reload [pm/NAME] [FILE] [--run-dir DIR]
  *	flowosctl pipeline show NAME [FILE] [--run-dir DIR]
  *	flowosctl pipeline add NAME PM[=MODULE.so] [PLACE] [FILE] [--run-dir DIR]
  *	flowosctl pipeline move NAME PM [PLACE] [FILE] [--run-dir DIR]
@@ -33,8 +33,9 @@
  *	knows of live connections, refreshed until Ctrl-C; audit says whether its memory is in order
  *	(exit status 1: it is not); they only read.  digest prints one line per finished TCP
  *	direction of each capture: path, source, ports, connection, bytes, SHA-256.  restart and
- *	upgrade replace a process, or a PM's module, while traffic flows; reload gives a PM the
- *	options that the configuration file has now.  pipeline changes the stages for connections
+ *	upgrade replace a process, or a PM's module, while traffic flows; reload gives a PM (none
+ *	named: each that has others) the options that the configuration file has now.  pipeline
+ *	changes the stages for connections
  *	that begin from now on; PLACE is first, last, before:PM, after:PM or with:PM; remove with
  *	`now` has the PM let go of those that live, too.  pm new writes a small project, pm build
  *	compiles a module, pm test shows that its output depends on the stream alone
@@ -95,8 +96,8 @@ static const struct {
 	 "under traffic: another file for a PM, the same instance"},
 	{"pipeline", fos_ctl_pipeline, "pipeline show|add|remove|move NAME [PM [PLACE|now]] [FILE]",
 	 "under traffic: stages for the connections that begin from now on"},
-	{"reload", fos_ctl_reload, "reload pm/NAME [FILE]",
-	 "under traffic: options of a PM, as its configuration file has them now"},
+	{"reload", fos_ctl_reload, "reload [pm/NAME] [FILE]",
+	 "under traffic: options of a PM, or of all, as the configuration has them now"},
 	{"pm", fos_ctl_pm, "pm new NAME | build NAME.c | test PM ... | run PM ...",
 	 "for authors of modules: begin, compile, prove, try one live"},
 	{"units", fos_ctl_units, "units [FILE]", "names of the systemd units that a configuration needs"},

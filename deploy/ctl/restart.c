@@ -27,24 +27,27 @@ static const char restart_synopsis[] =
 	"restart keeper|ingress|classifier|egress|pm/NAME [FILE] [--run-dir DIR]";
 static const char upgrade_synopsis[] = "upgrade pm/NAME MODULE.so [FILE] [--run-dir DIR]";
 
-/* The unit of systemd that a process belongs to. */
+/* The unit of systemd that a process belongs to.  There is a line for each hierarchy; systemd's may be
+ * any. */
 static bool unit_of(uint32_t pid, char unit[256])
 {
-	char path[64], line[1024] = "", *name;
+	char path[64], line[1024];
+	bool found = false;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
 	f = fopen(path, "re");
-	if (!f || !fgets(line, sizeof(line), f))
-		line[0] = 0;
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *name = strrchr(line, '/');
+
+		line[strcspn(line, "\n")] = 0;
+		found = name && !strncmp(name + 1, "flowos-", 7) && strstr(name, ".service");
+		if (found)
+			snprintf(unit, 256, "%s", name + 1);
+	}
 	if (f)
 		fclose(f);
-	line[strcspn(line, "\n")] = 0;
-	name = strrchr(line, '/');
-	if (!name || strncmp(name + 1, "flowos-", 7) != 0 || !strstr(name, ".service"))
-		return false;
-	snprintf(unit, 256, "%s", name + 1);
-	return true;
+	return found;
 }
 
 /* Until a life of the process works: a later one than `gen`, or (`any`: it was down) also that. */

@@ -37,6 +37,11 @@ descriptors() {
 	find "/proc/$(pid_of keeper)/fd" -type l -not -lname '*seccomp notify*' | wc -l
 }
 deaths_told() { find "/proc/$(pid_of keeper)/fd" -lname '*seccomp notify*' | wc -l; }
+# The supervisor is the only one that lives through all of it.
+supervisor() {
+	find "/proc/$BOX_PID/fd" -type l | wc -l
+	sed -n 's/^VmData:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$BOX_PID/status"
+}
 at_rest() { [ "$(held)" = "$HELD" ]; }
 same_descriptors() { [ "$(descriptors)" = "$FDS" ]; }
 
@@ -55,6 +60,7 @@ settled() {
 	[ "$before" = "$HELD $FDS" ]
 }
 wait_for 50 settled
+read -r SUPER_FDS SUPER_KB <<<"$(supervisor | xargs)"
 is_up() { [ -n "$(pid_of "$1")" ]; }
 in_server iperf3 -s -1 >"$D/iperf3" 2>&1 &
 wait_for 100 listens server 5201
@@ -94,6 +100,9 @@ check "no frame is kept that was not before" wait_for 100 at_rest
 wait_for 100 same_descriptors
 is "$(descriptors)" "$FDS" "the keeper has as many descriptors as before"
 check "and one for the death of each module at most" test "$(deaths_told)" -le 2
+read -r fds kb <<<"$(supervisor | xargs)"
+is "$fds" "$SUPER_FDS" "as has the supervisor"
+at_least $((SUPER_KB + 300)) "$kb" "whose memory has not grown either ($SUPER_KB kB, now $kb)"
 check "the audit is clean" flowosctl_in_box audit
 stop_box
 finish

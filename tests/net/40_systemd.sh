@@ -172,6 +172,20 @@ quarantined() { [ "$(status_json "s['counters'].get('flows_quarantined')")" = 1 
 check "again and again, until the flow is taken from it" wait_for 100 quarantined
 check "and its unit is active again" wait_for 100 all_are active
 
+# ---- reloading ----
+
+reload_with() { # word
+	sed "s/haystack/$1/" "$D/before" >"$SD_ROOT/etc/flowos/flowos.yaml"
+	in_sd timeout 60 systemctl reload flowos-traffic
+}
+check "systemctl reload, the module having other options" reload_with hayrick
+rm -f "$D/got"
+fetch "http://$SERVER/open/text" "$D/got"
+sed 's/needle/hayrick/' "$D/www/text" >"$D/other"
+same_file "$D/got" "$D/other" "it edits by them"
+check "and the ones before" reload_with haystack
+check "all units are active" wait_for 100 all_are active
+
 # ---- stopping --------------------------------------------------------------------------------
 
 # The target goes first, its parts follow: systemctl does not wait for them.

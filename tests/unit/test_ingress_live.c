@@ -251,6 +251,25 @@ static void bring_home(void)
 	take_all();
 }
 
+static void test_fill_empty(void)
+{
+	uint64_t before;
+
+	begin();
+	before = L.p.counter[FOS_C_rx_fill_empty];
+	while (receive(0))
+		fos_ingress_live(L.g);
+	fos_ingress_live(L.g);
+	ok(L.p.counter[FOS_C_rx_fill_empty] > before, "a FILL ring that has run empty is counted");
+	is_u64(told_free(), 0, "no frame is left");
+	bring_home();
+	fos_ingress_live(L.g);
+	ok(receive(0), "when frames come home the kernel has some again");
+	fos_ingress_live(L.g);
+	is_u64(passed(), 1, "and packets come");
+	end();
+}
+
 /* Killed with slots of its ring filled and not published, when the ring has gone round: they lie where
  * the oldest published ones were. */
 static void test_killed_filling(void)
@@ -466,6 +485,7 @@ int main(void)
 	test_frames_told();
 	test_adopts();
 	test_low();
+	test_fill_empty();
 	test_killed();
 	test_killed_filling();
 	test_killed_lending();
