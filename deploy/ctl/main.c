@@ -35,14 +35,13 @@
  *	direction of each capture: path, source, ports, connection, bytes, SHA-256.  restart and
  *	upgrade replace a process, or a PM's module, while traffic flows; reload gives a PM (none
  *	named: each that has others) the options that the configuration file has now.  pipeline
- *	changes the stages for connections
- *	that begin from now on; PLACE is first, last, before:PM, after:PM or with:PM; remove with
- *	`now` has the PM let go of those that live, too.  pm new writes a small project, pm build
- *	compiles a module, pm test shows that its output depends on the stream alone
- *	(flowos-pmtest(8)), pm run puts it between a client and a server in network namespaces; with
- *	--watch it is built again and takes over whenever its source is saved; COMMAND runs at the
- *	client, where SERVER is the server's address.  units and enable are for a box under systemd,
- *	whose FILE is /etc/flowos/flowos.yaml.
+ *	changes the stages for connections that begin from now on; PLACE is first, last, before:PM,
+ *	after:PM or with:PM; remove with `now` has the PM let go of those that live, too.  pm new
+ *	writes a small project, pm build compiles a module, pm test shows that its output depends
+ *	on the stream alone (flowos-pmtest(8)), pm run puts it between a client and a server in
+ *	network namespaces; with --watch it is built again and takes over whenever its source is
+ *	saved; COMMAND runs at the client, where SERVER is the server's address.  units and enable
+ *	are for a box under systemd, whose FILE is /etc/flowos/flowos.yaml.
  * READS
  *	the configuration; all regions, read-only
  * WRITES

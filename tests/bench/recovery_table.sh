@@ -4,7 +4,7 @@
 # FLOWS established connections (100, 10000, 100000) carry 20,000 packets a second in all through one
 # module that edits, in namespaces; each process is killed KILLS times (100), the module's cold and then
 # with `spare: yes`.  What is measured: tests/bench/recovery.c.  MANAGER=systemd: the same under a real
-# systemd in a container (which knows no spares).  Needs root, and cores that have nothing else to do: the
+# systemd in a container.  Needs root, and cores that have nothing else to do: the
 # last column says how idle they were.
 . "$(dirname "$0")/../net/lib.sh"
 KILLS=${1:-100} RATE=20000 PAUSE=${PAUSE:-700}
@@ -15,7 +15,6 @@ idle() { awk '/^cpu / { print $5, systime() }' /proc/stat; }
 if [ "${MANAGER:-}" = systemd ]; then
 	. tests/net/systemd/container.sh
 	trap 'sd_stop; net_cleanup' EXIT
-	SPARES=no
 fi
 echo "$RATE packets/s, one editing module; $(nproc) cores, Linux $(uname -r)," \
 	"load $(cut -d' ' -f1-3 /proc/loadavg); ms: median, p99, least"
@@ -79,7 +78,7 @@ for flows in ${*:-100 10000 100000}; do
 		fi
 		# shellcheck disable=SC2086 # a list of numbers
 		{ kill $loads && wait $loads; } 2>/dev/null
-		[ "${MANAGER:-}" = systemd ] && sd_stop
+		[ "${MANAGER:-}" = systemd ] && { sd_stop; rm -rf --one-file-system "$SD_ROOT"; }
 		box_stop
 		topo_down
 		sleep 2
