@@ -8,7 +8,8 @@
  *	reorder=N   of 10000 come late, by a random part of `late`
  *	late=US     at most so much later than they should
  *	delay=US    everything takes so long
- *	once=N      the first segment with N bytes of payload is lost
+ *	once=N      the first segment with N bytes of payload is lost; from the first with any until then
+ *	            nothing goes the other way: no answer comes before all of that was sent
  *
  * Without `ab:` or `ba:` a key is for both directions.  What is no TCP segment passes at once.
  * Prints `ready`, and on SIGTERM one line per direction with what it did; the packets it still
@@ -47,7 +48,7 @@ struct way {
 	int from, to;
 	uint32_t loss, dup, reorder; /* of 10000 */
 	uint64_t late, delay;        /* ns */
-	uint32_t once, onced;        /* bytes; 1: it was */
+	uint32_t once, begun, onced; /* bytes; 1: one with payload has come; 1: it was lost */
 	uint64_t random, next, sent; /* sent: highest number that left */
 	uint64_t in, tcp, lost, dupped, late_nr, overtaken, out, refused, full, large, missed;
 	uint32_t nr;
@@ -154,6 +155,7 @@ static int judge(struct way *w, uint32_t slot, uint32_t len, uint64_t now)
 		h.due = now;
 	} else {
 		w->tcp++;
+		w->begun |= payload(slots[slot], len) > 0;
 		if (w->once && !w->onced && payload(slots[slot], len) == w->once) {
 			w->onced = 1;
 			return 0;
@@ -328,6 +330,14 @@ static void report(struct way *w)
 	       w->refused, w->full, w->large, w->missed, w->onced);
 }
 
+/* Does this way wait for the other one's segment? */
+static int gated(int i)
+{
+	const struct way *o = &ways[!i];
+
+	return o->once && o->begun && !o->onced;
+}
+
 static void wait_for_work(void)
 {
 	struct pollfd p[2] = {{ways[0].from, POLLIN, 0}, {ways[1].from, POLLIN, 0}};
@@ -336,7 +346,7 @@ static void wait_for_work(void)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		uint64_t due = ways[i].nr ? ways[i].heap[0].due : UINT64_MAX;
+		uint64_t due = ways[i].nr && !gated(i) ? ways[i].heap[0].due : UINT64_MAX;
 
 		if (due <= now)
 			return;
@@ -372,7 +382,8 @@ int main(int argc, char **argv)
 		if (!(take(&ways[0]) | take(&ways[1])))
 			wait_for_work();
 		for (i = 0; i < 2; i++)
-			give(&ways[i], clock_ns());
+			if (!gated(i))
+				give(&ways[i], clock_ns());
 	}
 	for (i = 0; i < 2; i++) {
 		give(&ways[i], UINT64_MAX);
