@@ -50,7 +50,7 @@ boot() {
 	"$VIRTIOFSD" --socket-path="$VM/fs" -o source=/ -o cache=auto \
 		-o sandbox=chroot >"$VM/fs.log" 2>&1 &
 	wait_for 50 test -S "$VM/fs" || return
-	timeout 400 qemu-system-x86_64 -accel tcg -smp 2 -m 3G -nodefaults -nographic -no-reboot \
+	timeout 270 qemu-system-x86_64 -accel tcg -smp 2 -m 3G -nodefaults -nographic -no-reboot \
 		-object memory-backend-memfd,id=near,size=2G,share=on -numa node,cpus=0,memdev=near \
 		-object memory-backend-memfd,id=far,size=1G,share=on -numa node,cpus=1,memdev=far \
 		-netdev hubport,hubid=0,id=nic -device virtio-net-pci,netdev=nic,romfile= \
