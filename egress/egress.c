@@ -447,7 +447,7 @@ static void fini(struct fos_proc *p)
 		fos_direct_stop(e);
 	fos_egress_commit(e);
 	e->sink->kick(e->sink_ctx);
-	e->sink->flush(e->sink_ctx);
+	e->sink->finish(e->sink_ctx);
 	e->sink->close(e->sink_ctx);
 	e->sink_open = false;
 }

@@ -40,6 +40,9 @@ struct fos_sink_ops {
 	void (*flush)(void *ctx);
 	/* The sockets are others now (struct fos_proc_hooks.renew); only sinks that have some. */
 	int (*renew)(void *ctx);
+	/* The orderly end, before close(): the last flush(), and an output that got nothing. */
+	void (*finish)(void *ctx);
+	/* Also when the process could not start: nothing of struct fos_proc is there any more. */
 	void (*close)(void *ctx);
 };
 

@@ -211,16 +211,21 @@ static bool all_read(const struct capture_sink *s)
 	return fos_acquire32(&h->eof) > 0;
 }
 
+static void finish(void *ctx)
+{
+	struct capture_sink *s = ctx;
+
+	flush(s);
+	/* an input without packets gives an empty capture, not a missing one */
+	if (!s->w && !s->failed && s->path && *s->path && all_read(s))
+		create(s, FOS_LINK_ETHERNET);
+}
+
 static void close_sink(void *ctx)
 {
 	struct capture_sink *s = ctx;
 	char err[256];
 
-	if (s->p && !s->failed)
-		flush(s);
-	/* an input without packets gives an empty capture, not a missing one */
-	if (!s->w && !s->failed && s->path && *s->path && all_read(s))
-		create(s, FOS_LINK_ETHERNET);
 	if (s->w && fos_capture_finish(s->w, err, sizeof(err)) < 0)
 		fail(s, err);
 	free(s->packet);
@@ -238,5 +243,6 @@ const struct fos_sink_ops fos_sink_capture_ops = {
 	.reap_done = reap_done,
 	.mark = mark,
 	.flush = flush,
+	.finish = finish,
 	.close = close_sink,
 };

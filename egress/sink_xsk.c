@@ -223,6 +223,7 @@ const struct fos_sink_ops fos_sink_xsk_ops = {
 	.reap_done = reap_done,
 	.mark = mark,
 	.flush = flush,
+	.finish = flush,
 	.renew = renew,
 	.close = close_sink,
 };

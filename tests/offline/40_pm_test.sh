@@ -6,7 +6,7 @@
 D=$NET_TMP
 CTL=$B/bin/flowosctl
 ROOT=$PWD
-FUZZ=$([ "$FULL" = 1 ] && echo 2000 || echo 40)
+FUZZ=$([ "$FULL" = 1 ] && echo 200 || echo 40)
 export TMPDIR=$D
 
 # A run of pm test; its exit status, its lines in $D/out.

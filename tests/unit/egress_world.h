@@ -160,6 +160,7 @@ static const struct fos_sink_ops mem_ops = {
 	.reap_done = mem_nothing,
 	.mark = mem_mark,
 	.flush = mem_nothing,
+	.finish = mem_nothing,
 	.close = mem_nothing,
 };
 
