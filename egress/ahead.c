@@ -25,8 +25,8 @@ static bool wanted(const struct fos_egress *e, uint32_t flow)
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
 	const struct fos_dir_pipeline *pl;
 
-	if (e->p->offline || t->seg_first == FOS_NONE || t->nr_seg > SEGMENTS_MAX || !g ||
-	    t->una >= FOS_RESEND_MAX || t->flags & FOS_TCB_DONE ||
+	if (e->p->offline || t->una >= FOS_RESEND_MAX || t->seg_first == FOS_NONE ||
+	    t->nr_seg > SEGMENTS_MAX || !g || t->flags & FOS_TCB_DONE ||
 	    !(t->flags & g->flags & FOS_TCB_SACK))
 		return false;
 	pl = &e->p->dir->pipeline[fos_box_pipeline(&e->p->box, flow, t->gen)];
@@ -56,7 +56,7 @@ static bool mark(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t ri
 
 void fos_ahead_sacked(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
 {
-	if (fos_egress_room(e) && wanted(e, flow))
+	if (wanted(e, flow) && fos_egress_room(e))
 		mark(e, flow, left, right);
 }
 
@@ -86,12 +86,12 @@ static void send(struct fos_egress *e, uint32_t flow, uint32_t frame)
 	fos_count(e->p->counter, FOS_C_resent_ahead, 1);
 }
 
-void fos_ahead_acked(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool news)
+void fos_ahead_try(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool news)
 {
 	uint32_t last = FOS_NONE, fin = FOS_NONE;
 	struct fos_header_options o = {0};
 
-	if (!fos_egress_room(e) || !wanted(e, flow))
+	if (!wanted(e, flow) || !fos_egress_room(e))
 		return;
 	if (h)
 		fos_header_options(h, &o);

@@ -16,9 +16,17 @@
  * numbers: what lies in it is not sent ahead any more. */
 void fos_ahead_sacked(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);
 
+/* The part of fos_ahead_acked() that only short flows need. */
+void fos_ahead_try(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool news);
+
 /* An acknowledgement of the output of `flow` has come and was taken in.  h: its packet, for its blocks,
  * NULL where they came before; `news`: it acknowledges more than any before.  Sends one segment, the last
  * that has not had its turn, where that was asked for. */
-void fos_ahead_acked(struct fos_egress *e, uint32_t flow, const struct fos_header *h, bool news);
+static inline void fos_ahead_acked(struct fos_egress *e, uint32_t flow, const struct fos_header *h,
+				   bool news)
+{
+	if (e->tcbs[flow].una < FOS_RESEND_MAX && !e->p->offline)
+		fos_ahead_try(e, flow, h, news);
+}
 
 #endif

@@ -325,7 +325,7 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 				   e->p->dir->frame_size, e->claims[d->frame]) &&
 		   h.l4 && h.m->flags & FOS_PKT_TCP) {
 		learn(e, d->flow, t, &h);
-		if (fos_again_given_up(e, d->flow, &h))
+		if (t->flags & FOS_TCB_GIVEN_UP && fos_again_given_up(e, d->flow, &h))
 			why = FOS_C_drop_tcp_closed;
 		else if (!take_ack(e, d->flow, t, &h, &news))
 			why = FOS_C_drop_tcp_ack;

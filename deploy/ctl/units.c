@@ -1,8 +1,8 @@
 /* units.c - flowosctl units and enable: which systemd units a configuration needs
  *
  * The instances are the process names of the plan that the keeper will make from the same file and
- * the same NICs, one unit each.  They are wanted by flowos.target; so `enable` is for a
- * configuration what `systemctl enable` is for a unit, and has to be repeated when the number of
+ * the same NICs, one unit each.  They are wanted by flowos.target, and modules' units are told their user; so
+ * `enable` is for a configuration what `systemctl enable` is for a unit, and has to be repeated when the number of
  * PMs, lanes or NIC queues changes.
  */
 #define _GNU_SOURCE
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,11 +26,13 @@
 #define WANTS "etc/systemd/system/flowos.target.wants"
 #define PREFIX "flowos-"
 #define SUFFIX ".service"
+#define USER_FILE "/50-flowos-user.conf" /* in a unit's directory of drop-ins */
 
 #define MOST (2 * FOS_MAX_PROCS)
 
 struct list {
 	char *name[MOST];
+	uint32_t user[MOST]; /* number of a module's process, for its user's name; 0 = the unit's own */
 	uint32_t nr;
 };
 
@@ -41,7 +44,7 @@ static void add(struct list *l, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	if (l->nr < MOST && vasprintf(&l->name[l->nr], fmt, ap) >= 0)
-		l->nr++;
+		l->user[l->nr++] = 0;
 	va_end(ap);
 }
 
@@ -78,8 +81,13 @@ static void list_units(const struct fos_dir *dir, struct list *l)
 		if (p->role == FOS_ROLE_KEEPER)
 			continue;
 		add(l, PREFIX "%s@%s" SUFFIX, unit[p->role], p->name);
-		if (p->role == FOS_ROLE_PM && dir->pm[p->index].spare)
-			add(l, PREFIX "pm-spare@%s" SUFFIX, p->name);
+		if (p->role == FOS_ROLE_PM && l->nr > 0)
+			l->user[l->nr - 1] = i;
+		if (p->role != FOS_ROLE_PM || !dir->pm[p->index].spare)
+			continue;
+		add(l, PREFIX "pm-spare@%s" SUFFIX, p->name);
+		if (l->nr > 0)
+			l->user[l->nr - 1] = i;
 	}
 }
 
@@ -147,6 +155,48 @@ static void list_enabled(const char *root, struct list *l)
 		closedir(d);
 }
 
+static void drop_in(char *path, size_t size, const char *root, const char *unit, const char *file)
+{
+	snprintf(path, size, "%s/etc/systemd/system/%s.d%s", root, unit, file);
+}
+
+/* Each module has a user of its own, which its spare shares: a template's instances could only have one
+ * for all, or one each. */
+static int set_users(const char *root, const struct list *l)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	for (uint32_t i = 0; i < l->nr; i++) {
+		if (l->user[i] == 0)
+			continue;
+		drop_in(path, sizeof(path), root, l->name[i], "");
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return fos_ctl_fail("cannot make %s: %s", path, strerror(errno));
+		drop_in(path, sizeof(path), root, l->name[i], USER_FILE);
+		f = fopen(path, "we");
+		if (!f)
+			return fos_ctl_fail("cannot write %s: %s", path, strerror(errno));
+		fprintf(f, "# written by flowosctl enable\n[Service]\nUser=flowos-pm-%u\n", l->user[i]);
+		if (fclose(f) != 0)
+			return fos_ctl_fail("cannot write %s: %s", path, strerror(errno));
+	}
+	return FOS_EXIT_OK;
+}
+
+/* What else is in the drop-in's directory is the operator's. */
+static void forget_users(const char *root, const struct list *l)
+{
+	char path[PATH_MAX];
+
+	for (uint32_t i = 0; i < l->nr; i++) {
+		drop_in(path, sizeof(path), root, l->name[i], USER_FILE);
+		unlink(path);
+		drop_in(path, sizeof(path), root, l->name[i], "");
+		rmdir(path);
+	}
+}
+
 /* systemctl VERB [--root ROOT] UNIT...; nothing to do without units.  A running instance that is no
  * longer needed is stopped as well: restarting the target would start it again. */
 static int systemctl(const char *verb, const char *root, const struct list *l)
@@ -199,7 +249,10 @@ static int enable(const char *file, const char *root)
 				add(&stale, "%s", now.name[i]);
 		if (systemctl("disable", root, &stale) < 0 || systemctl("enable", root, &fresh) < 0)
 			status = FOS_EXIT_FAILED;
+		forget_users(root, &stale);
 	}
+	if (status == FOS_EXIT_OK)
+		status = set_users(root, &wanted);
 	if (status == FOS_EXIT_OK)
 		printf("%u units enabled, %u of them new, %u removed; `systemctl daemon-reload && "
 		       "systemctl restart flowos.target` makes it so\n", wanted.nr, fresh.nr,
