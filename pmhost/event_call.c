@@ -260,6 +260,7 @@ bool fos_events_let_go(struct fos_window *w)
 	struct fos_instance *pm = w->pm;
 
 	fos_window_open(w);
+	pm->local[w->flow].retry = 0;
 	if (pm->local[w->flow].hold_ns == 0)
 		fos_visit_after(w); /* nothing was handled here yet: the configuration's limits */
 	if (w->cut) {

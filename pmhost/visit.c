@@ -298,10 +298,13 @@ bool fos_visit_data(struct fos_window *w)
 	if (pm->d->leaves && fos_move_leave(w) && !w->http)
 		return true;
 	if (fos_events_read(pm)) {
-		bool moved = fos_events_let_go(w);
+		bool moved = false;
 
+		/* a look goes no further than a window, and nothing else may bring the next one */
+		while (fos_events_let_go(w) && !w->again)
+			moved = true;
 		fos_visit_hint(pm);
-		return moved;
+		return moved || w->again;
 	}
 	if (!w->http ? !pm->module->on_data : !(w->flow_flags & FOS_FLOW_TCP)) {
 		/* never in the data's way; HTTP/1 is TCP's */

@@ -102,6 +102,40 @@ static void test_missed(void)
 	ew_free(e);
 }
 
+/* A module that reads in its events lags, and the events of what came last did not fit: its bytes, more than
+ * a window shows at once and brought by a few hints, go on all the same, although nothing comes after them. */
+static void test_missed_data(void)
+{
+	enum { SEGMENTS = 640, SIZE = 1448 };
+	const struct fos_pm reads = {.name = "reads", .stream = FOS_APP, .on_event = count_event,
+				     .events = FOS_BIT(FOS_ON_PACKET) | FOS_BIT(FOS_ON_NEW_DATA) |
+					       FOS_BIT(FOS_ON_MISSED)};
+	static struct event_world e;
+	static char data[SIZE + 1];
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &reads);
+	e.t.w.dir->pm[0].hold_bytes = 1; /* the smallest window */
+	ew_make(&e);
+	ew_handshake(&e);
+	memset(data, 'x', SIZE);
+	count = missed = 0;
+	for (uint32_t i = 0; i < 1024 + SEGMENTS; i++) {
+		const struct line none = { 'B', A_, 0, 0, NULL, 0, "" };
+		const struct line some = { 'A', A_, (i - 1024) * SIZE, 0, data, 0, "" };
+
+		ew_send(&e, i < 1024 ? &none : &some);
+		if (i >= 1024 && i % 64 != 63)
+			continue;
+		fos_proc_work(&e.t.p); /* the module sleeps */
+		cw_descs(&e.t);
+	}
+	ew_run(&e);
+	ok(missed >= SEGMENTS, "%u events did not fit", missed);
+	is_u64(e.out[0].at, SEGMENTS * SIZE, "every byte has gone on");
+	ew_free(&e);
+}
+
 /* ------------------------------------------------------------------ asking for others */
 
 static void ask(struct fos_window *w, const struct fos_event *ev)
@@ -289,6 +323,7 @@ int main(void)
 	test_waiting();
 	test_inbox_full();
 	test_missed();
+	test_missed_data();
 	test_asking();
 	test_bound();
 	test_far();
