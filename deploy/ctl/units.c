@@ -1,9 +1,9 @@
 /* units.c - flowosctl units and enable: which systemd units a configuration needs
  *
  * The instances are the process names of the plan that the keeper will make from the same file and
- * the same NICs, one unit each.  They are wanted by flowos.target, and modules' units are told their user; so
- * `enable` is for a configuration what `systemctl enable` is for a unit, and has to be repeated when the number of
- * PMs, lanes or NIC queues changes.
+ * the same NICs, one unit each.  They are wanted by flowos.target, and modules' units are told their
+ * user; so `enable` is for a configuration what `systemctl enable` is for a unit, and has to be
+ * repeated when the number of PMs, lanes or NIC queues changes.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -90,7 +90,8 @@ for u in $UNITS; do
 		"0000000000000000 1 2" "$u has no capability, can gain none, is filtered"
 done
 is "$(for u in flowos-keeper $UNITS; do status "$u" Uid | cut -d' ' -f1; done | sort -u | wc -l)" \
-	$((4 + $(echo "$UNITS" | grep -c pm@))) "keeper, ingress, classifier, egress and each PM are a user each"
+	$((4 + $(echo "$UNITS" | grep -c pm@))) \
+	"keeper, ingress, classifier, egress and each PM are a user each"
 is "$(status "$SPARE" Uid)" "$(status "$PM" Uid)" "a PM's spare is its PM's user"
 is "$(in_sd sh -c "nsenter -t $(in_sd systemctl show -P MainPID "$PM") -n ip -br link" | wc -l)" 1 \
 	"a PM sees no network but its own loopback"

@@ -102,8 +102,8 @@ static void test_missed(void)
 	ew_free(e);
 }
 
-/* A module that reads in its events lags, and the events of what came last did not fit: its bytes, more than
- * a window shows at once and brought by a few hints, go on all the same, although nothing comes after them. */
+/* A module that reads in its events lags, and the events of what came last did not fit: its bytes, more
+ * than a window shows at once and brought by a few hints, go on, although nothing comes after them. */
 static void test_missed_data(void)
 {
 	enum { SEGMENTS = 640, SIZE = 1448 };
