@@ -191,8 +191,8 @@ static int become(uint32_t proc)
 	return rc;
 }
 
-/* Who is nobody already shares his user with other modules' processes (flowos-pm@.service): these are
- * not to look into it either. */
+/* Who is nobody already is so by the manager's doing, and may share that user with its spare, or with other
+ * modules where `flowosctl enable` was not asked: these are not to look into it either. */
 static int stay(void)
 {
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ?
