@@ -29,8 +29,7 @@ void fos_stuck_again(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint
 	struct fos_flow *f = &c->flows[flow];
 	uint32_t ms = (uint32_t)(time_ns / 1000000);
 
-	if (c->p->offline || len == 0 || s->flags & FOS_FLOW_OPAQUE || f->ooo_first == FOS_NONE ||
-	    !held(c, flow, s->gen, pos + len))
+	if (c->p->offline || len == 0 || s->flags & FOS_FLOW_OPAQUE || !held(c, flow, s->gen, pos + len))
 		return;
 	if (f->again_pos != pos + 1) {
 		f->again_pos = pos + 1;

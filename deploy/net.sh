@@ -130,6 +130,7 @@ start_nginx() { # directory [port]
 			access_log off;
 			sendfile on;
 			default_type text/html;
+			send_timeout 600s; # a page that is cut off would have no mark of it
 			client_body_temp_path $dir/body;
 			proxy_temp_path $dir/proxy;
 			fastcgi_temp_path $dir/fastcgi;

@@ -259,4 +259,5 @@ serve_needles() { # lines
 
 same_file() { # a, b, sentence
 	is "$(sha "$1" 2>/dev/null)" "$(sha "$2")" "$3"
+	cmp "$1" "$2" 2>&1 | sed 's/^/# /'
 }

@@ -87,6 +87,41 @@ static void test_hold_and_stuck_sender(void)
 	play_free(&p);
 }
 
+static void on_data_before(struct fos_window *w)
+{
+	fos_release(w, fos_tail(w));
+}
+
+static const struct fos_pm before = {.size = sizeof(struct fos_pm), .abi = FOS_PM_ABI,
+				     .stream = FOS_APP, .name = "before", .on_data = on_data_before};
+
+/* The rest of what is held has come, and waits for the PM before. */
+static void test_hold_and_slow_neighbour(void)
+{
+	struct play p;
+
+	memset(&p, 0, sizeof(p));
+	world_plan(&p.w, false);
+	play_pm(&p, 0, &before, NULL, 0);
+	play_pm(&p, 1, &plain, NULL, 0);
+	play_make(&p);
+	play_connection(&p, 0, PLAY_GEN);
+	body = hold;
+	play_append(&p, 0, "held", 4);
+	play_turn(&p);
+	play_append(&p, 0, "rest", 4);
+	p.now += 1000000;
+	world_flow(&p.w, 0)->stuck_ns = p.now;
+	play_hint(&p, 0);
+	play_work(&p, 1);
+	is_u64(p.host[1].counter[FOS_C_pm_hold_expired], 0, "bytes are on their way: the hold stays");
+	play_turn(&p);
+	is_u64(p.host[1].counter[FOS_C_pm_hold_expired], 1, "they have come, and are not enough");
+	play_egress(&p, 0);
+	is_u64(p.out[0].len, 8, "all goes on");
+	play_free(&p);
+}
+
 /* While the receiver's window is closed the sender is kept waiting by it, not by the PM. */
 static void test_hold_and_window(void)
 {
@@ -119,6 +154,7 @@ int main(void)
 	tap_plan(0);
 	test_holds();
 	test_hold_and_stuck_sender();
+	test_hold_and_slow_neighbour();
 	test_hold_and_window();
 	return done();
 }
