@@ -33,11 +33,11 @@
  * as of the last release: so a handler must be able to start again, and need not know why).
  * After on_open, on_timer, on_message and on_close the platform itself commits what is staged.
  *
- * Waiting.  What on_data does not release stays in the window; on_data is called again when more
- * bytes come or when the stream ends.  Waiting is bounded by `hold` in the configuration (bytes
- * and time): then the platform releases the window unedited and counts it (pm_hold_expired).
- * Nothing is acknowledged early, so a sender stops after its congestion window (about 14 KB at
- * first): decide at the first byte that suffices, and delete while streaming.
+ * Waiting.  What on_data does not release stays; on_data is called again when more bytes come or the
+ * stream ends.  `hold` in the configuration bounds it (bytes and time), and so does a sender that can
+ * but repeat what is held, unless the flow has a timer: then the platform releases the window unedited
+ * (pm_hold_expired).  Nothing is acknowledged early, so a sender stops after its congestion window
+ * (about 14 KB at first): decide at the first byte that suffices, and delete while streaming.
  *
  * Memory.  All pointers that calls return are valid until the handler returns or the next
  * fos_release(), whichever is first.  Bytes are read-only.  Globals are allowed for what init()

@@ -174,15 +174,15 @@ static uint64_t window_opened(const struct fos_window *w)
 	return fos_acquire64(&out->opened_ns);
 }
 
-/* Has the sender since then had nothing to send but bytes that are held?  What has come and is still
- * with PMs before this one is on its way all the same. */
+/* Is the PM waiting for bytes that its sender cannot send?  What has come and is still with PMs before
+ * this one is on its way all the same; and who has a timer may be waiting for something else. */
 static bool stuck(const struct fos_window *w, uint64_t since)
 {
 	const struct fos_flow *f = &w->pm->box->flows[w->flow];
 
 	/* both pair with the classifier's release */
-	return w->pm->d->stream == FOS_STREAM_APP && fos_acquire64(&f->stuck_ns) > since &&
-	       fos_acquire64(&f->app.tail) <= w->open_tail;
+	return w->pm->d->stream == FOS_STREAM_APP && w->pm->local[w->flow].timer_ns == 0 &&
+	       fos_acquire64(&f->stuck_ns) > since && fos_acquire64(&f->app.tail) <= w->open_tail;
 }
 
 /* After on_data, or when time has passed: does what is left exceed a limit?  Then it goes on

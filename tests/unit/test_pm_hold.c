@@ -12,11 +12,11 @@ static void on_data(struct fos_window *w)
 static const struct fos_pm plain = {.size = sizeof(struct fos_pm), .abi = FOS_PM_ABI,
 				    .stream = FOS_APP, .name = "plain", .on_data = on_data};
 
-static void begin(struct play *p)
+static void begin(struct play *p, const struct fos_pm *m)
 {
 	memset(p, 0, sizeof(*p));
 	world_plan(&p->w, false);
-	play_pm(p, 0, &plain, NULL, 0);
+	play_pm(p, 0, m, NULL, 0);
 	play_make(p);
 	play_connection(p, 0, PLAY_GEN);
 }
@@ -35,7 +35,7 @@ static void test_holds(void)
 {
 	struct play p;
 
-	begin(&p);
+	begin(&p, &plain);
 	body = hold;
 	play_append(&p, 0, "held", 4);
 	play_turn(&p);
@@ -72,7 +72,7 @@ static void test_hold_and_stuck_sender(void)
 {
 	struct play p;
 
-	begin(&p);
+	begin(&p, &plain);
 	world_flow(&p.w, 0)->stuck_ns = p.now;
 	p.now += 1000000;
 	body = hold;
@@ -84,6 +84,40 @@ static void test_hold_and_stuck_sender(void)
 	play_turn(&p);
 	ok(p.out[0].len == 4 && p.host[0].counter[FOS_C_pm_hold_expired] == 1,
 	   "a sender that cannot go on without them ends it");
+	play_free(&p);
+}
+
+static void hold_for_a_time(struct fos_window *w)
+{
+	fos_timer(w, 5000000);
+	fos_release(w, fos_head(w));
+}
+
+static void on_timer(struct fos_window *w)
+{
+	(void)w;
+}
+
+static const struct fos_pm patient = {.size = sizeof(struct fos_pm), .abi = FOS_PM_ABI,
+				      .stream = FOS_APP, .name = "patient", .on_data = on_data,
+				      .on_timer = on_timer};
+
+/* A PM with a timer may be waiting for something else than bytes. */
+static void test_hold_and_timer(void)
+{
+	struct play p;
+
+	begin(&p, &patient);
+	body = hold_for_a_time;
+	play_append(&p, 0, "held", 4);
+	play_turn(&p);
+	p.now += 1000000;
+	world_flow(&p.w, 0)->stuck_ns = p.now;
+	play_turn(&p);
+	is_u64(p.out[0].len, 0, "a sender that cannot go on does not end the hold of a PM with a timer");
+	p.now += 5000000;
+	play_turn(&p);
+	is_u64(p.out[0].len, 4, "without one, it does");
 	play_free(&p);
 }
 
@@ -128,7 +162,7 @@ static void test_hold_and_window(void)
 	struct fos_out *out;
 	struct play p;
 
-	begin(&p);
+	begin(&p, &plain);
 	out = (struct fos_out *)(uintptr_t)&p.w.box.outs[0];
 	out->gen = PLAY_GEN;
 	out->opened_ns = UINT64_MAX;
@@ -154,6 +188,7 @@ int main(void)
 	tap_plan(0);
 	test_holds();
 	test_hold_and_stuck_sender();
+	test_hold_and_timer();
 	test_hold_and_slow_neighbour();
 	test_hold_and_window();
 	return done();
