@@ -1,6 +1,7 @@
 /* pmhost/event_host.h - events in a PM's process: from the ring to the module's handlers
  *
  *	event_queue.c  the ring, and events that wait for their bytes
+ *	event_find.c   events of one flow in the ring
  *	event_call.c   one event: the window, the handlers, the commit; calls of pm_event.h about sets
  *	event_info.c   the rest of the calls of pm_event.h
  *	event_set.c    definitions and sets
@@ -12,6 +13,7 @@
 #ifndef FOS_PMHOST_EVENT_HOST_H
 #define FOS_PMHOST_EVENT_HOST_H
 
+#include "pmhost/event_find.h"
 #include "pmhost/event_set.h"
 #include "shm/ring.h"
 
@@ -42,6 +44,7 @@ enum fos_event_from { FOS_FROM_NOWHERE, FOS_FROM_RING, FOS_FROM_INBOX };
 
 struct fos_event_host {
 	struct fos_ring_cons *ring;
+	struct fos_event_find find; /* meaningful with a ring */
 	const uint8_t *room;     /* for packets, by slot of the ring; NULL = none */
 	const uint32_t *missed;  /* the classifier's counts, by flow */
 	uint64_t *seq;           /* own region: by place of the inbox, order of arrival; 0 = free */

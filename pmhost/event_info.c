@@ -110,13 +110,15 @@ static int toggle(struct fos_window *w, uint32_t event, fos_event_handler_fn *ha
 {
 	struct fos_event_host *e = w->pm->events;
 	struct fos_event_ctx *x;
-	int i;
+	uint32_t i;
+	int rc;
 
 	if (!e || w->flow == FOS_NONE)
 		return FOS_EPERM;
-	i = fos_event_defs_find(&e->defs, event, handler);
-	if (i < 0)
-		return i;
+	rc = fos_event_defs_find(&e->defs, event, handler);
+	if (rc < 0)
+		return rc;
+	i = (uint32_t)rc;
 	x = change(w);
 	if (((e->defs.bits[i / 64] ^ x->bits[i / 64]) >> (i % 64) & 1u) != there) {
 		x->bits[i / 64] ^= 1ull << (i % 64);

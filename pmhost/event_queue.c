@@ -21,11 +21,6 @@ static void bind_inbox(struct fos_instance *pm, struct fos_event_host *e)
 	e->next_seq = 1;
 }
 
-static bool is_of(const struct fos_event_slot *s, uint32_t flow, uint32_t gen)
-{
-	return s->flow == flow && s->flow_gen == gen;
-}
-
 static bool lives(const struct fos_instance *pm, const struct fos_event_slot *s)
 {
 	return s->flow < pm->region->nr_flows &&
@@ -117,6 +112,7 @@ struct fos_event_host *fos_events_attach(struct fos_instance *pm)
 	if (e->ring) {
 		room = fos_build_event_room(pm->dir, &pm->dir->ring[e->ring->id]);
 		e->room = room ? base + room : NULL;
+		fos_event_find_init(&e->find, e->ring);
 	}
 	e->missed = (const uint32_t *)(const void *)(base + box->cls->missed_off) +
 		    (uint64_t)fos_build_event_index(pm->dir, pm->index) * box->cls->nr_flows;
@@ -129,6 +125,7 @@ void fos_events_free(struct fos_event_host *e)
 		return;
 	fos_event_defs_fini(&e->defs);
 	fos_event_sets_fini(&e->sets);
+	fos_event_find_fini(&e->find);
 	free(e);
 }
 
@@ -200,23 +197,17 @@ static uint32_t oldest(const struct fos_instance *pm, uint32_t flow, uint32_t ge
 
 uint64_t fos_events_cut(const struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
-	const struct fos_event_host *e = pm->events;
+	struct fos_event_host *e = pm->events;
+	const struct fos_event_slot *s;
 	uint32_t i;
-	uint64_t n;
 
 	if (e->slot)
 		return e->slot->at;
 	i = oldest(pm, flow, gen);
 	if (i != FOS_NONE)
 		return e->inbox[i].at;
-	n = e->ring ? fos_ring_peek(e->ring) : 0;
-	for (uint64_t k = 0; k < n; k++) {
-		const struct fos_event_slot *s = fos_ring_at(e->ring, k);
-
-		if (is_of(s, flow, gen))
-			return s->at;
-	}
-	return UINT64_MAX;
+	s = e->ring ? fos_event_find_first(&e->find, e->ring, flow, gen) : NULL;
+	return s ? s->at : UINT64_MAX;
 }
 
 /* Places of events whose flow has gone since. */

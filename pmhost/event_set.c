@@ -101,12 +101,17 @@ static uint32_t place_of(const struct fos_event_defs *d, uint32_t event, fos_eve
 	return i;
 }
 
-int fos_event_defs_find(const struct fos_event_defs *d, uint32_t event,
-			fos_event_handler_fn *handler)
+int fos_event_defs_find(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler)
 {
-	uint32_t n = d->place[place_of(d, event, handler)];
+	uint32_t n = d->after;
 
-	return n ? (int)n - 1 : FOS_ENOENT;
+	if (n < d->nr_pairs && d->pair[n].event == event && d->pair[n].handler == handler)
+		return (int)d->after++;
+	n = d->place[place_of(d, event, handler)];
+	if (n == 0)
+		return FOS_ENOENT;
+	d->after = n;
+	return (int)n - 1;
 }
 
 int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler,
@@ -173,6 +178,10 @@ static void add_node(struct maker *m, uint32_t event, uint32_t below)
 	struct fos_event_node *n = &m->set->node[m->set->nr_nodes++];
 
 	n->event = event;
+	if (event >= FOS_EVENT_USER) {
+		n->filter = m->d->def[event - FOS_EVENT_USER].filter;
+		n->arg = m->d->def[event - FOS_EVENT_USER].arg;
+	}
 	n->first = m->nr_pairs;
 	for (uint32_t i = 0; i < m->d->nr_pairs; i++)
 		if (m->d->pair[i].event == event && has(m->set->bits, i))
@@ -261,38 +270,32 @@ uint32_t fos_event_set_find(const struct fos_event_set *s, uint32_t event)
 	return i;
 }
 
-static bool happens(const struct fos_event_defs *d, const struct fos_event_node *n,
-		    struct fos_window *w, struct fos_event *ev)
+static uint32_t call(const struct fos_event_defs *d, const struct fos_event_set *set,
+		     const struct fos_event_node *n, struct fos_window *w, struct fos_event *ev)
 {
-	const struct fos_event_def *e;
-
-	ev->id = n->event;
-	if (n->event < FOS_NR_ON)
-		return true;
-	e = &d->def[n->event - FOS_EVENT_USER];
-	return !e->filter || e->filter(w, ev, e->arg);
+	for (uint32_t k = 0; k < n->nr; k++) {
+		ev->id = n->event; /* a handler before may have raised another */
+		d->pair[set->pair[n->first + k]].handler(w, ev);
+	}
+	return n->nr;
 }
 
 uint32_t fos_event_set_walk(struct fos_event_sets *s, const struct fos_event_defs *d,
 			    const struct fos_event_set *set, uint32_t node, struct fos_window *w,
 			    struct fos_event *ev)
 {
-	uint32_t end = set->node[node].end, called = 0;
+	const struct fos_event_node *n = &set->node[node], *end = &set->node[n->end];
+	uint32_t called;
 
 	s->busy++;
-	for (uint32_t i = node; i < end;) {
-		const struct fos_event_node *n = &set->node[i];
-
-		if (i != node && !happens(d, n, w, ev)) {
-			i = n->end;
+	called = call(d, set, n++, w, ev);
+	while (n < end) {
+		ev->id = n->event;
+		if (n->filter && !n->filter(w, ev, n->arg)) {
+			n = &set->node[n->end];
 			continue;
 		}
-		for (uint32_t k = 0; k < n->nr; k++) {
-			ev->id = n->event; /* a handler before may have raised another */
-			d->pair[set->pair[n->first + k]].handler(w, ev);
-			called++;
-		}
-		i++;
+		called += call(d, set, n++, w, ev);
 	}
 	s->busy--;
 	return called;

@@ -41,6 +41,7 @@ struct fos_event_defs {
 	struct fos_event_pair pair[FOS_EVENT_HANDLERS];
 	uint32_t nr_pairs;
 	uint16_t place[2 * FOS_EVENT_HANDLERS]; /* pairs by event and handler: number + 1; 0 = none */
+	uint32_t after; /* pair behind the one that was found last: often the next to be looked for */
 	uint32_t root[FOS_NR_ON + 1]; /* first definition below each built-in event; last: below nothing */
 	/* the template: pairs that every flow begins with */
 	uint64_t bits[FOS_EVENT_SET_WORDS];
@@ -48,6 +49,8 @@ struct fos_event_defs {
 };
 
 struct fos_event_node {
+	fos_event_filter_fn *filter; /* as its definition's; NULL = it always happens */
+	const void *arg;
 	uint32_t event; /* built-in or user-defined */
 	uint16_t end;   /* node after the last one below */
 	uint16_t first; /* its handlers in struct fos_event_set's pairs */
@@ -86,8 +89,7 @@ int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_ha
 			  bool every_flow);
 
 /* Number of a pair; FOS_ENOENT. */
-int fos_event_defs_find(const struct fos_event_defs *d, uint32_t event,
-			fos_event_handler_fn *handler);
+int fos_event_defs_find(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler);
 
 /* The set with these pairs; id is the XOR of their hashes.  Valid until the next call while no walk
  * goes on, and to the end of the outermost walk otherwise. */

@@ -1,6 +1,6 @@
 # pmhost/: the process that runs a PM.  Linked whole: modules find pm.h's calls in the program.
-pmhost_SRCS := $(addprefix pmhost/,host.c visit.c all.c hint.c event_set.c event_queue.c event_call.c \
-	event_info.c event_peek.c window.c find.c packet.c edit.c commit.c \
+pmhost_SRCS := $(addprefix pmhost/,host.c visit.c all.c hint.c event_set.c event_queue.c event_find.c \
+	event_call.c event_info.c event_peek.c window.c find.c packet.c edit.c commit.c \
 	context.c info.c text.c entries.c program.c message.c timer.c load.c fault.c preopen.c tick.c)
 pmhost_LIBS := -ldl
 
