@@ -5,11 +5,13 @@
 #include "egress/frames.h"
 #include "egress/opaque.h"
 #include "egress/out.h"
+#include "egress/pieces.h"
 #include "egress/resend.h"
 #include "egress/sack.h"
 #include "egress/timer.h"
 
 #define DUPACKS 3u /* that a sender takes for a loss (RFC 5681) */
+#define TOGETHER 16u /* segments behind a hole of which one acknowledgement may tell */
 #define LOOK_FIRST 4u /* ms */
 #define LOOK_LAST 64u
 /* Told too early of what lies beyond a hole, a sender takes what is still on its way to the receiver
@@ -128,15 +130,27 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		fos_emit_ack(e, FOS_PEER(d->flow));
 }
 
-/* Has the receiver acknowledged all up to a hole before the box? */
-static bool at_hole(const struct fos_egress *e, uint32_t flow)
+/* Has all that comes before a hole before the box been sent, but for the end of a packet of which a PM
+ * has let the beginning go?  It holds that, and what it waits for may be what was lost. */
+static bool all_sent(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
+	struct fos_piece pc;
+
+	return t->map.in == tail ||
+	       (!(t->flags & FOS_TCB_BLOCKED) && fos_pieces_peek(e, flow, &pc) &&
+		pc.pos < t->map.in && pc.pos + pc.len == tail);
+}
+
+/* Has the receiver acknowledged all up to a hole before the box, as far as it can? */
+static bool at_hole(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 
 	return !e->p->offline && fos_out_peer(e, flow) &&
 	       !(t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT)) && t->una == t->map.out &&
-	       fos_sack_holds(e, flow) &&
-	       t->map.in == fos_acquire64(&e->p->box.flows[flow].app.tail);
+	       fos_sack_holds(e, flow) && all_sent(e, flow);
 }
 
 static bool sack(const struct fos_egress *e, uint32_t flow)
@@ -144,14 +158,73 @@ static bool sack(const struct fos_egress *e, uint32_t flow)
 	return e->tcbs[flow].flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK;
 }
 
+/* Tells the sender of all runs that it does not know, the newest last. */
+static void tell(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = &e->sacks[flow];
+	uint32_t most = fos_sack_most(e, FOS_PEER(flow));
+	uint32_t from = s->nr_fresh ? (s->nr_fresh - 1) / most * most : 0;
+
+	for (;; from -= most) {
+		s->from = (uint8_t)from;
+		if (!fos_egress_room(e) || !fos_emit_ack(e, FOS_PEER(flow)))
+			break;
+		s->nr_fresh = (uint8_t)from;
+		if (from == 0)
+			break;
+	}
+	s->from = 0;
+}
+
+/* Another segment has come behind the hole.  A sender without SACK counts the duplicates; others may,
+ * up to what is a loss, and then read the blocks: one acknowledgement tells of all that come in a
+ * batch, as a receiver's do (Linux makes one of up to 44, tcp_comp_sack_nr). */
+static void tell_next(struct fos_egress *e, uint32_t flow, uint64_t hole)
+{
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (!sack(e, flow) || s->gen != e->tcbs[flow].gen) {
+		fos_emit_ack(e, FOS_PEER(flow));
+		return;
+	}
+	if (s->dups_at != hole + 1)
+		s->dups = 0;
+	s->dups_at = hole + 1;
+	if (s->dups < DUPACKS) {
+		s->dups++;
+		tell(e, flow);
+		return;
+	}
+	if (e->nr_told_later && e->told_later != flow)
+		fos_again_told(e);
+	e->told_later = flow;
+	if (++e->nr_told_later >= TOGETHER)
+		fos_again_told(e);
+}
+
+void fos_again_told(struct fos_egress *e)
+{
+	uint32_t flow = e->told_later;
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	if (e->nr_told_later && t->gen == e->sacks[flow].gen && !(t->flags & FOS_TCB_DONE) &&
+	    fos_out_peer(e, flow))
+		tell(e, flow);
+	e->nr_told_later = 0;
+}
+
 /* Segments beyond the hole have waited for the receiver: now the sender is told, of each by a duplicate
  * where it counts them.  `first`: the first acknowledgement is none, it is new. */
 static void tell_early(struct fos_egress *e, uint32_t flow, bool first)
 {
 	struct fos_sack *s = &e->sacks[flow];
-	uint32_t nr = sack(e, flow) ? 1 : s->early + first;
+	uint32_t nr = s->early + first;
 
 	s->early = 0; /* from now on their blocks are told */
+	if (sack(e, flow)) {
+		tell(e, flow);
+		return;
+	}
 	for (uint32_t n = 0; n < nr && fos_egress_room(e); n++)
 		fos_emit_ack(e, FOS_PEER(flow));
 }
@@ -164,8 +237,7 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 
 	if (!s->early || s->prompted == 1 || s->gen != t->gen || t->seg_last == FOS_NONE ||
 	    t->una >= t->map.out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
-	    t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail) ||
-	    !fos_egress_room(e) || e->segs[t->seg_last].len == 0)
+	    !all_sent(e, flow) || !fos_egress_room(e) || e->segs[t->seg_last].len == 0)
 		return;
 	m = fos_box_meta(&e->p->box, t->seg_last);
 	s->prompt = fos_out_seq(t, t->map.out - 1);
@@ -175,13 +247,13 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 }
 
 /* How long the receiver's acknowledgement is waited for. */
-static uint64_t patience_ns(const struct fos_egress *e, uint32_t flow)
+static uint64_t patience_ns(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint64_t ns = t->srtt_us * 1500;
 
 	/* what the box itself has not sent yet comes later still; but a PM may hold it */
-	if (t->map.in != fos_acquire64(&e->p->box.flows[flow].app.tail))
+	if (!all_sent(e, flow))
 		return WAIT_PIPELINE_NS;
 	return ns < WAIT_RECEIVER_NS ? WAIT_RECEIVER_NS : ns > WAIT_MOST_NS ? WAIT_MOST_NS : ns;
 }
@@ -207,7 +279,7 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
 	hole = fos_acquire64(&e->p->box.flows[d->flow].app.tail);
 	if (at_hole(e, d->flow) || s->gen != t->gen || s->given_up == hole + 1 ||
 	    !fos_sack_holds(e, d->flow)) {
-		fos_emit_ack(e, FOS_PEER(d->flow));
+		tell_next(e, d->flow, hole);
 		return;
 	}
 	if (s->early++ == 0) {

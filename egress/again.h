@@ -15,9 +15,15 @@ bool fos_again_given_up(struct fos_egress *e, uint32_t flow, const struct fos_he
 
 /* FOS_DESC_OOO: there is a hole before the box, which the receiver cannot see; the box tells the
  * sender, by duplicate acknowledgements with what the OOSEQ queue holds, as soon as the receiver has
- * acknowledged what comes before the hole, and after 8 ms or one and a half
- * round trips to it in any case (32 ms while PMs have bytes before the hole). */
+ * acknowledged what comes before the hole, and after 8 ms or one and a half round trips to it in any
+ * case (32 ms while PMs have bytes before the hole; the end of a packet whose beginning has left is
+ * held, and not waited for).  Each of the first three behind a hole has an acknowledgement of its own,
+ * as each has where blocks are not agreed on; of others fos_again_told() tells. */
 void fos_again_early(struct fos_egress *e, const struct fos_desc *d);
+
+/* The batch has ended: one acknowledgement for those segments of it that needed none of their own (or
+ * several, where one does not hold all their blocks). */
+void fos_again_told(struct fos_egress *e);
 
 /* Everything before the hole has been sent: asks the receiver to acknowledge it at once, by its last byte
  * once more.  (It may otherwise delay that by 40 ms, RFC 9293 section 3.8.6.3; without the box the

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "egress/again.h"
 #include "egress/attach.h"
 #include "egress/chain.h"
 #include "egress/direct.h"
@@ -329,6 +330,7 @@ static uint32_t work(struct fos_proc *p)
 	n += fos_forced_work(e);
 	n += fos_timer_run(e);
 	n += take_descs(e);
+	fos_again_told(e);
 	n += take_hints(e);
 	runs = e->nr_run;
 	run_flows(e);

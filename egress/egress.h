@@ -60,6 +60,7 @@ struct fos_egress {
 	uint64_t *due_bits; /* flows that owe an acknowledgement */
 	struct fos_due *due;
 	uint64_t due_head, due_tail;
+	uint32_t told_later, nr_told_later; /* flow and segments that fos_again_told() is to tell of */
 	struct fos_sack *sacks; /* by flow: blocks of selective acknowledgements, sack.h */
 	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */
 	uint64_t *hinted_bits;

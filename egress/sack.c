@@ -23,7 +23,7 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t una = fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, t->una));
 	struct fos_sack *s = of(e, flow);
-	uint32_t kept = 0, rest[FOS_SACK_HELD][2];
+	uint32_t kept = 0, fresh = 1, rest[FOS_SACK_HELD][2];
 
 	for (uint32_t i = 0; i < s->nr_held; i++) {
 		const uint32_t *b = s->held[i];
@@ -32,6 +32,7 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 			continue;
 		if (fos_out_newer(b[0], right) || fos_out_newer(left, b[1])) {
 			memcpy(rest[kept++], b, sizeof(rest[0]));
+			fresh += i < s->nr_fresh;
 			continue;
 		}
 		left = fos_out_newer(left, b[0]) ? b[0] : left;
@@ -43,6 +44,7 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	s->held[0][1] = right;
 	memcpy(s->held[1], rest, kept * sizeof(rest[0]));
 	s->nr_held = (uint8_t)(kept + 1);
+	s->nr_fresh = (uint8_t)(fresh < kept + 1 ? fresh : kept + 1);
 	if (!s->nr_told || !fos_out_newer(s->told, una) || fos_out_newer(s->told_from, left))
 		s->told_from = left;
 	if (!s->nr_told || fos_out_newer(right, s->told))
@@ -202,7 +204,7 @@ static uint32_t held(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t next = fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail));
 
-	for (uint32_t i = 0; s->gen == t->gen && i < s->nr_held && n < most; i++)
+	for (uint32_t i = s->from; s->gen == t->gen && i < s->nr_held && n < most; i++)
 		if (fos_out_newer(s->held[i][0], next) && fos_out_newer(s->held[i][0], ack))
 			memcpy(block[n++], s->held[i], sizeof(block[0]));
 	return n;
@@ -226,11 +228,16 @@ bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq)
 	return false;
 }
 
+uint32_t fos_sack_most(const struct fos_egress *e, uint32_t flow)
+{
+	return e->tcbs[flow].flags & FOS_TCB_TS ? FOS_SACK_MAX - 1 : FOS_SACK_MAX;
+}
+
 uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 		       uint32_t (*block)[2])
 {
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
-	uint32_t most = t->flags & FOS_TCB_TS ? FOS_SACK_MAX - 1 : FOS_SACK_MAX, n = 0, m = 0;
+	uint32_t most = fos_sack_most(e, flow), n = 0, m = 0;
 	uint32_t seen[FOS_SACK_MAX][2], twice;
 
 	if (e->p->offline || !g || !(t->flags & g->flags & FOS_TCB_SACK))

@@ -3,7 +3,9 @@
  * Two kinds of blocks tell a sender what need not be sent again.  Those of the receiver count the
  * output and are moved into the sender's numbers on both edges.  Those of the box stand for bytes that
  * wait in the OOSEQ queue for a hole before the box, which the receiver cannot see (RFC 2018: up to
- * four blocks, the newest first; three beside timestamps).
+ * four blocks, the newest first; three beside timestamps).  While the sender is not told, or only once
+ * for a whole batch, more may come together: each is in one acknowledgement at least, or the sender
+ * would send again what is here.
  *
  * Never told is a block that touches the acknowledgement, as for bytes that lie in order and are only
  * held by a PM: when the receiver then acknowledges a part of them, Linux finds the next byte
@@ -19,7 +21,7 @@
 #include "egress/egress.h"
 
 #define FOS_SACK_MAX 4u  /* blocks of an option */
-#define FOS_SACK_HELD 3u /* runs remembered of what OOSEQ holds */
+#define FOS_SACK_HELD 16u /* runs remembered of what OOSEQ holds */
 
 struct fos_sack {
 	uint32_t gen; /* of the flow */
@@ -31,16 +33,23 @@ struct fos_sack {
 	uint8_t early;   /* segments beyond a hole of which the sender has not been told yet */
 	uint8_t prompted; /* 1: for these the receiver was asked; 2: for earlier ones; 0: never */
 	uint8_t nr_ahead; /* 1: ahead is set */
+	uint8_t nr_fresh; /* the first so many of held are news to the sender */
+	uint8_t from;     /* the next acknowledgement begins with this one of held */
+	uint8_t dups;     /* segments of which the sender was told by a duplicate each, behind dups_at */
 	uint32_t ahead[2]; /* bytes that were sent ahead (ahead.h) lie in there, receiver's numbers */
 	uint32_t prompt; /* sequence number of the byte by which it was asked, receiver's numbers */
 	uint64_t early_ns; /* when the first of them came */
 	uint64_t given_up; /* 1 + position of the hole whose bytes before it do not get there */
 	uint64_t hole;   /* una when the wait began */
+	uint64_t dups_at; /* 1 + position of that hole; 0 = none */
 	uint32_t told; /* after the highest byte that was told to be in OOSEQ */
 	uint32_t told_from; /* lowest such byte that is still to be acknowledged */
 	uint32_t held[FOS_SACK_HELD][2]; /* of this flow's bytes, sender's numbers, newest first */
 	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
 };
+
+/* How many of these runs one acknowledgement of direction `flow` can tell. */
+uint32_t fos_sack_most(const struct fos_egress *e, uint32_t flow);
 
 /* The OOSEQ queue of `flow` holds the bytes with sequence numbers [left, right). */
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);

@@ -13,6 +13,7 @@
  *	PROBES(dir)                  a keep-alive: no byte, one before the next
  *	AGAIN(dir, pos, n)           input bytes come again (AGAIN_FIN: with the FIN)
  *	EARLY(dir, pos, n)           input bytes come ahead of a hole
+ *	SOON(dir, pos, n)            so do these, in one batch with the row that follows
  *	ABORTS(dir)                  a RST arrives, in order
  *	LATE(dir, n)                 after that: a segment that acknowledges n bytes of the other's output
  *	WAIT(ms)                     time passes
@@ -35,7 +36,7 @@
 
 enum step_op {
 	S_DATA, S_CUT, S_ADD, S_PASS, S_ENDS, S_ACKS, S_TELLS, S_PROBES, S_AGAIN, S_AGAIN_FIN,
-	S_EARLY, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING,
+	S_EARLY, S_SOON, S_WAIT, S_OUT, S_OUT_FIN, S_TOLD, S_ASKED, S_RESET, S_NOTHING,
 	S_MARK, S_MARKED, S_ABORTS, S_LATE, S_LEAVES, S_KILL
 };
 
@@ -58,6 +59,7 @@ struct step {
 #define AGAIN(d, p, k) { .op = S_AGAIN, .dir = d, .pos = p, .n = k }
 #define AGAIN_FIN(d, p, k) { .op = S_AGAIN_FIN, .dir = d, .pos = p, .n = k }
 #define EARLY(d, p, k) { .op = S_EARLY, .dir = d, .pos = p, .n = k }
+#define SOON(d, p, k) { .op = S_SOON, .dir = d, .pos = p, .n = k }
 #define WAIT(ms) { .op = S_WAIT, .n = ms }
 #define OUT(d, p, t, w) { .op = S_OUT, .dir = d, .pos = p, .text = t, .what = w }
 #define OUT_FIN(d, p, t, w) { .op = S_OUT_FIN, .dir = d, .pos = p, .text = t, .what = w }
@@ -125,7 +127,9 @@ static inline void script_again(const struct step *s)
 {
 	struct fos_desc *d;
 
-	send_desc(s->op == S_EARLY ? FOS_DESC_OOO : FOS_DESC_REXMIT, s->dir, FOS_NONE,
+	bool early = s->op == S_EARLY || s->op == S_SOON;
+
+	send_desc(early ? FOS_DESC_OOO : FOS_DESC_REXMIT, s->dir, FOS_NONE,
 		  script_base + (uint64_t)s->pos, (uint32_t)s->n);
 	d = fos_ring_slot(&W.descs, UINT64_MAX);
 	d->flags = s->op == S_AGAIN_FIN ? FOS_PIECE_FIN : 0;
@@ -271,8 +275,10 @@ static inline void script_step(const struct step *s)
 	case S_PROBES:
 		script_probe(s->dir);
 		break;
-	case S_AGAIN: case S_AGAIN_FIN: case S_EARLY:
+	case S_AGAIN: case S_AGAIN_FIN: case S_EARLY: case S_SOON:
 		script_again(s);
+		if (s->op == S_SOON)
+			return;
 		break;
 	case S_WAIT:
 		W.now += (uint64_t)s->n * 1000000ull;

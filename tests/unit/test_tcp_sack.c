@@ -48,8 +48,59 @@ static const struct step early[] = {
 	EARLY(0, 300, 50), TOLD(1, 0, WND, "the newest run first", { 300, 350 }, { 100, 200 }),
 	EARLY(0, 500, 10), TOLD(1, 0, WND, "three", { 500, 510 }, { 300, 350 }, { 100, 200 }),
 	EARLY(0, 700, 10), TOLD(1, 0, WND, "at the most", { 700, 710 }, { 500, 510 }, { 300, 350 }),
-	EARLY(0, 350, 160), TOLD(1, 0, WND, "runs join", { 300, 510 }, { 700, 710 }),
-	EARLY(0, 310, 20), TOLD(1, 0, WND, "a repetition too", { 300, 510 }, { 700, 710 }),
+	EARLY(0, 350, 160), TOLD(1, 0, WND, "runs join", { 300, 510 }, { 700, 710 }, { 100, 200 }),
+	EARLY(0, 310, 20),
+		TOLD(1, 0, WND, "a repetition too", { 300, 510 }, { 700, 710 }, { 100, 200 }),
+};
+
+static const struct step early_four[] = {
+	EARLY(0, 100, 50), TOLD(1, 0, WND, "(one)", { 100, 150 }),
+	EARLY(0, 200, 50), TOLD(1, 0, WND, "(two)", { 200, 250 }, { 100, 150 }),
+	EARLY(0, 300, 50), TOLD(1, 0, WND, "(three)", { 300, 350 }, { 200, 250 }, { 100, 150 }),
+	EARLY(0, 400, 50), TOLD(1, 0, WND, "four without timestamps", { 400, 450 }, { 300, 350 },
+				{ 200, 250 }, { 100, 150 }),
+	EARLY(0, 500, 50), TOLD(1, 0, WND, "not five", { 500, 550 }, { 400, 450 }, { 300, 350 },
+				{ 200, 250 }),
+};
+
+/* What comes in one batch is told by one acknowledgement, behind the duplicates that make a loss. */
+static const struct step early_batch[] = {
+	SOON(0, 100, 50), SOON(0, 150, 50), SOON(0, 200, 50), SOON(0, 250, 50), EARLY(0, 300, 50),
+		TOLD(1, 0, WND, "one", { 100, 150 }), TOLD(1, 0, WND, "two", { 100, 200 }),
+		TOLD(1, 0, WND, "and three duplicates for a hole", { 100, 250 }),
+		TOLD(1, 0, WND, "then one for all that the batch brings", { 100, 350 }),
+	NOTHING("no more"),
+	SOON(0, 400, 50), SOON(0, 500, 50), SOON(0, 600, 50), SOON(0, 700, 50), EARLY(0, 750, 50),
+		TOLD(1, 0, WND, "several where they have more runs than it holds", { 400, 450 },
+		     { 100, 350 }),
+		TOLD(1, 0, WND, "the newest last", { 700, 800 }, { 600, 650 }, { 500, 550 }),
+	NOTHING("no more"),
+	EARLY(0, 800, 50),
+		TOLD(1, 0, WND, "what is known, again", { 700, 850 }, { 600, 650 }, { 500, 550 }),
+};
+
+/* Many runs come while the receiver is waited for: none is forgotten. */
+static const struct step early_many[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 100, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	EARLY(0, 200, 10), EARLY(0, 300, 10), EARLY(0, 400, 10), EARLY(0, 500, 10),
+	EARLY(0, 210, 10), EARLY(0, 600, 10), EARLY(0, 700, 10), NOTHING("(nothing is told)"),
+	ACKS(1, 10, WND, { 9, 10 }),
+		TOLD(1, 10, -1, "the oldest", { 100, 110 }),
+		TOLD(1, 10, -1, "those after them", { 500, 510 }, { 400, 410 }, { 300, 310 }),
+		TOLD(1, 10, -1, "the newest last", { 700, 710 }, { 600, 610 }, { 200, 220 }),
+	NOTHING("no more"),
+};
+
+/* A PM that holds the end of a packet may wait for what was lost. */
+static const struct step early_word[] = {
+	DATA(0, "a sentence that ends in a wo"), PASS(0, 26),
+		OUT(0, 0, "a sentence that ends in a ", "(all but the beginning of a word)"),
+	EARLY(0, 40, 10), OUT(0, 25, " ", "the receiver is asked for what was sent"),
+	ACKS(1, 26, WND, { 25, 26 }), TOLD(1, 26, -1, "what is held is not waited for", { 40, 50 }),
+	EARLY(0, 50, 10), TOLD(1, 26, -1, "from then on one for each", { 40, 60 }),
+	DATA(0, "rd, as expected"), PASS(0, 43), OUT(0, 26, "wo", "(the rest)"),
+		OUT(0, 28, "rd, as expected", "(and what came)"),
 };
 
 /* The sender is told of a hole when the receiver has acknowledged what comes before it, as the
@@ -170,8 +221,14 @@ int main(void)
 	PLAY(edges, .name = "edges, beyond 32 bits", .sack = true, .base = 7ull << 32);
 	PLAY(touching, .name = "touching", .sack = true);
 	PLAY(early, .name = "before the box", .sack = true, .ts = true);
-	PLAY(early, .name = "before the box, IPv6, at the wrap", .sack = true, .v6 = true,
+	PLAY(early, .name = "before the box, IPv6, at the wrap", .sack = true, .ts = true, .v6 = true,
 	     .base = (3ull << 32) + 0x0fffff00);
+	PLAY(early_four, .name = "before the box, no timestamps", .sack = true);
+	PLAY(early_batch, .name = "a batch of them", .sack = true, .ts = true);
+	PLAY(early_batch, .name = "a batch of them, at the wrap", .sack = true, .ts = true,
+	     .base = 0xfffffff0);
+	PLAY(early_many, .name = "many runs", .sack = true, .ts = true);
+	PLAY(early_word, .name = "half a word", .sack = true);
 	PLAY(early_edited, .name = "before the box, edited", .sack = true);
 	PLAY(early_silent, .name = "a silent receiver", .sack = true);
 	PLAY(early_reno, .name = "no blocks agreed");
