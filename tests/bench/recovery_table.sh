@@ -72,7 +72,7 @@ for flows in ${*:-100 10000 100000}; do
 		if [ $spare = yes ]; then
 			PAUSE=1500 row "$flows" pm.web.0 spare
 		else
-			for process in pm.web.0 ingress.lan.0 classifier.0 egress.0; do
+			for process in pm.web.0 ingress.lan.0 classifier.0 egress.0 keeper; do
 				row "$flows" $process ''
 			done
 		fi
