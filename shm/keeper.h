@@ -34,6 +34,7 @@ struct fos_keeper_conn {
 	uint32_t spare; /* process whose lease it waits for, else FOS_NONE */
 	uint32_t pid;   /* who connected */
 	bool warm;      /* a spare can take over at once */
+	uint64_t haste_ns; /* until when it has short turns; UINT64_MAX = it waits, 0 = it has none */
 	bool pm;        /* it has been a PM's */
 	int passed;     /* descriptor that came with the last bytes, -1 = none */
 	int death;      /* hangs up when that process is dead, -1 = none (shm/death.h) */
@@ -142,6 +143,7 @@ int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text
 int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc);
 void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c);
 void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc);
+bool fos_keeper_has_spare(const struct fos_keeper *k, uint32_t proc);
 void fos_keeper_dismiss(struct fos_keeper *k, const char *pm);
 int fos_keeper_send_spare(const struct fos_keeper *k, int fd, uint32_t proc);
 int fos_keeper_send_lease(const struct fos_keeper *k, int fd, uint32_t proc);
@@ -155,6 +157,15 @@ void fos_keeper_failed(struct fos_keeper *k, uint32_t proc);
 
 /* keeper_slow.c: whose handlers do not return gets a low priority; called every 20 ms. */
 void fos_keeper_look_slow(struct fos_keeper *k);
+
+/* keeper_haste.c: processors for those who are in a hurry.  first: the keeper; haste: a process has short
+ * turns on a processor, or again those of others; look_hasty: ends that, called every 20 ms; no_haste: the
+ * holder of a lease is dead, and if a spare has its place it may unmap its memory when there is time. */
+#define FOS_KEEPER_HASTE_NS 100000000u
+void fos_keeper_first(void);
+void fos_keeper_haste(uint32_t pid, bool soon);
+void fos_keeper_look_hasty(struct fos_keeper *k);
+void fos_keeper_no_haste(const struct fos_keeper *k, uint32_t proc);
 
 /* keeper_pipeline.c: other stages ("a|b,c") of a pipeline for the flows that begin from now on; `leaves`,
  * a PM that is no more among them, lets go of those that live (NULL: none does).  -errno with one line

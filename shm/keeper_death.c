@@ -37,6 +37,8 @@ void fos_keeper_over(struct fos_keeper *k, struct fos_keeper_conn *c)
 	close(c->death);
 	c->death = -1;
 	c->warm = false; /* a spare that is dead does not take over */
-	if (l && fos_relaxed32(&l->state) == FOS_LEASE_GRANTED && l->pid == c->pid)
+	if (l && fos_relaxed32(&l->state) == FOS_LEASE_GRANTED && l->pid == c->pid) {
+		fos_keeper_no_haste(k, c->proc);
 		fos_keeper_dead(k, c->proc);
+	}
 }

@@ -174,6 +174,8 @@ static int hello(struct fos_keeper *k, struct fos_keeper_conn *c, json_t *reques
 		return refuse(c->fd, -EPERM, "%s: no lease for pid %u", name, c->pid);
 	c->proc = proc;
 	c->pm = k->dir->proc[proc].role == FOS_ROLE_PM;
+	/* what a keeper before us has begun */
+	c->haste_ns = resume && c->pm;
 	fos_killpoint("lease.before_grant");
 	if (!resume)
 		return fos_keeper_send_stage(k, c->fd, proc);
@@ -273,6 +275,8 @@ static int handle(struct fos_keeper *k, struct fos_keeper_conn *c, const char *l
 	} else if (!strcmp(cmd, "ready")) {
 		set_ready(k, c->proc, (uint32_t)json_integer_value(
 						 json_object_get(request, "sockets")));
+		if (c->haste_ns)
+			c->haste_ns = fos_clock_ns() + FOS_KEEPER_HASTE_NS;
 	} else if (!strcmp(cmd, "watch")) {
 		rc = fos_keeper_watch(k, c);
 	} else if (!strcmp(cmd, "attach")) {
@@ -444,6 +448,8 @@ int fos_keeper_serve(struct fos_keeper *k)
 	sigaction(SIGTERM, &stop_action, NULL);
 	sigaction(SIGINT, &stop_action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (!k->dir->offline)
+		fos_keeper_first();
 	while (!asked_to_stop) {
 		uint32_t n = collect(k, p);
 		uint64_t now = fos_clock_ns();
@@ -455,8 +461,10 @@ int fos_keeper_serve(struct fos_keeper *k)
 		}
 		if (ppoll(p, n, &tick, &before) > 0)
 			look(k, p);
-		if (!k->dir->offline)
+		if (!k->dir->offline) {
 			fos_keeper_look_slow(k);
+			fos_keeper_look_hasty(k);
+		}
 		/* the first time it is a matter of the configuration or the machine */
 		if (k->bind_failed && (!k->active || fos_keeper_renew_sockets(k) < 0)) {
 			rc = -EIO;

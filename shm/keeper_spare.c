@@ -20,6 +20,14 @@ int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t p
 	return fos_keeper_send_spare(k, c->fd, proc);
 }
 
+bool fos_keeper_has_spare(const struct fos_keeper *k, uint32_t proc)
+{
+	for (uint32_t i = 0; i < k->nr_conns; i++)
+		if (k->conn[i]->spare == proc && k->conn[i]->warm)
+			return true;
+	return false;
+}
+
 void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc)
 {
 	if (k->dir->proc[proc].lease.generation == 0 || fos_relaxed32(&k->dir->stopping))
@@ -44,6 +52,8 @@ void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c)
 	uint32_t proc = c->spare;
 
 	c->warm = true;
+	c->haste_ns = UINT64_MAX;
+	fos_keeper_haste(c->pid, true);
 	/* the holder may have died while we were not ready */
 	if (fos_relaxed32(&k->dir->proc[proc].lease.state) != FOS_LEASE_GRANTED)
 		fos_keeper_takeover(k, proc);

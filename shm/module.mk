@@ -8,6 +8,6 @@ PROGS += flowos-keeper
 flowos-keeper_SRCS := $(addprefix shm/,keeper_main.c keeper_conf.c keeper_pms.c keeper_nic.c \
 	keeper_regions.c keeper_net.c keeper_match.c keeper_store.c keeper_lease.c \
 	keeper_grant.c keeper_listen.c keeper_serve.c keeper_module.c keeper_options.c keeper_failure.c keeper_spare.c keeper_death.c keeper_slow.c \
-	keeper_pipeline.c)
+	keeper_haste.c keeper_pipeline.c)
 flowos-keeper_DEPS := config shm
 flowos-keeper_LIBS := -ljansson

@@ -35,6 +35,25 @@ is "$(spares | wc -w)" 1 "one spare waits"
 check "it has loaded the module" spare_is_warm
 is "$(writable "$(spares)")" 0 "it can write no region"
 is "$(writable "$(pm_pid web)")" 1 "the PM can write its own"
+# Short turns on a processor, Linux 6.12 and later; who is in no hurry has those that egress has.
+turn() { sed -n 's/^se.slice *: *//p' "/proc/$1/sched"; }
+# shellcheck disable=SC2317,SC2329 # called by wait_for
+unhurried() { [ "$(turn "$(pm_pid web)")" = "$(turn "$egress")" ]; }
+# shellcheck disable=SC2317,SC2329 # called by wait_for
+hurried() { [ "$(turn "$(spares)")" -lt "$(turn "$egress")" ]; }
+egress=$(pgrep -f "$D/run/.*--proc egress.0")
+policy=$(chrt -p "$egress" | sed -n 's/.*policy: //p')
+turns=
+if [ "$policy" = SCHED_OTHER ] && [ -n "$(turn "$egress")" ] &&
+	[ "$(printf '6.12\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.12 ]; then
+	turns=yes
+	wait_for 50 unhurried
+	check "the PM is in no hurry" unhurried
+	wait_for 50 hurried
+	check "its spare is to have a processor at once" hurried
+else
+	skip "no turns of a length of their own on Linux $(uname -r), $policy"
+fi
 slow_fetch "http://$SERVER/open/text" "$D/got"
 curl=$!
 for i in 1 2 3 4; do
@@ -42,6 +61,10 @@ for i in 1 2 3 4; do
 done
 check "asked to end: the spare is the PM" takes_over TERM
 check "during a transfer" kill -0 $curl
+if [ -n "$turns" ]; then
+	wait_for 50 unhurried
+	check "a spare that has taken over is in no hurry any more" unhurried
+fi
 hurry
 wait $curl
 is $? 0 "which ends well"
