@@ -7,14 +7,13 @@
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
+#include "egress/order.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 
 /* one thing to be done at the place of an input frame */
 struct item {
-	uint64_t number;
 	uint64_t time_ns;
-	uint64_t order;
 	uint32_t flow;  /* a deferred segment's */
 	uint32_t frame; /* FOS_NONE: the flow's reset */
 	uint32_t stash; /* or a descriptor: index in the stash; FOS_NONE = segment */
@@ -22,22 +21,31 @@ struct item {
 
 struct fos_offline {
 	struct item *item;
+	uint64_t *key; /* input frame of each */
+	uint32_t *place[2]; /* for fos_order() */
 	uint32_t nr;
 	uint32_t max;
 	uint32_t *flows; /* that ran in this flush */
+	uint64_t *flow_key;
 	uint32_t nr_flows;
 };
 
 struct fos_offline *fos_offline_new(const struct fos_dir *dir)
 {
 	struct fos_offline *o = calloc(1, sizeof(*o));
+	uint32_t most;
 
 	if (!o)
 		return NULL;
 	o->max = dir->nr_frames + FOS_EGR_STASH_MAX;
+	most = o->max > dir->nr_flows ? o->max : dir->nr_flows;
 	o->item = calloc(o->max, sizeof(*o->item));
+	o->key = calloc(o->max, sizeof(*o->key));
+	o->place[0] = calloc(most, sizeof(*o->place[0]));
+	o->place[1] = calloc(most, sizeof(*o->place[1]));
 	o->flows = calloc(dir->nr_flows, sizeof(*o->flows));
-	if (!o->item || !o->flows) {
+	o->flow_key = calloc(dir->nr_flows, sizeof(*o->flow_key));
+	if (!o->item || !o->key || !o->place[0] || !o->place[1] || !o->flows || !o->flow_key) {
 		fos_offline_free(o);
 		return NULL;
 	}
@@ -49,17 +57,22 @@ void fos_offline_free(struct fos_offline *o)
 	if (!o)
 		return;
 	free(o->item);
+	free(o->key);
+	free(o->place[0]);
+	free(o->place[1]);
 	free(o->flows);
+	free(o->flow_key);
 	free(o);
 }
 
-static void add(struct fos_egress *e, struct item it)
+/* To be done in the order of `number`, the input frame; after that in which it was added. */
+static void add(struct fos_egress *e, uint64_t number, struct item it)
 {
 	struct fos_offline *o = e->offline;
 
 	if (o->nr == o->max)
 		abort(); /* one item per frame and stash entry at most */
-	it.order = o->nr;
+	o->key[o->nr] = number;
 	o->item[o->nr++] = it;
 }
 
@@ -91,11 +104,8 @@ void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame)
 	s->flags |= FOS_SEG_WAITS;
 	if (s->flags & FOS_SEG_OWN)
 		keep_ack(e, flow, s);
-	add(e, (struct item){.number = e->number,
-			     .time_ns = e->time_ns,
-			     .flow = flow,
-			     .frame = frame,
-			     .stash = FOS_NONE});
+	add(e, e->number,
+	    (struct item){.time_ns = e->time_ns, .flow = flow, .frame = frame, .stash = FOS_NONE});
 }
 
 bool fos_offline_stash(struct fos_egress *e, const struct fos_desc *d)
@@ -107,20 +117,15 @@ bool fos_offline_stash(struct fos_egress *e, const struct fos_desc *d)
 	return true;
 }
 
-static int by_number(const void *a, const void *b)
+static void sort_flows(struct fos_offline *o, uint32_t *flow, uint32_t nr)
 {
-	const struct item *x = a, *y = b;
+	const uint32_t *place;
 
-	if (x->number != y->number)
-		return x->number < y->number ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-static int by_index(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
+	for (uint32_t i = 0; i < nr; i++)
+		o->flow_key[i] = flow[i];
+	place = fos_order(o->flow_key, nr, o->place[0], o->place[1]);
+	for (uint32_t i = 0; i < nr; i++)
+		flow[i] = (uint32_t)o->flow_key[place[i]];
 }
 
 /* Every flow that has something, ascending: bytes become segments, deferred. */
@@ -140,7 +145,7 @@ static uint32_t run_flows(struct fos_egress *e)
 			o->flows[first + i] = e->run_list[i];
 		fos_egress_run_clear(e);
 		o->nr_flows = first + nr;
-		qsort(o->flows + first, nr, sizeof(*o->flows), by_index);
+		sort_flows(o, o->flows + first, nr);
 		for (uint32_t i = 0; i < nr; i++) {
 			if (!fos_egress_room(e))
 				fos_egress_commit(e);
@@ -169,9 +174,7 @@ static void add_stash(struct fos_egress *e)
 			time_ns = fos_box_meta(&e->p->box, d->frame)->time_ns;
 		}
 		/* what frees or ends something comes after all packets that leave */
-		add(e, (struct item){.number = last ? UINT64_MAX : number,
-				     .time_ns = time_ns,
-				     .stash = i});
+		add(e, last ? UINT64_MAX : number, (struct item){.time_ns = time_ns, .stash = i});
 	}
 }
 
@@ -189,11 +192,11 @@ static void add_resets(struct fos_egress *e)
 		frame = fos_pieces_end(e, flow, FOS_PIECE_RST);
 		if (frame >= e->p->dir->nr_frames)
 			continue;
-		add(e, (struct item){.number = fos_box_meta(&e->p->box, frame)->number,
-				     .time_ns = fos_box_meta(&e->p->box, frame)->time_ns,
-				     .flow = flow,
-				     .frame = FOS_NONE,
-				     .stash = FOS_NONE});
+		add(e, fos_box_meta(&e->p->box, frame)->number,
+		    (struct item){.time_ns = fos_box_meta(&e->p->box, frame)->time_ns,
+				  .flow = flow,
+				  .frame = FOS_NONE,
+				  .stash = FOS_NONE});
 	}
 }
 
@@ -203,10 +206,10 @@ static void make_room(struct fos_egress *e)
 	fos_frames_reap(e);
 }
 
-static void do_item(struct fos_egress *e, const struct item *it)
+static void do_item(struct fos_egress *e, uint64_t number, const struct item *it)
 {
-	if (it->number != UINT64_MAX) {
-		e->number = it->number;
+	if (number != UINT64_MAX) {
+		e->number = number;
 		e->time_ns = it->time_ns;
 	}
 	if (it->stash == FOS_NONE && it->frame == FOS_NONE) {
@@ -228,6 +231,22 @@ static void do_item(struct fos_egress *e, const struct item *it)
 	fos_direct_do(e, &e->st->stash[it->stash]);
 }
 
+/* In the order of input frames; what is added meanwhile comes after what was there. */
+static void do_items(struct fos_egress *e)
+{
+	struct fos_offline *o = e->offline;
+	uint32_t nr = o->nr;
+	const uint32_t *place = fos_order(o->key, nr, o->place[0], o->place[1]);
+
+	for (uint32_t i = 0; i < o->nr; i++) {
+		uint32_t at = i < nr ? place[i] : i;
+
+		if (!fos_egress_room(e) || e->st->nr_tx > FOS_EGR_TX_MAX / 2)
+			make_room(e);
+		do_item(e, o->key[at], &o->item[at]);
+	}
+}
+
 uint32_t fos_offline_work(struct fos_egress *e)
 {
 	struct fos_offline *o = e->offline;
@@ -242,12 +261,7 @@ uint32_t fos_offline_work(struct fos_egress *e)
 	n = run_flows(e);
 	add_resets(e);
 	add_stash(e);
-	qsort(o->item, o->nr, sizeof(*o->item), by_number);
-	for (uint32_t i = 0; i < o->nr; i++) {
-		if (!fos_egress_room(e) || e->st->nr_tx > FOS_EGR_TX_MAX / 2)
-			make_room(e);
-		do_item(e, &o->item[i]);
-	}
+	do_items(e);
 	for (uint32_t i = 0; i < o->nr_flows; i++) {
 		if (!fos_egress_room(e))
 			make_room(e);

@@ -7,19 +7,6 @@
 
 #include "shm/killpoint.h"
 
-/* one saved run in the undo log: header, then `len` bytes, padded to 8, then the entry's total
- * size again so that the log can be walked backwards */
-struct undo_head {
-	uint64_t off;
-	uint32_t len;
-	uint32_t total;
-};
-
-static uint32_t entry_bytes(uint32_t len)
-{
-	return (uint32_t)sizeof(struct undo_head) + ((len + 7u) & ~7u) + 8u;
-}
-
 static void apply_redo(struct fos_txn *t)
 {
 	for (uint32_t i = 0; i < t->log->nr_redo; i++) {
@@ -41,13 +28,13 @@ static int roll_back(struct fos_txn *t)
 
 	while (end > 0) {
 		uint64_t total;
-		struct undo_head h;
+		struct fos_txn_undo h;
 
 		memcpy(&total, t->log->undo + end - 8, 8);
 		if (total > end || total < sizeof(h) + 8)
 			return -EINVAL;
 		memcpy(&h, t->log->undo + end - total, sizeof(h));
-		if (h.off > t->size || h.len > t->size - h.off || entry_bytes(h.len) != total)
+		if (h.off > t->size || h.len > t->size - h.off || fos_txn_undo_bytes(h.len) != total)
 			return -EINVAL;
 		memcpy(t->base + h.off, t->log->undo + end - total + sizeof(h), h.len);
 		fos_killpoint("txn.roll_back");
@@ -104,41 +91,9 @@ int fos_txn_attach(struct fos_txn *t, struct fos_txn_log *log, void *base, uint6
 	return did;
 }
 
-bool fos_txn_room(const struct fos_txn *t, uint32_t redo, uint32_t undo_bytes)
+void fos_txn_abort(void)
 {
-	return t->log->nr_redo + redo <= FOS_TXN_REDO_MAX &&
-	       t->log->undo_bytes + undo_bytes <= FOS_TXN_UNDO_BYTES;
-}
-
-/* The sizes that are saved for each packet, without a call. */
-static void copy(uint8_t *to, const void *p, uint32_t n)
-{
-	if (n == 64)
-		memcpy(to, p, 64);
-	else if (n == 4)
-		memcpy(to, p, 4);
-	else
-		memcpy(to, p, n);
-}
-
-void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
-{
-	struct undo_head h = {.off = (uint64_t)((const uint8_t *)p - t->base), .len = n};
-	uint32_t at = t->log->undo_bytes;
-	uint64_t total = entry_bytes(n);
-
-	h.total = (uint32_t)total;
-	if (n > 4096 || h.off + n > t->size || at + total > FOS_TXN_UNDO_BYTES)
-		abort();
-	memcpy(t->log->undo + at, &h, sizeof(h));
-	copy(t->log->undo + at + sizeof(h), p, n);
-	memcpy(t->log->undo + at + total - 8, &total, 8);
-	fos_killpoint("txn.save");
-	/* the entry is whole before it counts, and counts before the caller changes the words */
-	fos_barrier_compiler();
-	t->log->undo_bytes = at + (uint32_t)total;
-	fos_barrier_compiler();
-	fos_killpoint("txn.saved");
+	abort();
 }
 
 static void publish(struct fos_txn *t, uint64_t off, uint64_t v)
