@@ -230,6 +230,7 @@ static int add_pm(struct compiler *c, uint32_t i, uint32_t pipeline, uint32_t st
 	to->event_wants = file->event_wants;
 	to->rewrites = file->rewrites;
 	to->resends = file->resends;
+	to->sends = file->sends;
 	to->direction = direction[from->direction];
 	to->room = file->room;
 	to->http = file->http;

@@ -6,6 +6,7 @@
 
 #include "egress/frames.h"
 #include "egress/offline.h"
+#include "egress/parcel.h"
 #include "egress/sack.h"
 #include "shm/build.h"
 
@@ -73,6 +74,7 @@ static void rebind_rings(struct fos_egress *e)
 	for (uint32_t i = 0; i < p->dir->nr_pms && i < FOS_MAX_PMS; i++)
 		e->pm[i] = fos_proc_prod(p, FOS_RING_READY,
 					 fos_proc_find(p->dir, FOS_ROLE_PM, p->box.lane, i));
+	fos_parcel_attach(e);
 }
 
 static int find_homes(struct fos_egress *e)

@@ -14,6 +14,7 @@
 #include "egress/frames.h"
 #include "egress/offline.h"
 #include "egress/out.h"
+#include "egress/parcel.h"
 #include "egress/route.h"
 #include "egress/timer.h"
 #include "shm/killpoint.h"
@@ -167,6 +168,7 @@ void fos_egress_commit(struct fos_egress *e)
 					  e->home[i].ring->next);
 	if (e->in && e->in->next != e->in->cursor->head)
 		fos_txn_publish64(&e->txn, &e->in->cursor->head, e->in->next);
+	fos_parcel_publish(e);
 	tell_retained(e);
 	fos_txn_commit(&e->txn);
 	if (e->st->nr_tx)
@@ -298,7 +300,7 @@ static uint32_t work_offline(struct fos_egress *e)
 	flush = fos_acquire64(&ing->flush);
 	clock = fos_acquire64(&ing->clock_ns);
 	n = fos_forced_work(e);
-	n += take_descs(e) + take_hints(e);
+	n += take_descs(e) + take_hints(e) + fos_parcel_work(e);
 	fos_egress_commit(e);
 	release_hints(e);
 	if (flush != own->flush_seen || e->st->nr_stash == FOS_EGR_STASH_MAX) {
@@ -332,6 +334,7 @@ static uint32_t work(struct fos_proc *p)
 	n += take_descs(e);
 	fos_again_told(e);
 	n += take_hints(e);
+	n += fos_parcel_work(e);
 	runs = e->nr_run;
 	run_flows(e);
 	sent = e->st->nr_tx;

@@ -21,6 +21,14 @@ struct fos_home {
 	uint32_t have; /* frames that it has or is about to find; by the last look */
 };
 
+/* a ring of packets that a PM sends (parcel.h) */
+struct fos_parcel_in {
+	struct fos_ring_cons *ring;
+	uint32_t pm;
+	uint32_t tokens; /* so many may leave now */
+	uint64_t filled_ns;
+};
+
 struct fos_egress {
 	struct fos_proc *p;
 	const struct fos_sink_ops *sink;
@@ -44,6 +52,8 @@ struct fos_egress {
 	struct fos_ring_cons *in;   /* descriptors of the classifier */
 	struct fos_ring_prod *cls;  /* READY to the classifier */
 	struct fos_ring_prod *pm[FOS_MAX_PMS];
+	struct fos_parcel_in parcels[FOS_MAX_PMS];
+	uint32_t nr_parcels;
 	struct fos_home *home; /* by ingress number */
 	uint32_t nr_home;
 	uint32_t home_frames; /* what an ingress is to have while frames are free */

@@ -29,6 +29,7 @@ void fos_commit_discard(struct fos_instance *pm)
 	if (pm->state_touched)
 		fos_state_load(pm);
 	pm->outbox.nr = 0;
+	fos_parcels_clear(pm);
 	fos_keys_clear(pm);
 	fos_files_clear(pm);
 }
@@ -61,6 +62,7 @@ static void publish_state(struct fos_instance *pm)
 static void publish_common(struct fos_instance *pm)
 {
 	fos_outbox_publish(pm);
+	fos_parcels_publish(pm);
 	fos_keys_publish(pm);
 	fos_killpoint("pm.messages");
 	fos_files_write(pm);
@@ -134,7 +136,7 @@ static bool room(struct fos_window *w, uint64_t head)
 			return false;
 		}
 	}
-	return fos_outbox_room(pm);
+	return fos_outbox_room(pm) && fos_parcels_room(pm);
 }
 
 static void make_pub(struct fos_window *w, uint64_t head, uint16_t set_flags,
@@ -186,6 +188,7 @@ static void done(struct fos_window *w, uint64_t head, uint16_t set_flags)
 	if (w->pub.head >= FOS_POS_MAX)
 		fos_edits_clear(&w->edits);
 	fos_outbox_sent(w->pm);
+	fos_parcels_clear(w->pm);
 	fos_keys_clear(w->pm);
 }
 
@@ -223,13 +226,14 @@ int fos_commit_window(struct fos_window *w, uint64_t head, uint16_t set_flags)
 
 int fos_commit_pm(struct fos_instance *pm)
 {
-	if (!fos_outbox_room(pm)) {
+	if (!fos_outbox_room(pm) || !fos_parcels_room(pm)) {
 		fos_count(pm->p->counter, FOS_C_pm_again, 1);
 		return FOS_AGAIN;
 	}
 	publish_common(pm);
 	fos_txn_commit(&pm->txn);
 	fos_outbox_sent(pm);
+	fos_parcels_clear(pm);
 	fos_keys_clear(pm);
 	return FOS_OK;
 }

@@ -188,6 +188,7 @@ static int init(struct fos_proc *p)
 	fos_state_load(pm);
 	fos_window_init(pm);
 	pm->events = fos_events_attach(pm);
+	pm->parcels = fos_parcels_attach(pm);
 	rebuild(pm);
 	if (pm->d->http && fos_http_init(pm) != 0)
 		return -EINVAL;
@@ -333,6 +334,7 @@ void fos_pmhost_free(void *state)
 	fos_keys_free(pm);
 	fos_timers_free(&pm->timers);
 	fos_events_free(pm->events);
+	free(pm->parcels);
 	free(pm->local);
 	free(pm->retry);
 	free(pm->met);

@@ -16,6 +16,7 @@
 #include "pmhost/event_host.h"
 #include "pmhost/keyed.h"
 #include "pmhost/message.h"
+#include "pmhost/parcel.h"
 #include "pmhost/move.h"
 #include "pmhost/pm.h"
 #include "pmhost/timer.h"
@@ -155,6 +156,7 @@ struct fos_instance {
 	uint8_t *state; /* private copy of the PM-wide state: host's part, then the author's */
 	bool state_touched;
 	struct fos_outbox outbox;
+	struct fos_parcels *parcels; /* NULL: the module sends no packets */
 	struct fos_topics topics;
 	struct fos_keys keys; /* of its own flows */
 	struct fos_file file[FOS_HOST_OUTPUTS];

@@ -15,4 +15,4 @@ pmhost_SRCS += $(addprefix pmhost/,http_frame.c http_head.c http_flow.c http_bod
 	http_block.c http_asked.c)
 
 # Modules among each other: topics, and flows of their own
-pmhost_SRCS += $(addprefix pmhost/,topic.c keyed.c move.c)
+pmhost_SRCS += $(addprefix pmhost/,topic.c keyed.c move.c parcel.c)

@@ -85,7 +85,8 @@ enum fos_pm_flags {
 	FOS_PM_PLAIN = 1u << 2,    /* pm_http.h: servers are asked not to encode bodies */
 	FOS_PM_PACKETS = 1u << 3,  /* events come with their packets (pm_event.h) */
 	FOS_PM_ROOM = 1u << 4,     /* keeps room for a module that comes later (pms/room.c) */
-	FOS_PM_RESENDS = 1u << 5   /* has the box send the tail of a flow again (pm_resend.h) */
+	FOS_PM_RESENDS = 1u << 5,  /* has the box send the tail of a flow again (pm_resend.h) */
+	FOS_PM_SENDS = 1u << 6     /* sends packets of its own (pm_packet.h) */
 };
 
 /* Why a flow ended. */
@@ -296,8 +297,7 @@ int fos_fill(struct fos_window *w, uint64_t pos, int byte, uint64_t len);
  * on_timer only: FOS_EPERM in on_open and on_close, which commit once, when they return. */
 int fos_release(struct fos_window *w, uint64_t pos);
 
-/* fos_release(w, fos_tail(w)) */
-int fos_release_all(struct fos_window *w);
+int fos_release_all(struct fos_window *w); /* fos_release(w, fos_tail(w)) */
 
 /* Bounds this wait more tightly than the configuration does: the window is released by the
  * platform when it exceeds `bytes` or is older than `ms` (0 = as configured). */
@@ -318,8 +318,7 @@ const void *fos_peer_ctx(struct fos_window *w);
  * at each commit that touched it, so keep it small or touch it rarely.  One per lane. */
 void *fos_state(struct fos_instance *pm);
 
-/* The instance behind a window. */
-struct fos_instance *fos_pm_of(struct fos_window *w);
+struct fos_instance *fos_pm_of(struct fos_window *w); /* the instance behind a window */
 
 /* ---------------------------------------------------------------- verdicts
  * Staged; committed by the next release or when the handler returns. */
@@ -494,6 +493,7 @@ int fos_printf(struct fos_instance *pm, int output, const char *fmt, ...)
 #include "pmhost/pm_http.h"
 #include "pmhost/pm_link.h"
 #include "pmhost/pm_main.h"
+#include "pmhost/pm_packet.h"
 #include "pmhost/pm_resend.h"
 #include "pmhost/pm_text.h"
 

@@ -179,11 +179,13 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
  * fos_flow() tells the original ones.  A packet as such is dropped by a module on FOS_IP or FOS_TCP
  * (fos_drop_packet()), before anything has come of it.
  *
+ * A datagram or an ICMP message of its own is sent by fos_send_packet() (pm_packet.h).
+ *
  * Not offered, because the ends would see two streams: dropping a packet whose bytes have been
  * accepted (delete the bytes), changing sequence numbers, flags or windows of single packets, sending
- * packets of one's own into a connection (insert bytes), letting a later copy win over bytes that are in
- * sequence (fos_overlap()).  Nor are packets of no connection: a module has no network, and all that leaves
- * the box belongs to what came into it. */
+ * segments of one's own into a TCP connection that is read (insert bytes), letting a later copy win over
+ * bytes that are in sequence (fos_overlap()).  Nor are packets of no flow: a module has no network, and all
+ * that leaves the box belongs to what came into it. */
 
 /* ---------------------------------------------------------------- timers
  * FOS_EVENT_TIMERS for each flow, beside the one of fos_timer().  Committed with the flow: they survive

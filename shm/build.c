@@ -11,7 +11,7 @@
 
 #define READY_LOG2 12u
 #define INPUT_LOG2 11u
-#define MESSAGE_LOG2 6u
+#define MESSAGE_LOG2 6u /* of packets that PMs send, too */
 #define EVENT_LOG2 10u
 
 static const uint32_t slot_size[] = {
@@ -20,6 +20,7 @@ static const uint32_t slot_size[] = {
 	[FOS_RING_FREE] = sizeof(struct fos_desc),
 	[FOS_RING_MESSAGE] = sizeof(struct fos_msg),
 	[FOS_RING_EVENT] = sizeof(struct fos_event_slot),
+	[FOS_RING_PARCEL] = sizeof(struct fos_parcel),
 };
 
 static uint64_t align_up(uint64_t n, uint64_t to)
@@ -315,6 +316,8 @@ static void add_pm_rings(struct planner *pl, uint32_t from, uint32_t lane, uint3
 	}
 	add_ring(pl, FOS_RING_READY, from, cls, READY_LOG2);
 	add_ring(pl, FOS_RING_READY, from, egr, READY_LOG2);
+	if (me->sends)
+		add_ring(pl, FOS_RING_PARCEL, from, egr, MESSAGE_LOG2);
 }
 
 static void add_lane_rings(struct planner *pl, uint32_t lane, uint32_t cls, uint32_t egr)
@@ -431,13 +434,11 @@ uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_rin
 {
 	if (r->kind == FOS_RING_READY)
 		return READY_LOG2;
-	if (r->kind == FOS_RING_MESSAGE)
+	if (r->kind == FOS_RING_MESSAGE || r->kind == FOS_RING_PARCEL)
 		return MESSAGE_LOG2;
 	if (r->kind == FOS_RING_EVENT)
 		return EVENT_LOG2;
-	if (dir->proc[r->producer].role == FOS_ROLE_INGRESS)
-		return INPUT_LOG2;
-	return log2_up(dir->nr_frames) + 1;
+	return dir->proc[r->producer].role == FOS_ROLE_INGRESS ? INPUT_LOG2 : log2_up(dir->nr_frames) + 1;
 }
 
 uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm)

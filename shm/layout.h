@@ -19,7 +19,7 @@
 #include "shm/frame.h"
 
 #define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
-#define FOS_LAYOUT_VERSION 4u
+#define FOS_LAYOUT_VERSION 5u
 
 #define FOS_NONE UINT32_MAX /* no index */
 #define FOS_CACHE_LINE 64u
@@ -141,7 +141,8 @@ enum fos_ring_kind {
 	FOS_RING_READY = 2,  /* struct fos_hint; full: hint dropped, `missed` counted, see below */
 	FOS_RING_FREE = 3,   /* struct fos_desc; frames go home; sized to hold every frame */
 	FOS_RING_MESSAGE = 4, /* struct fos_msg; full: the release that sends it returns "again" */
-	FOS_RING_EVENT = 5 /* struct fos_event_slot; classifier -> PM; full: counted in missed[] */
+	FOS_RING_EVENT = 5, /* struct fos_event_slot; classifier -> PM; full: counted in missed[] */
+	FOS_RING_PARCEL = 6 /* struct fos_parcel; PM -> egress; full: the release returns "again" */
 };
 
 enum fos_desc_kind {
@@ -298,6 +299,20 @@ struct fos_msg {
 	uint32_t flow;
 	uint32_t flow_gen;
 	uint8_t data[FOS_MSG_SIZE - 16u];
+};
+
+/* struct fos_parcel - a packet of a PM's own (shm/parcel.h), committed with the release it was sent
+ * in.  Who reads it copies it first. */
+#define FOS_PARCEL_MAX 1520u
+#define FOS_PARCEL_RATE 20000u /* of a PM in a second; egress drops the others */
+#define FOS_PARCEL_BURST 256u
+struct fos_parcel {
+	uint32_t flow;
+	uint32_t flow_gen;
+	uint16_t back; /* 1: to the flow's source */
+	uint16_t len;
+	uint32_t pad0;
+	uint8_t ip[FOS_PARCEL_MAX]; /* whole IP packet */
 };
 
 /* ---------------------------------------------------------------- transaction log (shm/txn.h)
@@ -836,7 +851,8 @@ struct fos_dir_pm {
 	uint16_t quarantine; /* deaths on one flow that are one too many */
 	uint32_t ctx_size;
 	uint32_t state_size;
-	uint32_t resends; /* may ask for FOS_PM_RESEND */
+	uint16_t resends; /* may ask for FOS_PM_RESEND */
+	uint16_t sends; /* may send packets of its own: it has a ring of parcels */
 	uint64_t hold_bytes;
 	uint64_t hold_ns;
 	uint32_t spare; /* 1: a warm process waits for the lease */
@@ -952,6 +968,7 @@ _Static_assert(sizeof(struct fos_cursor) == 64, "cursor line");
 _Static_assert(sizeof(struct fos_desc) == 32 && sizeof(struct fos_hint) == 8, "slots");
 _Static_assert(sizeof(struct fos_keyed) == 16 && sizeof(struct fos_keyed_slot) == 80, "own flows");
 _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
+_Static_assert(sizeof(struct fos_parcel) == 1536, "parcel: whole lines");
 _Static_assert(sizeof(struct fos_event_slot) == 64, "event: one line");
 _Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");
 _Static_assert(FOS_EVENT_MISSED <= 16, "a count for each kind that the classifier knows");

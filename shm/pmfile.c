@@ -126,7 +126,8 @@ static int check(const struct fos_pmfile_section *s, const char *name, char *err
 	}
 	if (s->stream > FOS_PMFILE_HTTP_BODY || s->name[0] == '\0' ||
 	    (s->flags & ~(uint32_t)(FOS_PMFILE_EDITS | FOS_PMFILE_REWRITES | FOS_PMFILE_PLAIN |
-				    FOS_PMFILE_PACKETS | FOS_PMFILE_ROOM | FOS_PMFILE_RESENDS)) != 0 ||
+				    FOS_PMFILE_PACKETS | FOS_PMFILE_ROOM | FOS_PMFILE_RESENDS |
+				    FOS_PMFILE_SENDS)) != 0 ||
 	    s->events >> FOS_NR_EVENTS) {
 		snprintf(err, err_size,
 			 "%s: FOS_PM() has no .name, or a .stream, .flags or .events that do not exist",
@@ -174,6 +175,7 @@ static void fill(struct fos_pmfile *out, const struct fos_pmfile_section *s)
 	out->room = (s->flags & FOS_PMFILE_ROOM) != 0;
 	out->rewrites = (s->flags & FOS_PMFILE_REWRITES) != 0;
 	out->resends = (s->flags & FOS_PMFILE_RESENDS) != 0;
+	out->sends = (s->flags & FOS_PMFILE_SENDS) != 0;
 	out->gates = s->has_open != 0;
 	out->events = s->events;
 	out->event_wants = events_wanted(s);
@@ -268,7 +270,8 @@ const char *fos_pmfile_misfit(const struct fos_pmfile *f, const struct fos_dir_p
 	if (f->keys > d->keys || f->key_value > d->key_value)
 		return "number or size of keys";
 	if (f->edits > (d->edits != 0) || (!d->room && f->edits != (d->edits != 0)) ||
-	    f->rewrites != (d->rewrites != 0) || f->resends != (d->resends != 0))
+	    f->rewrites != (d->rewrites != 0) || f->resends != (d->resends != 0) ||
+	    f->sends != (d->sends != 0))
 		return "set of flags";
 	if (f->events != d->events || f->event_wants != d->event_wants)
 		return "set of events";

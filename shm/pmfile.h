@@ -41,7 +41,8 @@ enum fos_pmfile_flag {
 	FOS_PMFILE_PLAIN = 1u << 2,
 	FOS_PMFILE_PACKETS = 1u << 3,
 	FOS_PMFILE_ROOM = 1u << 4,
-	FOS_PMFILE_RESENDS = 1u << 5
+	FOS_PMFILE_RESENDS = 1u << 5,
+	FOS_PMFILE_SENDS = 1u << 6
 };
 
 struct fos_pmfile_section {
@@ -88,6 +89,7 @@ struct fos_pmfile {
 	bool edits;
 	bool rewrites;
 	bool resends;        /* may have the box send the tail of a flow again */
+	bool sends;          /* may send packets of its own */
 	bool room;           /* keeps room for another module */
 	bool gates;          /* has on_open: a connection's first packet waits for it */
 	uint32_t ctx_size;   /* of a context slot: with the host's part, multiple of 16 */

@@ -17,6 +17,7 @@ static const uint32_t slot_size[] = {
 	[FOS_RING_FREE] = sizeof(struct fos_desc),
 	[FOS_RING_MESSAGE] = sizeof(struct fos_msg),
 	[FOS_RING_EVENT] = sizeof(struct fos_event_slot),
+	[FOS_RING_PARCEL] = sizeof(struct fos_parcel),
 };
 
 uint32_t fos_proc_find(const struct fos_dir *dir, enum fos_role role, uint32_t lane,
@@ -96,7 +97,7 @@ static int attach(struct fos_proc *p, uint32_t id)
 	uint8_t *ring = NULL, *cursor = NULL;
 	int rc;
 
-	if (r->kind < FOS_RING_FRAME || r->kind > FOS_RING_EVENT ||
+	if (r->kind < FOS_RING_FRAME || r->kind > FOS_RING_PARCEL ||
 	    !locate(&p->box, r, &ring, &cursor))
 		return -EPROTO;
 	if (r->producer == p->box.self) {

@@ -10,8 +10,8 @@
 static const char synopsis[] = "status [FILE] [-o json] [--run-dir DIR]";
 
 static const char *const role_name[] = {"keeper", "ingress", "classifier", "pm", "egress"};
-static const char *const ring_name[] = {"", "frame", "ready", "free", "message", "event"};
-_Static_assert(sizeof(ring_name) / sizeof(ring_name[0]) == FOS_RING_EVENT + 1, "each kind");
+static const char *const ring_name[] = {"", "frame", "ready", "free", "message", "event", "parcel"};
+_Static_assert(sizeof(ring_name) / sizeof(ring_name[0]) == FOS_RING_PARCEL + 1, "each kind");
 
 /* Bytes between head and tail of one PM, over all live flows. */
 struct lag {

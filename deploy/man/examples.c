@@ -329,6 +329,21 @@ static bool limits(struct fos_instance *pm)
 
 	return size && fos_size_parse(size, &bytes) && ports && fos_ports_parse(ports, &first, &last);
 }
+/* -- fos_send_packet */
+static void refuse(struct fos_window *w) /* .stream = FOS_APP, .flags = FOS_PM_EDITS | FOS_PM_SENDS */
+{
+	uint8_t told[56] = {0x45, 0, 0, 56, [8] = 64, 1, [20] = 3, 3}; /* ICMP: port unreachable */
+	struct fos_packet p;
+
+	if (fos_packet(w, fos_head(w), &p) == FOS_OK && p.flags & FOS_IS_UDP) {
+		memcpy(told + 12, fos_flow(w)->dst + 12, 4);
+		memcpy(told + 16, fos_flow(w)->src + 12, 4);
+		memcpy(told + 28, p.data + p.l3_off, 28);
+		fos_send_packet(w, FOS_TO_SOURCE, told, sizeof(told));
+	}
+	fos_delete(w, fos_head(w), fos_tail(w) - fos_head(w));
+	fos_release_all(w);
+}
 /* -- fos_resend_tail */
 static void while_short(struct fos_window *w) /* .flags = FOS_PM_RESENDS, .on_data = while_short */
 {

@@ -55,6 +55,7 @@ static inline uint32_t play_pm(struct play *p, uint32_t stage, const struct fos_
 	d->gates = m->on_open != NULL;
 	d->rewrites = (m->flags & FOS_PM_REWRITES) != 0;
 	d->resends = (m->flags & FOS_PM_RESENDS) != 0;
+	d->sends = (m->flags & FOS_PM_SENDS) != 0;
 	if (options_len)
 		d->options_off = play_options(p, options, options_len);
 	p->module[i] = m;
@@ -91,7 +92,7 @@ static inline uint32_t play_pm_file(struct play *p, uint32_t stage, const char *
 	memcpy(like.name, f.name, sizeof(like.name));
 	like.stream = f.stream;
 	like.flags = (f.edits ? FOS_PM_EDITS : 0) | (f.rewrites ? FOS_PM_REWRITES : 0) |
-		     (f.resends ? FOS_PM_RESENDS : 0);
+		     (f.resends ? FOS_PM_RESENDS : 0) | (f.sends ? FOS_PM_SENDS : 0);
 	i = play_pm(p, stage, &like, options, options_len);
 	p->module[i] = NULL;
 	p->w.dir->pm[i].http = f.http;

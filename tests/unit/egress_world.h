@@ -255,8 +255,9 @@ static inline void init_flow(uint32_t i, bool v6)
 }
 
 static uint32_t first_frame;
-/* Set before world_start(): the editor rewrites headers, or may have the tail sent ahead, too. */
-static bool rewriting, resending;
+/* Set before world_start(): the editor rewrites headers, may have the tail sent ahead, or send packets of
+ * its own, too. */
+static bool rewriting, resending, sending;
 
 /* `editor`: a PM that edits, at stage 0, publishing what the test says; else no PM at all. */
 static inline void world_start(bool editor, bool offline, bool v6)
@@ -275,6 +276,7 @@ static inline void world_start(bool editor, bool offline, bool v6)
 
 		pm->rewrites = rewriting;
 		pm->resends = resending;
+		pm->sends = sending;
 	}
 	world_make(&W.w);
 	for (uint32_t i = 0; i < W.w.dir->nr_rings; i++)

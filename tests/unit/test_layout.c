@@ -9,7 +9,7 @@
 
 static void test_heads(void)
 {
-	is_u64(FOS_LAYOUT_VERSION, 4, "these are the offsets of layout version 4");
+	is_u64(FOS_LAYOUT_VERSION, 5, "these are the offsets of layout version 5");
 	OFFSET(fos_region_head, magic, 0);
 	OFFSET(fos_region_head, version, 8);
 	OFFSET(fos_region_head, size, 16);
@@ -41,6 +41,8 @@ static void test_rings(void)
 	OFFSET(fos_desc, kind, 28);
 	SIZE(fos_hint, 8);
 	SIZE(fos_msg, 256);
+	SIZE(fos_parcel, 1536);
+	OFFSET(fos_parcel, ip, 16);
 	OFFSET(fos_txn_log, committed, 0);
 	OFFSET(fos_txn_log, applied, 8);
 	OFFSET(fos_txn_log, redo, 64);

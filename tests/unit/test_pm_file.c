@@ -41,7 +41,8 @@ _Static_assert(FOS_PM_ABI == FOS_PMFILE_ABI && FOS_PM_SECTION_MAGIC == FOS_PMFIL
 _Static_assert((int)FOS_PM_EDITS == (int)FOS_PMFILE_EDITS &&
 		       (int)FOS_PM_REWRITES == (int)FOS_PMFILE_REWRITES &&
 		       (int)FOS_PM_ROOM == (int)FOS_PMFILE_ROOM &&
-		       (int)FOS_PM_RESENDS == (int)FOS_PMFILE_RESENDS, "flags");
+		       (int)FOS_PM_RESENDS == (int)FOS_PMFILE_RESENDS &&
+		       (int)FOS_PM_SENDS == (int)FOS_PMFILE_SENDS, "flags");
 _Static_assert(FOS_PM_NAME_MAX == FOS_NAME_MAX, "names");
 
 static char dir[4096];
