@@ -139,10 +139,12 @@ int fos_keeper_send_observer(const struct fos_keeper *k, int fd);
 int fos_keeper_send_word(int fd, uint16_t kind, uint32_t index, const char *text);
 
 /* keeper_spare.c.  spare: a connection offers a process that waits; ready: it is warm; takeover: the
- * lease's holder is dead, a warm spare gets it; dismiss: spares of one PM (NULL: all) are to end. */
+ * lease's holder is dead, a warm spare gets it if it need not wait; look_spares: those that had to, called
+ * every 20 ms; dismiss: spares of one PM (NULL: all) are to end. */
 int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc);
 void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c);
 void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc);
+void fos_keeper_look_spares(struct fos_keeper *k);
 bool fos_keeper_has_spare(const struct fos_keeper *k, uint32_t proc);
 void fos_keeper_dismiss(struct fos_keeper *k, const char *pm);
 int fos_keeper_send_spare(const struct fos_keeper *k, int fd, uint32_t proc);

@@ -117,8 +117,8 @@ static void wake_neighbours(struct fos_keeper *k, uint32_t dead)
 			fos_keeper_tell(k, i, FOS_GRANT_PEER, dead);
 }
 
-/* A manager may start what dies ever again at once (systemd); it gets its lease ever later.  The first
- * few deaths cost no time; `flowosctl run`, which does the same, has waited by then. */
+/* A manager may start what dies ever again at once (systemd), or it has a spare; it gets its lease ever
+ * later.  The first few deaths cost no time; `flowosctl run`, which does the same, has waited by then. */
 static void back_off(struct fos_keeper *k, uint32_t proc)
 {
 	uint64_t now = fos_clock_ns(), wait = 0;

@@ -464,6 +464,7 @@ int fos_keeper_serve(struct fos_keeper *k)
 		if (!k->dir->offline) {
 			fos_keeper_look_slow(k);
 			fos_keeper_look_hasty(k);
+			fos_keeper_look_spares(k);
 		}
 		/* the first time it is a matter of the configuration or the machine */
 		if (k->bind_failed && (!k->active || fos_keeper_renew_sockets(k) < 0)) {

@@ -2,13 +2,14 @@
  *
  * A spare maps every region read-only, has loaded the module and sleeps on its connection.  When the
  * holder of the lease is certainly dead the keeper gives it the lease and, only now, the descriptor by
- * which it can write the region.
+ * which it can write the region; later where holders die one after the other (keeper_lease.c).
  */
 #include <errno.h>
 #include <string.h>
 
 #include "shm/grant.h"
 #include "shm/keeper.h"
+#include "shm/proc.h"
 
 int fos_keeper_spare(struct fos_keeper *k, struct fos_keeper_conn *c, uint32_t proc)
 {
@@ -30,7 +31,8 @@ bool fos_keeper_has_spare(const struct fos_keeper *k, uint32_t proc)
 
 void fos_keeper_takeover(struct fos_keeper *k, uint32_t proc)
 {
-	if (k->dir->proc[proc].lease.generation == 0 || fos_relaxed32(&k->dir->stopping))
+	if (k->dir->proc[proc].lease.generation == 0 || fos_relaxed32(&k->dir->stopping) ||
+	    fos_clock_ns() < k->not_before[proc])
 		return;
 	for (uint32_t i = 0; i < k->nr_conns; i++) {
 		struct fos_keeper_conn *c = k->conn[i];
@@ -57,6 +59,17 @@ void fos_keeper_spare_ready(struct fos_keeper *k, struct fos_keeper_conn *c)
 	/* the holder may have died while we were not ready */
 	if (fos_relaxed32(&k->dir->proc[proc].lease.state) != FOS_LEASE_GRANTED)
 		fos_keeper_takeover(k, proc);
+}
+
+void fos_keeper_look_spares(struct fos_keeper *k)
+{
+	for (uint32_t i = 0; i < k->nr_conns; i++) {
+		uint32_t proc = k->conn[i]->spare;
+
+		if (proc != FOS_NONE && k->conn[i]->warm &&
+		    fos_relaxed32(&k->dir->proc[proc].lease.state) != FOS_LEASE_GRANTED)
+			fos_keeper_takeover(k, proc);
+	}
 }
 
 void fos_keeper_dismiss(struct fos_keeper *k, const char *pm)

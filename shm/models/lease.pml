@@ -5,7 +5,7 @@
  * die before every step; a dying one's connection is closed while its last instructions still run;
  * the pid of a dead one may be given to a stranger who lives on.  There are never two writers, and no
  * spare waits for ever for a slot that nobody has (an invalid end state).
- * Faults that must be found: SEND_FIRST, CLOSED_IS_DEAD, NO_RECHECK, NO_START_TIME, READY_IGNORED.
+ * Faults that must be found: SEND_FIRST, CLOSED_IS_DEAD, NO_RECHECK, NO_START_TIME, LOOKS_ONCE.
  */
 #define P 3
 #define NONE 7
@@ -21,7 +21,6 @@ bool closed[P];   /* its connection is */
 bool gone[P];     /* certainly dead, as its pidfd or its filter tells */
 bool stranger[P]; /* somebody else lives by its pid */
 bool warm[P];     /* the keeper knows it as a spare that is ready */
-bool fresh[P];    /* has just said so */
 bool told[P];     /* the grant lies in its connection, to be read even when the keeper is dead */
 bool writing[P];
 bool up;          /* there is a keeper */
@@ -72,7 +71,7 @@ dead:
 	atomic {
 		up = false; age++; to = 0; watched = NONE;
 		do
-		:: to < P -> warm[to] = false; fresh[to] = false; to++
+		:: to < P -> warm[to] = false; to++
 		:: else -> to = 0; break
 		od
 	}
@@ -97,22 +96,18 @@ start:
 	KSTEP(up = true);
 end:	do
 	:: granted && OVER(watched) ->
-		KSTEP(granted = false; watched = NONE);
+		KSTEP(granted = false; watched = NONE)
+#ifdef LOOKS_ONCE
+		;
 		takeover();
 		to = 0
-	:: fresh[0] || fresh[1] || fresh[2] ->
-		KSTEP(fresh[0] = false; fresh[1] = false; fresh[2] = false);
-#ifndef READY_IGNORED
-		if
-		:: !granted -> takeover()
-		:: else
-		fi;
+	:: holder == NONE && (warm[0] || warm[1] || warm[2]) ->
 #else
-		if
-		:: holder == NONE -> takeover()
-		:: else
-		fi;
+	/* at once, when a spare gets ready, or fos_keeper_look_spares() after a while: holders have died
+	 * one after the other */
+	:: !granted && (warm[0] || warm[1] || warm[2]) ->
 #endif
+		takeover();
 		to = 0
 	:: keeper_deaths > 0 -> keeper_deaths--; goto dead
 	:: atomic { warm[0] && closed[0] -> warm[0] = false }
@@ -124,7 +119,7 @@ end:	do
 active [P] proctype spare()
 {
 	byte mine;
-	STEP(up -> warm[p] = true; fresh[p] = true; mine = age);
+	STEP(up -> warm[p] = true; mine = age);
 wait:
 	if
 	:: told[p] -> goto write
