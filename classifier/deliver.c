@@ -372,7 +372,7 @@ bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)
 	struct fos_shadow *s;
 	struct fos_packet pkt;
 
-	while (c->flows[flow].pkt.first != FOS_NONE || fos_touch(c, flow)->pkt_first != FOS_NONE) {
+	while (c->flows[flow].pkt.first != FOS_NONE || fos_pkt_first_now(c, flow) != FOS_NONE) {
 		const struct fos_piece *first, *last;
 		uint32_t reason;
 

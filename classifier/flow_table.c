@@ -7,11 +7,26 @@
 #include "classifier/event.h"
 #include "shm/hash.h"
 
+_Static_assert(offsetof(struct fos_flow_key, src) == 12, "what hash_of() takes with the addresses");
+
 #define MAX_CHAIN (1u << 16) /* a longer one is a cycle: our own memory was damaged */
+
+/* Of IPv4 only the addresses' last four bytes differ: they are hashed without those before them. */
+static uint64_t hash_of(const struct fos_classifier *c, const struct fos_flow_key *key)
+{
+	uint8_t v4[20];
+
+	if (key->ip_version != 4)
+		return fos_hash_sip13(c->dir->hash_key, key, sizeof(*key));
+	memcpy(v4, key, 12);
+	memcpy(v4 + 12, key->src + 12, 4);
+	memcpy(v4 + 16, key->dst + 12, 4);
+	return fos_hash_sip13(c->dir->hash_key, v4, sizeof(v4));
+}
 
 static uint32_t *bucket_of(struct fos_classifier *c, const struct fos_flow_key *key)
 {
-	uint64_t h = fos_hash_sip13(c->dir->hash_key, key, sizeof(*key));
+	uint64_t h = hash_of(c, key);
 
 	return &c->buckets[h & (c->cls->nr_buckets - 1)];
 }

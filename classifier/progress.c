@@ -44,12 +44,12 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	uint32_t conn = flow >> 1;
 	bool was_open;
 
-	if (flow >= 2 * c->priv->conns_used || gen == 0 || fos_touch(c, flow)->gen != gen)
+	if (flow >= 2 * c->priv->conns_used || gen == 0 || fos_gen_now(c, flow) != gen)
 		return true;
 	check_verdicts(c, flow, gen);
 	/* of the other direction as well, before the gate that its verdict stands at opens: this hint may
 	 * be here before that one's */
-	check_verdicts(c, FOS_PEER(flow), fos_touch(c, FOS_PEER(flow))->gen);
+	check_verdicts(c, FOS_PEER(flow), fos_gen_now(c, FOS_PEER(flow)));
 	if (c->event.nr_rings)
 		fos_reasm_trim(c, flow);
 	was_open = c->conns[conn].flags & FOS_CONN_OPEN;
@@ -58,7 +58,7 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 			return false;
 		/* the gate was the forward flow's; the answers have waited for it too.  A restarted
 		 * hint finds the gate open: then both are looked at anyway. */
-		if ((!was_open || fos_touch(c, FOS_PEER(flow))->pkt_first != FOS_NONE) &&
+		if ((!was_open || fos_pkt_first_now(c, FOS_PEER(flow)) != FOS_NONE) &&
 		    !fos_deliver_waiting(c, FOS_PEER(flow)))
 			return false;
 	}

@@ -461,18 +461,17 @@ enum fos_reasm_result fos_reasm_place(struct fos_classifier *c, uint32_t flow,
 bool fos_reasm_reclaim(struct fos_classifier *c, uint32_t flow)
 {
 	const struct fos_out *out = &c->box->outs[flow];
-	struct fos_shadow *s = fos_touch(c, flow);
+	uint32_t gen = fos_gen_now(c, flow), i;
 	uint64_t upto;
 	bool all;
 
 	/* pairs with egress's release of gen: the positions are that generation's */
-	if (s->gen == 0 || fos_acquire32(&out->gen) != s->gen)
+	if (gen == 0 || fos_acquire32(&out->gen) != gen)
 		return true;
 	/* pairs with egress's releases: below pos[0] it has taken every frame; done: all of them */
 	upto = fos_acquire64(&out->pos[0]);
 	all = fos_acquire32(&out->done) & FOS_OUT_DONE;
-	while (s->app_first != FOS_NONE) {
-		uint32_t i = s->app_first;
+	while ((i = fos_app_first_now(c, flow)) != FOS_NONE) {
 		const struct fos_piece *p = &c->pieces[i];
 
 		/* a piece without bytes (FIN, RST) says nothing by its position */
@@ -483,7 +482,7 @@ bool fos_reasm_reclaim(struct fos_classifier *c, uint32_t flow)
 		/* egress may have sent the frame home since, and it may be here again */
 		if (!(p->flags & FOS_PIECE_BORROWED) && c->claims[p->frame] == p->gen)
 			fos_disclaim(c, p->frame);
-		s->app_first = p->next;
+		fos_touch(c, flow)->app_first = p->next;
 		fos_piece_free(c, i);
 	}
 	return true;

@@ -225,11 +225,24 @@ static uint32_t stripped(const uint8_t *o, uint32_t olen, uint32_t strip)
 	return o[0] == 34 || experiment ? strip & FOS_STRIP_TFO : 0;
 }
 
+/* Are they timestamps as nearly all segments have them: two NOPs, then the option (RFC 7323 appendix A)? */
+static bool only_ts(const uint8_t *o, uint32_t n)
+{
+	return n == 12 && fos_get32(o) == 0x0101080a;
+}
+
 static uint32_t translate_options(struct fos_header *h, const struct fos_header_tcp *w)
 {
 	uint32_t n = options_len(h), at = 0, olen = 0, gone = 0, one;
 	uint8_t o[OPT_MAX];
 
+	if (only_ts(h->l4 + TCP_MIN, n) && !(w->clean & FOS_CLEAN_TS)) {
+		if (w->with_ts)
+			patch32(h, h->l4 + TCP_MIN + 4, w->tsval);
+		if (w->with_ecr)
+			patch32(h, h->l4 + TCP_MIN + 8, w->tsecr);
+		return 0;
+	}
 	memcpy(o, h->l4 + TCP_MIN, n);
 	if (w->clean)
 		fos_options_clean(o, n, w->clean);
@@ -437,21 +450,6 @@ void fos_header_finish(struct fos_header *h)
 	memcpy(h->csum, &h->sum, 2);
 }
 
-uint32_t fos_header_seq(const struct fos_header *h)
-{
-	return fos_get32(h->l4 + 4);
-}
-
-uint32_t fos_header_ack(const struct fos_header *h)
-{
-	return fos_get32(h->l4 + 8);
-}
-
-uint16_t fos_header_wnd(const struct fos_header *h)
-{
-	return fos_get16(h->l4 + 14);
-}
-
 uint16_t fos_header_urg(const struct fos_header *h)
 {
 	return h->l4[13] & FOS_TH_URG ? fos_get16(h->l4 + 18) : 0;
@@ -472,6 +470,12 @@ void fos_header_options(const struct fos_header *h, struct fos_header_options *o
 	const uint8_t *p = h->l4 + TCP_MIN;
 
 	*o = (struct fos_header_options){.wscale = 0xff};
+	if (only_ts(p, n)) {
+		o->has_ts = true;
+		o->tsval = fos_get32(p + 4);
+		o->tsecr = fos_get32(p + 8);
+		return;
+	}
 	for (; next_option(p, n, &at, &olen); at += olen) {
 		if (p[at] == 2 && olen == 4)
 			o->mss = fos_get16(p + at + 2);

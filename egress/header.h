@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "shm/bytes.h"
 #include "shm/layout.h"
 
 #define FOS_TH_FIN 0x01u
@@ -124,9 +125,21 @@ uint8_t fos_header_ace(const struct fos_header *h);
 void fos_header_finish(struct fos_header *h);
 
 /* Reads a TCP header's fields and options; wire values in host order. */
-uint32_t fos_header_seq(const struct fos_header *h);
-uint32_t fos_header_ack(const struct fos_header *h);
-uint16_t fos_header_wnd(const struct fos_header *h);
+static inline uint32_t fos_header_seq(const struct fos_header *h)
+{
+	return fos_get32(h->l4 + 4);
+}
+
+static inline uint32_t fos_header_ack(const struct fos_header *h)
+{
+	return fos_get32(h->l4 + 8);
+}
+
+static inline uint16_t fos_header_wnd(const struct fos_header *h)
+{
+	return fos_get16(h->l4 + 14);
+}
+
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o);
 
 #endif

@@ -14,15 +14,9 @@
 #define RTO_MAX_US 60000000u
 #define MSS_LEAST 536u
 
-struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow)
+void fos_out_save(struct fos_egress *e, const struct fos_tcb *t)
 {
-	struct fos_tcb *t = &e->tcbs[flow];
-
-	if (t->batch != e->batch) {
-		fos_egress_save(e, t, sizeof(*t));
-		t->batch = e->batch;
-	}
-	return t;
+	fos_egress_save(e, t, sizeof(*t));
 }
 
 /* isn is there from the direction's SYN (or first packet) on. */
@@ -80,17 +74,6 @@ struct fos_tcb *fos_out_open(struct fos_egress *e, uint32_t flow, uint32_t gen)
 	}
 	learn_isn(t, f);
 	return t;
-}
-
-const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow)
-{
-	uint32_t peer = FOS_PEER(flow);
-	const struct fos_tcb *g = &e->tcbs[peer];
-
-	if (peer >= e->p->dir->nr_flows || !g->gen ||
-	    g->gen != fos_relaxed32(&e->p->box.flows[peer].gen))
-		return NULL;
-	return g;
 }
 
 bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack)

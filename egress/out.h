@@ -13,11 +13,32 @@
  * time.  NULL: index out of range, or the flow is of another generation by now. */
 struct fos_tcb *fos_out_open(struct fos_egress *e, uint32_t flow, uint32_t gen);
 
+/* Keeps the TCB as it is, once a batch (fos_out_tcb()). */
+void fos_out_save(struct fos_egress *e, const struct fos_tcb *t);
+
 /* The same for a flow that is known to be open. */
-struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow);
+static inline struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *t = &e->tcbs[flow];
+
+	if (t->batch != e->batch) {
+		fos_out_save(e, t);
+		t->batch = e->batch;
+	}
+	return t;
+}
 
 /* The peer's TCB to look at; NULL when it is not open in the same connection. */
-const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow);
+static inline const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t peer = FOS_PEER(flow);
+	const struct fos_tcb *g = &e->tcbs[peer];
+
+	if (peer >= e->p->dir->nr_flows || !g->gen ||
+	    g->gen != fos_relaxed32(&e->p->box.flows[peer].gen))
+		return NULL;
+	return g;
+}
 
 /* Position after everything sent, the FIN counting one. */
 static inline uint64_t fos_out_wire(const struct fos_tcb *t)

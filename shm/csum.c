@@ -67,9 +67,11 @@ uint16_t fos_csum_fold(uint64_t sum)
 
 uint64_t fos_csum_pseudo4(const void *src, const void *dst, uint8_t proto, uint16_t len)
 {
-	uint64_t sum = fos_csum_add(fos_csum_add(0, src, 4), dst, 4);
+	uint32_t a, b;
 
-	return sum + htons(proto) + htons(len);
+	memcpy(&a, src, sizeof(a));
+	memcpy(&b, dst, sizeof(b));
+	return (uint64_t)a + b + htons(proto) + htons(len);
 }
 
 uint64_t fos_csum_pseudo6(const void *src, const void *dst, uint8_t proto, uint32_t len)

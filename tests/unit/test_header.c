@@ -4,6 +4,7 @@
 #include "tests/unit/packet.h"
 
 #include "egress/header.h"
+#include "egress/options.h"
 #include "shm/bytes.h"
 
 struct shape {
@@ -174,6 +175,40 @@ static void test_options(void)
 	fos_header_open(&h, frame, sizeof(frame), 3);
 	fos_header_options(&h, &o);
 	ok(o.mss == 1460 && o.wscale == 7 && o.sack_ok && !o.has_ts, "those of a SYN too");
+	memset(options, 0, sizeof(options));
+}
+
+/* As nearly all segments have them: two NOPs, then the timestamps, nothing else. */
+static void test_only_timestamps(void)
+{
+	static const struct shape s = { .opt = 12, .name = "timestamps alone" };
+	static const char as_came[] = "\1\1\10\12\0\0\0\5\0\0\0\6";
+	struct fos_header_tcp w = { .with_ts = true, .tsval = 0x01020304 };
+	struct fos_header_options o;
+	struct fos_header h;
+
+	memset(options, 0, sizeof(options));
+	memcpy(options, as_came, 12);
+	packet(&s, "xy", 2);
+	translate(&w, NULL);
+	ok(memcmp(frame + AT + l4 + 20, "\1\1\10\12\1\2\3\4\0\0\0\6", 12) == 0 && sound(),
+	   "timestamps alone: TSval is replaced");
+	w.with_ecr = true;
+	w.tsecr = 0xfffefdfc;
+	packet(&s, "xy", 2);
+	translate(&w, NULL);
+	ok(memcmp(frame + AT + l4 + 20, "\1\1\10\12\1\2\3\4\377\376\375\374", 12) == 0 && sound(),
+	   "and TSecr");
+	fos_header_open(&h, frame, sizeof(frame), 0);
+	fos_header_options(&h, &o);
+	ok(o.has_ts && o.tsval == 0x01020304 && o.tsecr == 0xfffefdfc && !o.has_sack && !o.sack_ok &&
+		   o.mss == 0 && o.wscale == 0xff,
+	   "they read back");
+	w = (struct fos_header_tcp){ .clean = FOS_CLEAN_TS };
+	packet(&s, "xy", 2);
+	translate(&w, NULL);
+	ok(memcmp(frame + AT + l4 + 20, "\1\1\1\1\1\1\1\1\1\1\1\1", 12) == 0 && sound(),
+	   "what was not agreed on goes");
 	memset(options, 0, sizeof(options));
 }
 
@@ -378,6 +413,7 @@ int main(void)
 	for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		test_shape(&shapes[i]);
 	test_options();
+	test_only_timestamps();
 	test_bad_options();
 	for (int v6 = 0; v6 < 2; v6++) {
 		test_echo(v6);
