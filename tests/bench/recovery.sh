@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# How long a killed PM is missed: CONNECTIONS carry RATE packets a second through one module that edits;
-# its process is killed KILLS times, cold and then with `spare: yes`.  What is measured: recovery.c.
-# One run of many kills takes the place of the alternations.
+# How long a killed PM is missed: CONNECTIONS carry RATE packets a second in all (half of them data, half
+# their acknowledgements) through one module that edits; its process is killed KILLS times, cold and then
+# with `spare: yes`.  What is measured: recovery.c.  One run of many kills takes the place of the
+# alternations.
 . "$(dirname "$0")/lib.sh"
 CONNECTIONS=${CONNECTIONS:-10000} RATE=${RATE:-20000} KILLS=${KILLS:-$((10 * BENCH_N))}
 for spare in no yes; do
@@ -24,7 +25,7 @@ for spare in no yes; do
 		box_config "$D/box.yaml"
 	sed -i 's/flows: 8K/flows: 64K/; s/frames: 16K/frames: 64K/' "$D/box.yaml"
 	box_start "$D/box.yaml" || die 'the box does not start'
-	in_client "$B/bench/load" client "$SERVER" 80 "$CONNECTIONS" "$RATE" >"$D/load" 2>&1 &
+	in_client "$B/bench/load" client "$SERVER" 80 "$CONNECTIONS" $((RATE / 2)) >"$D/load" 2>&1 &
 	load=$!
 	wait_for 600 grep -q established "$D/load" || { cat "$D/load"; exit 1; }
 	sleep 1
