@@ -16,6 +16,7 @@
 
 #define FRAMES_PER_RING 64u
 #define HINTS_PER_RING 64u
+#define AHEAD 4u /* what comes next is brought near meanwhile */
 
 struct fos_classifier *fos_classifier_new(void)
 {
@@ -226,12 +227,25 @@ static uint32_t take_frames(struct fos_classifier *c, struct fos_ring_cons *r)
 	uint32_t done = 0;
 
 	while (done < n && done < FRAMES_PER_RING && fos_batch_room(c, 0)) {
-		uint32_t nr = take_packet(c, r, n - done);
+		uint32_t nr;
+
+		if (n - done > AHEAD)
+			fos_box_expect(c->box, ((const struct fos_desc *)fos_ring_at(r, AHEAD))->frame);
+		nr = take_packet(c, r, n - done);
 
 		fos_ring_take(r, nr);
 		done += nr;
 	}
 	return done;
+}
+
+/* The flow of a hint that comes soon. */
+static void expect_flow(const struct fos_classifier *c, uint32_t flow)
+{
+	if (flow >= c->cls->nr_flows)
+		return;
+	fos_box_expect_bytes(&c->flows[flow], sizeof(c->flows[flow]));
+	fos_box_expect_bytes(&c->box->outs[flow], sizeof(c->box->outs[flow]));
 }
 
 static uint32_t take_hints(struct fos_classifier *c, struct fos_ring_cons *r)
@@ -244,6 +258,8 @@ static uint32_t take_hints(struct fos_classifier *c, struct fos_ring_cons *r)
 	for (; done < n && fos_batch_room(c, FOS_SHADOWS / 2); done++) {
 		struct fos_hint h = *(const struct fos_hint *)fos_ring_at(r, 0);
 
+		if (n - done > AHEAD)
+			expect_flow(c, ((const struct fos_hint *)fos_ring_at(r, AHEAD))->flow);
 		/* a PM may have asked for other events, egress have moved the flow to others */
 		if ((r->producer != c->out->consumer || c->dir->nr_pipelines > 1) &&
 		    h.flow < c->cls->nr_flows)

@@ -11,6 +11,8 @@
 #include "egress/out.h"
 #include "egress/pieces.h"
 
+#define AHEAD 4u /* what comes next is brought near meanwhile */
+
 /* one thing to be done at the place of an input frame */
 struct item {
 	uint64_t time_ns;
@@ -128,6 +130,14 @@ static void sort_flows(struct fos_offline *o, uint32_t *flow, uint32_t nr)
 		flow[i] = (uint32_t)o->flow_key[place[i]];
 }
 
+/* The flow is run soon. */
+static void expect_flow(const struct fos_egress *e, uint32_t flow)
+{
+	fos_box_expect_bytes(&e->p->box.flows[flow], sizeof(e->p->box.flows[flow]));
+	fos_box_expect_bytes(&e->tcbs[flow], sizeof(e->tcbs[flow]));
+	fos_box_expect_bytes(&e->outs[flow], sizeof(e->outs[flow]));
+}
+
 /* Every flow that has something, ascending: bytes become segments, deferred. */
 static uint32_t run_flows(struct fos_egress *e)
 {
@@ -147,6 +157,8 @@ static uint32_t run_flows(struct fos_egress *e)
 		o->nr_flows = first + nr;
 		sort_flows(o, o->flows + first, nr);
 		for (uint32_t i = 0; i < nr; i++) {
+			if (i + AHEAD < nr)
+				expect_flow(e, o->flows[first + i + AHEAD]);
 			if (!fos_egress_room(e))
 				fos_egress_commit(e);
 			fos_flow_run(e, o->flows[first + i]);
@@ -254,6 +266,8 @@ uint32_t fos_offline_work(struct fos_egress *e)
 
 	o->nr = 0;
 	for (uint32_t i = 0; i < e->st->nr_stash; i++) {
+		if (i + AHEAD < e->st->nr_stash)
+			fos_box_expect(&e->p->box, e->st->stash[i + AHEAD].frame);
 		if (!fos_egress_room(e))
 			make_room(e);
 		fos_direct_learn(e, &e->st->stash[i]);

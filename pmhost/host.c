@@ -15,6 +15,7 @@
 #include "pmhost/window.h"
 
 #define HINTS_PER_BATCH 256u
+#define AHEAD 4u /* flows that are looked at next are brought near meanwhile */
 #define DEFAULT_HOLD_BYTES 65536u
 
 void *fos_pmhost_new(void)
@@ -203,6 +204,18 @@ static int init(struct fos_proc *p)
 
 /* ---------------------------------------------------------------- the batch */
 
+/* The flow of a hint that comes soon. */
+static void expect_flow(const struct fos_instance *pm, const struct fos_hint *h)
+{
+	uint32_t flow = fos_relaxed32(&h->flow);
+
+	if (flow >= pm->region->nr_flows)
+		return;
+	fos_box_expect_bytes(&pm->box->flows[flow], sizeof(pm->box->flows[flow]));
+	fos_box_expect_bytes(&pm->flows[flow], sizeof(pm->flows[flow]));
+	fos_box_expect_bytes(&pm->box->outs[flow], sizeof(pm->box->outs[flow]));
+}
+
 static uint32_t take_hints(struct fos_instance *pm, struct fos_ring_cons *c)
 {
 	uint64_t n = fos_ring_peek(c);
@@ -217,6 +230,8 @@ static uint32_t take_hints(struct fos_instance *pm, struct fos_ring_cons *c)
 		const struct fos_hint *h = fos_ring_at(c, i);
 		uint32_t flow = fos_relaxed32(&h->flow);
 
+		if (i + AHEAD < n)
+			expect_flow(pm, fos_ring_at(c, i + AHEAD));
 		if (flow == FOS_NONE)
 			pm->walk = true;
 		else

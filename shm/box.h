@@ -62,6 +62,27 @@ static inline struct fos_frame_meta *fos_box_meta(const struct fos_box *box, uin
 	return (struct fos_frame_meta *)(void *)fos_box_frame(box, frame);
 }
 
+/* What is known of a packet, and its headers, are about to be read: another process has written them, so
+ * that they are in no near cache.  Any index. */
+static inline void fos_box_expect(const struct fos_box *box, uint32_t frame)
+{
+	const uint8_t *f;
+
+	if (frame >= box->dir->nr_frames)
+		return;
+	f = fos_box_frame(box, frame);
+	__builtin_prefetch(f);
+	__builtin_prefetch(f + FOS_FRAME_DATA_OFF);
+	__builtin_prefetch(f + FOS_FRAME_DATA_OFF + FOS_CACHE_LINE);
+}
+
+/* Likewise n bytes of a table. */
+static inline void fos_box_expect_bytes(const void *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += FOS_CACHE_LINE)
+		__builtin_prefetch((const uint8_t *)p + i);
+}
+
 /* String of the directory's blob. */
 static inline const char *fos_dir_string(const struct fos_dir *dir, uint32_t off)
 {
