@@ -63,7 +63,7 @@ enum {
 #define FOS_CONFIG_EDITS_DEFAULT	(64u << 10)	/* edit records per PM */
 #define FOS_CONFIG_EDITS_MIN		256u
 #define FOS_CONFIG_EDITS_MAX		(16u << 20)
-#define FOS_CONFIG_OOO_FLOW_DEFAULT	(1ull << 20)	/* bytes queued out of order, one flow */
+#define FOS_CONFIG_OOO_FLOW_DEFAULT	(4ull << 20)	/* bytes queued out of order, one flow */
 #define FOS_CONFIG_OOO_FLOW_MIN		(4ull << 10)
 #define FOS_CONFIG_OOO_FLOW_MAX		(64ull << 20)
 #define FOS_CONFIG_OOO_TOTAL_DEFAULT	(64ull << 20)	/* the same, all flows */

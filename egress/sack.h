@@ -4,8 +4,8 @@
  * output and are moved into the sender's numbers on both edges.  Those of the box stand for bytes that
  * wait in the OOSEQ queue for a hole before the box, which the receiver cannot see (RFC 2018: up to
  * four blocks, the newest first; three beside timestamps).  While the sender is not told, or only once
- * for a whole batch, more may come together: each is in one acknowledgement at least, or the sender
- * would send again what is here.
+ * for a whole batch, more may come together: each of up to 16 is in one acknowledgement at least, or the
+ * sender would send again what is here.
  *
  * Never told is a block that touches the acknowledgement, as for bytes that lie in order and are only
  * held by a PM: when the receiver then acknowledges a part of them, Linux finds the next byte

@@ -220,7 +220,7 @@ static void test_defaults(void)
 	is_u64(cfg.flows, 65536, "64K flows");
 	is_u64(cfg.edits, 65536, "64K edits");
 	is_u64(cfg.lanes, 1, "one lane");
-	is_u64(cfg.ooo_per_flow_bytes, 1 << 20, "1M out of order per flow");
+	is_u64(cfg.ooo_per_flow_bytes, 4 << 20, "4M out of order per flow");
 	is_u64(cfg.ooo_total_bytes, 64 << 20, "64M in all");
 	is_u64(cfg.fragments, 1024, "1K fragments");
 	is_u64(cfg.half_open, 8192, "8K half-open connections");
