@@ -51,6 +51,7 @@ attacked() { # attack, deaths wanted, sentence, [counted]
 	fetch "http://$SERVER/open/text" "$D/got"
 	wait_for 30 died_or_over "$2"
 	SLOWED=$(counter pm_slowed)
+	SENT=$(counter packets_sent_by_pm)
 	deaths=$(deaths) restarts=$(core_restarts)
 	fetch "http://$SERVER/open/text" "$D/again"
 	if [ "$2" = 0 ]; then
@@ -71,7 +72,8 @@ died_or_over() { if [ "$1" = 0 ]; then ! kill -0 $bad; else [ "$(deaths)" -ge "$
 # Counted by others: what the module's own process counts a module may write over.
 refused() {
 	local n=0 c
-	for c in 'egress.0 pm_rules_broken' 'egress.0 ring_broken' 'classifier.0 ring_broken'; do
+	for c in 'egress.0 pm_rules_broken' 'egress.0 ring_broken' 'classifier.0 ring_broken' \
+		'egress.0 pm_sends_malformed' 'egress.0 pm_sends_guarded' 'egress.0 pm_sends_gone'; do
 		# shellcheck disable=SC2086 # two words
 		n=$((n + $(counter_of $c)))
 	done
@@ -92,6 +94,8 @@ attacked edits 0 "edits outside the window are survived" counted
 attacked changing 0 "records that change while they are read are survived" counted
 attacked inserted 0 "inserted bytes that change afterwards are survived"
 attacked doorbells 0 "doorbells drained and flooded are survived"
+attacked parcels 0 "packets that it may not send are not sent" counted
+is "$SENT" 0 "parcels: not one"
 attacked reopen 0 "reopening what others hold is refused"
 check "reopen: nothing was opened" grep -q 'reopened 0' "$D/box.log"
 attacked orders 0 "telling the keeper what to do is refused"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""dns.py - a name server and its clients, as much as 72_sinkhole.sh needs
+"""dns.py - a name server and its clients, as much as 75_sinkhole.sh needs
 
   server PORT LOG       answer each query with 198.51.100.1 or 2001:db8::2; write the names asked to LOG
   client HOST PORT N    N queries, a few milliseconds apart, on eight sockets: for blockedI.test (even I) and

@@ -114,6 +114,51 @@ static void garbage(struct fos_window *w)
 		w->pm->p->cons[i].cursor->head -= 1u << 20;
 }
 
+/* A reset of the flow, as if its other end had sent it: what the box must not let out of a ring. */
+static void forge(const struct fos_flow *f, struct fos_parcel *p)
+{
+	uint8_t *tcp = p->ip + 20;
+
+	memset(p->ip, 0, 40);
+	memcpy(p->ip, "\x45\0\0\x28\0\0\0\0\x40\x06", 10);
+	memcpy(p->ip + 12, f->dst + 12, 4);
+	memcpy(p->ip + 16, f->src + 12, 4);
+	tcp[0] = (uint8_t)(f->dport >> 8);
+	tcp[1] = (uint8_t)f->dport;
+	tcp[2] = (uint8_t)(f->sport >> 8);
+	tcp[3] = (uint8_t)f->sport;
+	tcp[12] = 0x50;
+	tcp[13] = 4;
+	p->back = 1;
+	p->len = 40;
+}
+
+/* Packets that it may not send, of its flow and of all others, and bytes that are none. */
+static void parcels(struct fos_window *w)
+{
+	struct fos_proc *p = w->pm->p;
+	uint32_t lane = p->box.lane;
+	struct fos_ring_prod *r = fos_proc_prod(p, FOS_RING_PARCEL,
+						fos_proc_find(p->dir, FOS_ROLE_EGRESS, lane, lane));
+
+	for (uint32_t i = 0; r && i < 512; i++) {
+		struct fos_parcel *to = fos_ring_slot(r, 0);
+
+		if (!fos_ring_room(r, 1)) {
+			fos_hint(p, w->pm->to_egress, w->flow, w->gen);
+			usleep(20000);
+			continue;
+		}
+		memset(to, (int)i, sizeof(*to));
+		to->flow = i % 4 ? i / 4 : w->flow;
+		to->flow_gen = p->box.flows[to->flow].gen;
+		if (i % 3)
+			forge(&p->box.flows[to->flow], to);
+		fos_ring_advance(r, 1);
+		fos_ring_commit(r);
+	}
+}
+
 /* What the descriptors of our neighbours lead to, and their memory, opened for writing. */
 static void reopen(struct fos_window *w)
 {
@@ -261,7 +306,7 @@ static const struct {
 	{"edits", edits}, {"changing", changing}, {"inserted", inserted}, {"garbage", garbage},
 	{"reopen", reopen}, {"holes", holes}, {"truncates", truncates}, {"hugepages", hugepages},
 	{"doorbells", doorbells}, {"memory", memory}, {"neighbours", neighbours}, {"trace", trace},
-	{"orders", orders}, {"pretend", pretend}, {"loop", loop},
+	{"orders", orders}, {"pretend", pretend}, {"loop", loop}, {"parcels", parcels},
 };
 
 static void on_data(struct fos_window *w)
@@ -277,4 +322,5 @@ static void on_data(struct fos_window *w)
 	fos_release_all(w);
 }
 
-FOS_PM(.name = "hostile", .stream = FOS_APP, .flags = FOS_PM_EDITS, .on_data = on_data);
+FOS_PM(.name = "hostile", .stream = FOS_APP, .flags = FOS_PM_EDITS | FOS_PM_SENDS,
+	.on_data = on_data);
