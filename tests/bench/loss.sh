@@ -40,8 +40,16 @@ wire_rate() { # Mbit/s, 0 = as fast as it goes
 		rate "$1"mbit burst 32kb limit 2mb
 }
 
+# Linux remembers of a destination how bad its last connection was (window, reordering): each begins
+# without what the variant before it has left.
+forget_metrics() {
+	local host
+	for host in client server; do ip -n "$NET-$host" tcp_metrics flush all >/dev/null; done
+}
+
 goodput() { # case: Mbit/s
 	local cc delay rate mb
+	forget_metrics
 	IFS=: read -r cc delay rate mb <<<"$1"
 	hosts_tcp "$cc" 1 1 && wire_rate "$rate" || return 1
 	SEED=$TURN wire wan ab:loss=100 "delay=$delay" || return 1
