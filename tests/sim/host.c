@@ -244,6 +244,7 @@ static void listen_input(struct host *h, const struct seg *s)
 	if (s->flags & SG_FIN)
 		return;
 	h->irs = s->seq;
+	h->taken[h->nr_taken++ % HOST_TAKEN] = s->seq;
 	h->rcv_nxt = s->seq + 1;
 	/* by what it answers: two of these, of which one does not see all SYNs, have the same numbers */
 	h->iss = h->iss_base + s->seq * 2654435761u;

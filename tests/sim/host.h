@@ -20,6 +20,7 @@
 #define HOST_STREAM_MAX 131072u
 #define HOST_QUEUE_MAX 512u
 #define HOST_FRAGS 64u
+#define HOST_TAKEN 16u
 
 enum host_end { HOST_OPEN = 0, HOST_EOF, HOST_RESET };
 
@@ -81,6 +82,8 @@ struct host {
 	uint32_t urgent_seen; /* segments that came with URG */
 	uint32_t early;       /* segments that came ahead of a hole */
 	uint32_t aborts;      /* connections that it reset itself */
+	uint32_t taken[HOST_TAKEN]; /* sequence numbers of SYNs that it began a connection by */
+	uint32_t nr_taken;
 };
 
 void host_init(struct host *h, uint32_t iss);

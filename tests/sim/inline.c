@@ -407,6 +407,20 @@ bool inline_replay(struct inline_box *b, const char *script, struct receiver *re
 	return !b->error[0] && consistent(b, true);
 }
 
+/* Did it begin a connection by a SYN that the other never took?  From there on they speak of two. */
+static bool took_another(const struct host *behind, const struct host *recorder)
+{
+	for (uint32_t i = 0; i < behind->nr_taken && i < HOST_TAKEN; i++) {
+		bool both = false;
+
+		for (uint32_t k = 0; k < recorder->nr_taken && k < HOST_TAKEN; k++)
+			both |= recorder->taken[k] == behind->taken[i];
+		if (!both)
+			return true;
+	}
+	return false;
+}
+
 bool inline_once(struct inline_box *b, struct host *behind, const struct script_client *client,
 		 const char *script, unsigned int how)
 {
@@ -421,7 +435,8 @@ bool inline_once(struct inline_box *b, struct host *behind, const struct script_
 	b->edit = how & INLINE_EDITED;
 	inline_start(b);
 	good = offline ? inline_replay(b, script, &recorder.r) : inline_run(b, script);
-	b->moot = recorder.aborts > 0 || (offline && !b->client.sisn_known);
+	b->moot = recorder.aborts > 0 ||
+		  (offline && (!b->client.sisn_known || took_another(behind, &recorder)));
 	inline_stop(b);
 	return good || b->moot;
 }

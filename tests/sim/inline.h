@@ -57,8 +57,8 @@ struct inline_box {
 	uint32_t nr_streams;
 	char sent[INLINE_TEXT];    /* what left to the server: POS:DATA/FLAGS ... */
 	char answers[INLINE_TEXT]; /* what left to the client: FLAGS and acknowledged position */
-	bool moot; /* offline: the recorded server reset a connection, or never answered its SYN; the
-		      one behind the box did not */
+	bool moot; /* offline: the recorded server reset a connection, or never answered its SYN, or
+		      never took a SYN by which the one behind the box began a connection */
 	char error[256];
 };
 

@@ -112,6 +112,7 @@ static const uint64_t FOUND[] = {
 	179528005300101, /* all bytes of a connection are deleted */
 	179527874503051, /* all bytes of a connection's first packets are replaced */
 	8600037720, 8600053523, /* a SYN once more after a reset, which the recorded server took */
+	179530679603551, /* the same, and another SYN between, which it did not take */
 };
 
 int main(int argc, char **argv)
