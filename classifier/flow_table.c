@@ -209,8 +209,13 @@ void fos_conn_free(struct fos_classifier *c, uint32_t conn)
 
 void fos_flow_table_rebuild_live(struct fos_classifier *c)
 {
-	for (uint32_t conn = 0; conn < c->priv->conns_used; conn++)
-		set_live(c, conn, c->flows[2 * conn].gen != 0);
+	uint32_t conn = 0;
+
+	for (; conn < c->priv->conns_used || conn % 64; conn++)
+		set_live(c, conn, conn < c->priv->conns_used && c->flows[2 * conn].gen != 0);
+	/* a slot that a batch took for the first time and gave back when it was undone */
+	for (; conn < c->nr_conns; conn += 64)
+		fos_relaxed_store64(&c->live[conn / 64], 0);
 }
 
 /* ------------------------------------------------------------------ lists */

@@ -61,6 +61,10 @@ pids=$(for p in $core; do box_status "[p['pid'] for p in s['processes'] if p['pr
 # shellcheck disable=SC2086 # a list of numbers
 kill -KILL "$BOX_PID" $pids
 wait "$BOX_PID" 2>/dev/null
+# descriptors could still be taken out of one that has not let go of its memory
+for p in $pids; do
+	wait_for 100 box_gone "$p"
+done
 check "modules' processes live on without a box" kill -0 "$old"
 need_box "$D/box.yaml"
 check "a new box is made, which says what is lost" grep -q 'connections with edits are lost' "$D/box.log"

@@ -28,16 +28,26 @@ done
 is "$failed" '' "all $nr sequences go through the box"
 
 # The kernel opens a connection also where no byte came: digest writes no line for that.
-kernel_streams() {
-	(cd "$OUT" && unshare -n "$PYTHON" "$CORPUS/tools/replay_linux.py" --root . pcap/*.pcap) \
-		2>"$NET_TMP/errors" | awk -F'\t' '$7 > 0' >"$NET_TMP/kernel"
-	client_streams "$NET_TMP/kernel" >"$NET_TMP/got"
+kernel_streams() { # captures
+	(cd "$OUT" && unshare -n "$PYTHON" "$CORPUS/tools/replay_linux.py" --root . "$@") \
+		2>"$NET_TMP/errors" | awk -F'\t' '$7 > 0'
 }
 
 client_streams "$NET_TMP/modules" >"$NET_TMP/saw"
-kernel_streams
-# The tool gives the application some milliseconds to read; a busy machine may need a second try.
-cmp -s "$NET_TMP/saw" "$NET_TMP/got" || kernel_streams
+# shellcheck disable=SC2046 # names without blanks
+kernel_streams $(cd "$OUT" && echo pcap/*.pcap) >"$NET_TMP/kernel"
+client_streams "$NET_TMP/kernel" >"$NET_TMP/got"
+# The tool gives the application some milliseconds to read: where that was too short on a busy machine,
+# the sequence is played once more.
+for again in 1 2 3 4 5 6 7 8; do
+	differ=$(diff "$NET_TMP/saw" "$NET_TMP/got" | sed -n 's/^[<>] //p' | cut -f1 | sort -u)
+	[ "$differ" ] || break
+	echo "# try $((again + 1)): $(wc -w <<<"$differ") sequences"
+	grep -vFf <(sed 's/$/\t/' <<<"$differ") "$NET_TMP/kernel" >"$NET_TMP/others"
+	# shellcheck disable=SC2086 # as above
+	kernel_streams $differ | cat "$NET_TMP/others" - >"$NET_TMP/kernel"
+	client_streams "$NET_TMP/kernel" >"$NET_TMP/got"
+done
 at_least "$(wc -l <"$NET_TMP/kernel")" $((nr / 2)) "a kernel received the sequences" ||
 	head -n 5 "$NET_TMP/errors" | sed 's/^/# /'
 check "$(wc -l <"$NET_TMP/got") streams: the kernel behind the box received what the modules saw" \

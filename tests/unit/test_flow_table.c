@@ -149,6 +149,16 @@ static bool agrees(struct cls_world *t, const struct model *m, uint64_t *s)
 	return linked == m->nr && t->c->priv->nr_conns == m->nr;
 }
 
+/* Between batches. */
+static bool live_agrees(const struct cls_world *t)
+{
+	bool live = true;
+
+	for (uint32_t c = 0; c < t->c->nr_conns; c++)
+		live = live && (t->c->live[c / 64] >> c % 64 & 1) == (t->c->flows[2 * c].gen != 0);
+	return live;
+}
+
 static void one_run(uint64_t seed)
 {
 	static struct model m, before;
@@ -172,12 +182,12 @@ static void one_run(uint64_t seed)
 			cw_kill(&t);
 			cw_start(&t);
 			good = good && agrees(&t, &m, &s);
+			live = live && live_agrees(&t);
 		} else {
 			fos_batch_commit(t.c);
 		}
 	}
-	for (uint32_t c = 0; c < t.c->nr_conns; c++)
-		live = live && (t.c->live[c / 64] >> c % 64 & 1) == (t.c->flows[2 * c].gen != 0);
+	live = live && live_agrees(&t);
 	ok(good, "seed %llu: table, lists and slots agree with the model",
 	   (unsigned long long)seed);
 	ok(live, "seed %llu: so does the map of live connections", (unsigned long long)seed);
