@@ -59,8 +59,10 @@ int fos_keeper_configure(struct fos_keeper *k, struct fos_dir *draft)
 	char err[256];
 	int rc = -ENOMEM;
 
-	if (!cfg || !pms)
+	if (!cfg || !pms) {
+		fos_log(FOS_LOG_ERROR, "%s: out of memory", k->file);
 		goto out;
+	}
 	fos_config_init(cfg, NULL);
 	rc = load(cfg, k, pms);
 	if (rc == 0) {

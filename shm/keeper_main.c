@@ -122,6 +122,8 @@ static int create(struct fos_keeper *k)
 	char err[256];
 	int rc = draft ? fos_keeper_configure(k, draft) : -ENOMEM;
 
+	if (!draft)
+		fos_log(FOS_LOG_ERROR, "%s: out of memory", k->file);
 	if (rc == 0)
 		rc = fos_keeper_inspect(k, draft);
 	if (rc == 0) {
