@@ -154,7 +154,7 @@ struct fos_egr_state {
 	struct fos_seqmap_free nodes;
 	uint32_t nr_tx;  /* committed, perhaps not yet sent */
 	uint32_t nr_stash;
-	uint64_t evict; /* offline: flow that gives up what it retains next */
+	uint64_t evict; /* offline: frame that is looked at next, whether its flow gives one up */
 	uint64_t mark[FOS_MAX_PORTS]; /* of the sink before they were sent */
 	struct fos_tx tx[FOS_EGR_TX_MAX];
 	struct fos_desc stash[FOS_EGR_STASH_MAX];
