@@ -28,24 +28,32 @@ static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t fl
 	return fos_touch_first(c, flow);
 }
 
-/* What the batch has made of some words so far, to look at alone: the flow is not kept for the case of
- * death. */
+/* What the batch has made of the flow's words so far, NULL: nothing.  To look at alone: the flow is not
+ * kept for the case of death. */
+static inline const struct fos_shadow *fos_touched(const struct fos_classifier *c, uint32_t flow)
+{
+	return c->shadow_batch[flow] == c->batch ? &c->shadow[c->shadow_of[flow]] : NULL;
+}
+
 static inline uint32_t fos_gen_now(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->shadow_batch[flow] == c->batch ? c->shadow[c->shadow_of[flow]].gen :
-						   c->flows[flow].gen;
+	const struct fos_shadow *s = fos_touched(c, flow);
+
+	return s ? s->gen : c->flows[flow].gen;
 }
 
 static inline uint32_t fos_pkt_first_now(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->shadow_batch[flow] == c->batch ? c->shadow[c->shadow_of[flow]].pkt_first :
-						   c->flows[flow].pkt.first;
+	const struct fos_shadow *s = fos_touched(c, flow);
+
+	return s ? s->pkt_first : c->flows[flow].pkt.first;
 }
 
 static inline uint32_t fos_app_first_now(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->shadow_batch[flow] == c->batch ? c->shadow[c->shadow_of[flow]].app_first :
-						   c->flows[flow].app.first;
+	const struct fos_shadow *s = fos_touched(c, flow);
+
+	return s ? s->app_first : c->flows[flow].app.first;
 }
 
 /* The private header may be changed from now on. */

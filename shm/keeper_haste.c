@@ -38,15 +38,21 @@ struct attr {
 	uint64_t period;
 };
 
-void fos_keeper_first(void)
+/* By so much, where that is allowed; it may take longer otherwise, no more.  pid 0: this process. */
+static void renice(uint32_t pid, int by)
 {
 	int nice;
 
-	fos_keeper_haste(0, true);
 	errno = 0;
-	nice = getpriority(PRIO_PROCESS, 0);
-	if (errno == 0 && setpriority(PRIO_PROCESS, 0, nice - HIGH) < 0)
-		return;
+	nice = getpriority(PRIO_PROCESS, pid);
+	if (errno == 0)
+		(void)setpriority(PRIO_PROCESS, pid, nice + by);
+}
+
+void fos_keeper_first(void)
+{
+	fos_keeper_haste(0, true);
+	renice(0, -HIGH);
 }
 
 void fos_keeper_haste(uint32_t pid, bool soon)
@@ -61,8 +67,7 @@ void fos_keeper_haste(uint32_t pid, bool soon)
 	a.size = sizeof(a);
 	a.flags &= SCHED_FLAG_RESET_ON_FORK;
 	a.runtime = soon ? SHORT_NS : 0;
-	if (syscall(SYS_sched_setattr, (pid_t)pid, &a, 0) < 0)
-		return; /* it may take longer, no more */
+	(void)syscall(SYS_sched_setattr, (pid_t)pid, &a, 0); /* as above */
 }
 
 void fos_keeper_look_hasty(struct fos_keeper *k)
@@ -83,13 +88,7 @@ void fos_keeper_no_haste(const struct fos_keeper *k, uint32_t proc)
 {
 	/* what its parent has not been told, no other process has the number of */
 	struct pollfd p = {.fd = k->pidfd[proc], .events = POLLIN};
-	uint32_t pid = k->dir->proc[proc].lease.pid;
-	int nice;
 
-	if (p.fd < 0 || poll(&p, 1, 0) != 0 || !fos_keeper_has_spare(k, proc))
-		return;
-	errno = 0;
-	nice = getpriority(PRIO_PROCESS, pid);
-	if (errno == 0 && setpriority(PRIO_PROCESS, pid, nice + LOW) < 0)
-		return;
+	if (p.fd >= 0 && poll(&p, 1, 0) == 0 && fos_keeper_has_spare(k, proc))
+		renice(k->dir->proc[proc].lease.pid, LOW);
 }

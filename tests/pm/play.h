@@ -199,6 +199,16 @@ static inline void play_connection(struct play *p, uint32_t c, uint32_t gen)
 	live[c / 64] |= 1ull << (c % 64);
 }
 
+/* One module and one connection. */
+static inline void play_one(struct play *p, const struct fos_pm *m)
+{
+	memset(p, 0, sizeof(*p));
+	world_plan(&p->w, false);
+	play_pm(p, 0, m, NULL, 0);
+	play_make(p);
+	play_connection(p, 0, PLAY_GEN);
+}
+
 static inline void play_hint(struct play *p, uint32_t flow)
 {
 	for (uint32_t i = 0; i < p->w.dir->nr_pms; i++) {

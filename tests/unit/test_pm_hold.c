@@ -12,15 +12,6 @@ static void on_data(struct fos_window *w)
 static const struct fos_pm plain = {.size = sizeof(struct fos_pm), .abi = FOS_PM_ABI,
 				    .stream = FOS_APP, .name = "plain", .on_data = on_data};
 
-static void begin(struct play *p, const struct fos_pm *m)
-{
-	memset(p, 0, sizeof(*p));
-	world_plan(&p->w, false);
-	play_pm(p, 0, m, NULL, 0);
-	play_make(p);
-	play_connection(p, 0, PLAY_GEN);
-}
-
 static void hold(struct fos_window *w)
 {
 	fos_hold(w, 0, 0);
@@ -35,7 +26,7 @@ static void test_holds(void)
 {
 	struct play p;
 
-	begin(&p, &plain);
+	play_one(&p, &plain);
 	body = hold;
 	play_append(&p, 0, "held", 4);
 	play_turn(&p);
@@ -72,7 +63,7 @@ static void test_hold_and_stuck_sender(void)
 {
 	struct play p;
 
-	begin(&p, &plain);
+	play_one(&p, &plain);
 	world_flow(&p.w, 0)->stuck_ns = p.now;
 	p.now += 1000000;
 	body = hold;
@@ -107,7 +98,7 @@ static void test_hold_and_timer(void)
 {
 	struct play p;
 
-	begin(&p, &patient);
+	play_one(&p, &patient);
 	body = hold_for_a_time;
 	play_append(&p, 0, "held", 4);
 	play_turn(&p);
@@ -162,7 +153,7 @@ static void test_hold_and_window(void)
 	struct fos_out *out;
 	struct play p;
 
-	begin(&p, &plain);
+	play_one(&p, &plain);
 	out = (struct fos_out *)(uintptr_t)&p.w.box.outs[0];
 	out->gen = PLAY_GEN;
 	out->opened_ns = UINT64_MAX;

@@ -61,11 +61,7 @@ static uint64_t in_ring(void)
 
 static void begin(struct play *p, const struct fos_pm *m)
 {
-	memset(p, 0, sizeof(*p));
-	world_plan(&p->w, false);
-	play_pm(p, 0, m, NULL, 0);
-	play_make(p);
-	play_connection(p, 0, PLAY_GEN);
+	play_one(p, m);
 	for (uint32_t f = 0; f < 2; f++) {
 		world_flow(&p->w, f)->flags = FOS_FLOW_UDP | FOS_FLOW_APP | (f ? FOS_FLOW_REVERSE : 0);
 		world_flow(&p->w, f)->proto = 17;

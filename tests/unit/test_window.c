@@ -23,11 +23,7 @@ static const struct fos_pm reader = {.size = sizeof(reader), .abi = FOS_PM_ABI, 
 
 static void begin(struct play *p, const struct fos_pm *m)
 {
-	memset(p, 0, sizeof(*p));
-	world_plan(&p->w, false);
-	play_pm(p, 0, m, NULL, 0);
-	play_make(p);
-	play_connection(p, 0, PLAY_GEN);
+	play_one(p, m);
 	calls = 0;
 }
 
