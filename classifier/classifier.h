@@ -29,6 +29,7 @@
 #define FOS_SHADOWS 192u   /* flows changed in one batch, at most */
 #define FOS_MAX_SEGS 256u  /* fragments of one datagram, at most */
 #define FOS_L4_HDR 60u
+#define FOS_NEAR 256u      /* power of two */
 
 /* struct fos_shadow - the published words of a flow as they will be after the batch; loaded at
  * the first touch, compared and queued for publication at the commit */
@@ -42,6 +43,7 @@ struct fos_shadow {
 	uint32_t pkt_first;
 	uint32_t hint_pms; /* bit per PM that is to look at the flow */
 	bool hint_egress;
+	bool hint_app; /* whoever reads the app stream first is */
 	uint64_t app_tail;
 	uint64_t pkt_tail;
 	uint64_t pkt_tail_l4;
@@ -114,6 +116,7 @@ struct fos_classifier {
 	uint32_t *shadow_of;    /* by flow: index, valid when shadow_batch says so */
 	uint32_t *shadow_batch;
 	uint32_t *ooo_last; /* by flow: last piece of the OOSEQ queue; FOS_NONE = not known */
+	uint32_t near[FOS_NEAR]; /* flows found last; each is looked at before it is believed */
 	/* scratch of the packet in hand, and of one taken out of a packet stream */
 	struct fos_part part[FOS_MAX_SEGS];
 	struct fos_part queued[FOS_MAX_SEGS];
