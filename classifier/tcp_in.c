@@ -491,7 +491,7 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	/* a signature is suspect unless the connection began with one: then its lack is */
 	if (in.f->pass_pos_flags & FOS_NOTE_MD5 && !(in.seg.flags & FOS_TCP_SYN))
 		in.seg.md5 = !in.seg.md5;
-	what = judge(&in);
+	what = fos_tcp_plain(c, flow, &in.seg) ? FOS_TCP_DO_DATA : judge(&in);
 	if (what == FOS_TCP_DO_RESTART)
 		fos_admit_restart(c, flow, pkt);
 	else if (act(&in, what) && !in.refused)

@@ -28,6 +28,24 @@ void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_sid
 	side->wnd = (uint32_t)f->last_wnd << shift;
 }
 
+bool fos_tcp_plain(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	const uint32_t open = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
+	const struct fos_flow *f = &c->flows[flow], *pf = &c->flows[FOS_PEER(flow)];
+	const struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
+	uint32_t next;
+
+	if ((seg->flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) != FOS_TCP_ACK ||
+	    s->state != open || p->state != open || (s->flags | p->flags) & FOS_FLOW_PICKUP ||
+	    (f->pass_pos_flags & (FOS_NOTE_ACKED | FOS_NOTE_ONE_WAY)) != FOS_NOTE_ACKED ||
+	    fos_cls_conn(c, flow)->close != FOS_CLOSE_NONE)
+		return false;
+	/* what is acknowledged lies between what was before and the end of what the other has sent */
+	next = pf->isn + 1 + (uint32_t)p->app_tail +
+	       fos_tcp_edited_by(c, FOS_PEER(flow), p->gen);
+	return (int32_t)(seg->ack - f->last_ack) >= 0 && (int32_t)(seg->ack - next) <= 0;
+}
+
 uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_egr *egr = c->box->egr;
@@ -58,14 +76,17 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
 
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
-	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	const struct fos_dir_pipeline *pl;
 	struct fos_route_slot route;
 	uint64_t shift;
 
-	fos_box_route(c->box, flow, gen, &route);
-	shift = route.delta; /* by the pipelines that it has left */
 	if (c->p->offline)
 		return 0;
+	fos_box_route(c->box, flow, gen, &route);
+	shift = route.delta; /* by the pipelines that it has left */
+	pl = fos_cls_pipeline(c, flow);
+	if (pl->nr_editors == 0)
+		return (uint32_t)shift;
 	for (uint32_t k = pl->nr_pkt_stages; k < pl->nr_stages; k++) {
 		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
 			struct fos_pm_pub pub;
@@ -108,7 +129,7 @@ static bool is_end(struct fos_classifier *c, uint32_t flow, const struct fos_tcp
 	return end == (int64_t)(s->state & FOS_FLOW_ST_FIN ? s->fin_pos : fos_reasm_pinned_fin(c, flow));
 }
 
-void fos_tcp_follow(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+void fos_tcp_follow_on(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {
 	const struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
 	struct fos_flow *f = &c->flows[flow], *pf = &c->flows[FOS_PEER(flow)];

@@ -16,6 +16,10 @@
 /* One direction in numbers, for fos_tcp_judge(). */
 void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);
 
+/* Does fos_tcp_judge() make a segment of a connection that both ends have opened and none has closed, and
+ * which was seen from its start, FOS_TCP_DO_DATA?  False: it has to be asked. */
+bool fos_tcp_plain(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
 /* What the flow's sender was told last to be acknowledged, exactly; 0 = nothing, or not by egress. */
 uint32_t fos_tcp_told(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
@@ -30,7 +34,18 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns);
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
 /* Moves the states of both ends on to what they are once the segment, which was accepted, has arrived. */
-void fos_tcp_follow(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+void fos_tcp_follow_on(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
+static inline void fos_tcp_follow(struct fos_classifier *c, uint32_t flow,
+				  const struct fos_tcp_segment *seg)
+{
+	/* most segments are data under way between two ends that are both open, and stay so */
+	if (seg->flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST) ||
+	    c->flows[flow].tcp_state != FOS_TCP_ST_ESTABLISHED ||
+	    c->flows[FOS_PEER(flow)].tcp_state != FOS_TCP_ST_ESTABLISHED ||
+	    (fos_touch(c, flow)->state | fos_touch(c, FOS_PEER(flow))->state) & FOS_FLOW_ST_FIN)
+		fos_tcp_follow_on(c, flow, seg);
+}
 
 /* Is memory so short that this flow's bytes have to wait?  The drop counter that says so, or 0.  Its peer
  * resends; its acknowledgements count all the same.  A flow has what it holds by waiting bytes
