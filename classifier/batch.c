@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier/deliver.h"
 #include "classifier/event.h"
 
 #define REDO_PER_FLOW 13u
@@ -19,16 +20,24 @@ void fos_batch_begin(struct fos_classifier *c)
 	c->fifo_limit = c->priv->fifo_tail;
 }
 
+/* Free slots can only become more, so they are counted anew only when those known of are too few. */
 bool fos_batch_room(const struct fos_classifier *c, uint32_t spare)
 {
-	uint32_t redo = REDO_PER_FLOW * (c->nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8 +
-			fos_event_redo(c);
-	uint64_t out = OUT_SPARE;
+	uint32_t redo = REDO_PER_FLOW * (c->nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8;
+	uint64_t used = c->out->next - c->out->head_seen, size = c->out->mask + 1, out = OUT_SPARE;
 
+	if (c->event.nr_rings) {
+		redo += fos_event_redo(c);
+		if (!fos_event_room(c))
+			return false;
+	}
+	if (c->nr_shadows + spare + 8 > FOS_SHADOWS || !fos_txn_room(&c->txn, redo, UNDO_SPARE))
+		return false;
+	if (used <= size && size - used >= OUT_SPARE)
+		return true;
 	if (out > c->out->mask / 2)
 		out = c->out->mask / 2;
-	return c->nr_shadows + spare + 8 <= FOS_SHADOWS && fos_event_room(c) &&
-	       fos_txn_room(&c->txn, redo, UNDO_SPARE) && fos_ring_room(c->out, out) >= out;
+	return fos_ring_room(c->out, out) >= out;
 }
 
 static void publish_stream(struct fos_classifier *c, struct fos_flow *f,
@@ -78,6 +87,8 @@ static void post_hints(struct fos_classifier *c)
 
 		if (s->gen == 0)
 			continue;
+		if (s->hint_app)
+			fos_deliver_choose(c, s->flow);
 		for (uint32_t pm = 0; s->hint_pms >> pm; pm++)
 			if (s->hint_pms >> pm & 1u && c->pm_ready[pm])
 				fos_hint(c->p, c->pm_ready[pm], s->flow, s->gen);

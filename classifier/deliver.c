@@ -48,6 +48,11 @@ static bool hint_stages(struct fos_classifier *c, uint32_t flow, uint32_t from, 
 
 void fos_deliver_hint_app(struct fos_classifier *c, uint32_t flow)
 {
+	fos_touch(c, flow)->hint_app = true;
+}
+
+void fos_deliver_choose(struct fos_classifier *c, uint32_t flow)
+{
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
 
 	if (!hint_stages(c, flow, pl->nr_pkt_stages, pl->nr_stages))
@@ -402,7 +407,7 @@ bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)
  * passed all that can come; a packet needs no way round by it.) */
 static bool watched(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
-	return fos_deliver_has_packet_stage(c, flow) &&
+	return fos_cls_pipeline(c, flow)->nr_pkt_stages > 0 && fos_deliver_has_packet_stage(c, flow) &&
 	       !passed(c, flow, gen, FOS_POS_MAX, FOS_POS_MAX);
 }
 

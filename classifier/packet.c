@@ -128,6 +128,12 @@ static void copy_head(const struct fos_classifier *c, struct fos_packet *pkt)
 	const uint8_t *data;
 	uint32_t n;
 
+	if (pkt->part[0].len >= FOS_L4_HDR) {
+		data = fos_box_frame(c->box, pkt->part[0].frame) + pkt->part[0].off;
+		memcpy(pkt->head, data, FOS_L4_HDR);
+		pkt->head_len = FOS_L4_HDR;
+		return;
+	}
 	pkt->head_len = 0;
 	while (pkt->head_len < FOS_L4_HDR &&
 	       (n = fos_packet_run(c, pkt, pkt->head_len, FOS_L4_HDR - pkt->head_len, &data)) > 0) {
@@ -153,6 +159,10 @@ static uint32_t fragmented_header_damage(const struct fos_packet *pkt)
 	return 0;
 }
 
+/* Without these, and with a good checksum, nothing is wrong. */
+#define DAMAGED (FOS_PKT_IP_BAD | FOS_PKT_TRUNCATED | FOS_PKT_SOURCE_ROUTE | FOS_PKT_L4_BAD | \
+		 FOS_PKT_FRAGMENT)
+
 void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
 {
 	uint32_t flags = pkt->meta.flags;
@@ -161,7 +171,9 @@ void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
 	for (uint32_t i = 0; i < pkt->nr; i++)
 		pkt->l4_len += pkt->part[i].len;
 	copy_head(c, pkt);
-	if (flags & FOS_PKT_IP_BAD)
+	if (!(flags & DAMAGED) && pkt->meta.csum != FOS_CSUM_BAD)
+		pkt->damage = 0;
+	else if (flags & FOS_PKT_IP_BAD)
 		pkt->damage = FOS_C_drop_ip_bad;
 	else if (flags & FOS_PKT_TRUNCATED)
 		pkt->damage = FOS_C_drop_truncated;

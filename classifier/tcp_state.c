@@ -19,6 +19,7 @@ enum tcp_option {
 };
 
 #define MIN_WINDOW 65535
+#define TS_ALONE 0x0101080au /* padding of two bytes, then timestamps */
 
 static void option(const uint8_t *o, uint32_t len, struct fos_tcp_segment *seg)
 {
@@ -60,6 +61,11 @@ bool fos_tcp_parse(const uint8_t *h, uint32_t len, struct fos_tcp_segment *seg)
 	seg->ace = (uint8_t)((h[12] & 1) << 2 | h[13] >> 6);
 	seg->wnd = (uint16_t)fos_get16(h + 14);
 	seg->header_len = (uint8_t)end;
+	/* as most segments have them: timestamps and nothing else */
+	if (end == 32 && fos_get32(h + 20) == TS_ALONE) {
+		option(h + 22, 10, seg);
+		return true;
+	}
 	while (at < end && h[at] != OPT_END) {
 		uint32_t n = 1;
 

@@ -96,29 +96,6 @@ void fos_txn_abort(void)
 	abort();
 }
 
-static void publish(struct fos_txn *t, uint64_t off, uint64_t v)
-{
-	struct fos_txn_store *s;
-
-	if (t->log->nr_redo >= FOS_TXN_REDO_MAX || (off & ~1ull) + 4 > t->size)
-		abort();
-	s = &t->log->redo[t->log->nr_redo];
-	s->off = off;
-	s->value = v;
-	t->log->nr_redo++;
-	fos_killpoint("txn.publish");
-}
-
-void fos_txn_publish64(struct fos_txn *t, uint64_t *p, uint64_t v)
-{
-	publish(t, (uint64_t)((uint8_t *)p - t->base), v);
-}
-
-void fos_txn_publish32(struct fos_txn *t, uint32_t *p, uint32_t v)
-{
-	publish(t, (uint64_t)((uint8_t *)p - t->base) | 1u, v);
-}
-
 void fos_txn_commit(struct fos_txn *t)
 {
 	if (t->log->nr_redo == 0 && t->log->undo_bytes == 0)

@@ -97,9 +97,30 @@ static inline void fos_txn_save(struct fos_txn *t, const void *p, uint32_t n)
 	fos_killpoint("txn.saved");
 }
 
+/* `off`: bit 0 set: of 4 bytes */
+static inline void fos_txn_queue(struct fos_txn *t, uint64_t off, uint64_t v)
+{
+	struct fos_txn_log *log = t->log;
+	uint32_t n = log->nr_redo;
+
+	if (n >= FOS_TXN_REDO_MAX || (off & ~1ull) + 4 > t->size)
+		fos_txn_abort();
+	log->redo[n].off = off;
+	log->redo[n].value = v;
+	log->nr_redo = n + 1;
+	fos_killpoint("txn.publish");
+}
+
 /* Queues a store of a published word of the own region; later entries win. */
-void fos_txn_publish64(struct fos_txn *t, uint64_t *p, uint64_t v);
-void fos_txn_publish32(struct fos_txn *t, uint32_t *p, uint32_t v);
+static inline void fos_txn_publish64(struct fos_txn *t, uint64_t *p, uint64_t v)
+{
+	fos_txn_queue(t, (uint64_t)((uint8_t *)p - t->base), v);
+}
+
+static inline void fos_txn_publish32(struct fos_txn *t, uint32_t *p, uint32_t v)
+{
+	fos_txn_queue(t, (uint64_t)((uint8_t *)p - t->base) | 1u, v);
+}
 
 /* Commits: makes all queued stores visible (release, in the order queued) and forgets the undo
  * log.  Cheap when the batch is empty. */
