@@ -154,9 +154,13 @@ static void fill_ts(struct fos_egress *e, uint32_t flow, const struct fos_header
 
 	if (!(t->flags & FOS_TCB_TS))
 		return;
-	fos_header_options(h, &o);
-	if (!o.has_ts)
-		return;
+	if (fos_header_only_ts(h)) {
+		o.tsval = fos_get32(h->l4 + 24);
+	} else {
+		fos_header_options(h, &o);
+		if (!o.has_ts)
+			return;
+	}
 	w->tsval = newest ? t->ts_seen : o.tsval;
 	if (t->flags & FOS_TCB_TS_SENT && fos_out_newer(t->ts_sent, w->tsval))
 		w->tsval = t->ts_sent;
@@ -173,6 +177,8 @@ static bool tells_sack(const struct fos_header *h)
 {
 	struct fos_header_options o;
 
+	if (fos_header_only_ts(h))
+		return false;
 	fos_header_options(h, &o);
 	return o.has_sack;
 }

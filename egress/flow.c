@@ -28,7 +28,6 @@ struct run {
 	struct fos_egress *e;
 	uint32_t flow;
 	struct fos_tcb *t;
-	struct fos_view view;
 	struct fos_build b; /* segment under way: frame FOS_NONE = none */
 	bool own;           /* it is being built; else it is a packet's own frame */
 	uint32_t len;
@@ -43,6 +42,7 @@ struct run {
 	bool fin_here;      /* the newest piece in it brought the FIN */
 	bool blocked;       /* by the window */
 	bool again;         /* by anything else: look again */
+	struct fos_view view; /* last: not cleared at the beginning */
 };
 
 bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
@@ -252,11 +252,11 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 	if (pc)
 		learn(r, pc, true);
 	if (r->b.frame == FOS_NONE && !begin_own(r)) {
-		r->view = *before;
+		fos_view_copy(&r->view, before);
 		return false;
 	}
 	if (span->len > r->b.room - r->len) {
-		r->view = *before;
+		fos_view_copy(&r->view, before);
 		if (!fos_view_next(&r->view, r->b.room - r->len, span))
 			return false;
 	}
@@ -269,12 +269,11 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 static void place_at(struct run *r, uint64_t pos)
 {
 	const struct fos_box *box = &r->e->p->box;
-	uint32_t i = fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near);
 	/* a run that has just begun knows nothing of the packet that the last one stopped in */
 	bool known = r->template_of != FOS_NONE || r->b.frame != FOS_NONE;
 	struct fos_piece pc;
 
-	if (i == FOS_NONE || !fos_piece_get(box, i, r->flow, r->t->gen, &pc) ||
+	if (fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near, &pc) == FOS_NONE ||
 	    pc.number < r->t->number || (pc.number == r->t->number && known))
 		return;
 	flush(r, false, false);
@@ -285,12 +284,13 @@ static void place_at(struct run *r, uint64_t pos)
  * went; the first ones of a stream with the byte behind them. */
 static void place_inserted(struct run *r, uint64_t base_pos)
 {
-	struct fos_view v = r->view;
+	struct fos_view v;
 	struct fos_span span;
 	uint64_t next;
 
 	if (base_pos < r->passed)
 		return; /* among the bytes of that packet */
+	fos_view_copy(&v, &r->view);
 	do
 		span.kind = FOS_SPAN_NONE;
 	while (fos_view_next(&v, UINT32_MAX, &span) && span.kind == FOS_SPAN_INSERT);
@@ -305,7 +305,7 @@ static bool step(struct run *r)
 {
 	struct fos_egress *e = r->e;
 	uint64_t window = fos_out_window(e, r->t);
-	struct fos_view before = r->view;
+	struct fos_view before;
 	struct fos_piece pc;
 	struct fos_span span;
 	bool piece;
@@ -321,6 +321,7 @@ static bool step(struct run *r)
 		r->blocked = fos_view_tail(&r->view) > r->t->map.out - r->delta;
 		return false;
 	}
+	fos_view_copy(&before, &r->view);
 	if (!fos_view_next(&r->view, window > UINT32_MAX ? UINT32_MAX : (uint32_t)window, &span))
 		return false;
 	piece = span.kind == FOS_SPAN_PIECE;
@@ -328,19 +329,19 @@ static bool step(struct run *r)
 	if (span.len == 0 || (piece && span.base_pos < r->t->map.in) ||
 	    (piece && !fos_piece_get(&e->p->box, span.piece, r->flow, r->t->gen, &pc))) {
 		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
-		r->view = before;
+		fos_view_copy(&r->view, &before);
 		return false;
 	}
 	if (piece && is_whole(r, &span, &pc)) {
 		/* the gap before it first: its place in the output is after that */
 		if (!send_whole(r, &pc) || !account(r, &span)) {
-			r->view = before;
+			fos_view_copy(&r->view, &before);
 			return false;
 		}
 		return true;
 	}
 	if (silly(r, &span, piece ? &pc : NULL, window)) {
-		r->view = before;
+		fos_view_copy(&r->view, &before);
 		r->blocked = true;
 		return false;
 	}
@@ -450,11 +451,14 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_flow *f = &e->p->box.flows[flow];
 	uint32_t gen = fos_acquire32(&f->gen);
-	struct run r = {.e = e, .flow = flow, .b.frame = FOS_NONE, .template_of = FOS_NONE,
-			.near = FOS_NONE};
 	struct fos_route_slot route;
 	uint64_t sent_ns;
+	struct run r;
 
+	memset(&r, 0, offsetof(struct run, view));
+	r.e = e;
+	r.flow = flow;
+	r.b.frame = r.template_of = r.near = FOS_NONE;
 	r.t = fos_out_open(e, flow, gen);
 	if (!r.t)
 		return;

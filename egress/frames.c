@@ -13,27 +13,6 @@ static void set_claim(struct fos_egress *e, uint32_t frame, uint32_t v)
 	fos_relaxed_store32(&e->claims[frame], v);
 }
 
-/* the words that every batch changes are kept once per batch */
-void fos_frames_touch(struct fos_egress *e)
-{
-	if (e->head_batch == e->batch)
-		return;
-	fos_egress_save(e, &e->st->free_head, FOS_EGR_HEAD_BYTES);
-	e->head_batch = e->batch;
-}
-
-struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame)
-{
-	struct fos_seg *s = &e->segs[frame];
-
-	/* once a batch: undone, the mark goes back with the rest */
-	if (s->batch != e->batch) {
-		fos_egress_save(e, s, sizeof(*s));
-		s->batch = e->batch;
-	}
-	return s;
-}
-
 void fos_frames_retained(struct fos_egress *e, int64_t by)
 {
 	fos_frames_touch(e);

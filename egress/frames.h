@@ -21,7 +21,17 @@ void fos_frames_init(struct fos_egress *e);
 void fos_frames_share(struct fos_egress *e);
 
 /* A frame's record, to be changed (kept in the undo log). */
-struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame);
+static inline struct fos_seg *fos_frames_seg(struct fos_egress *e, uint32_t frame)
+{
+	struct fos_seg *s = &e->segs[frame];
+
+	/* once a batch: undone, the mark goes back with the rest */
+	if (s->batch != e->batch) {
+		fos_egress_save(e, s, sizeof(*s));
+		s->batch = e->batch;
+	}
+	return s;
+}
 
 /* The claim that taking over a frame of generation `gen` makes. */
 static inline uint32_t fos_frames_gen(uint32_t gen)
@@ -50,7 +60,13 @@ void fos_frames_send_part(struct fos_egress *e, uint32_t frame, uint32_t port, b
 bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n);
 
 /* Keeps the counters at the head of the private area (once per batch) before they change. */
-void fos_frames_touch(struct fos_egress *e);
+static inline void fos_frames_touch(struct fos_egress *e)
+{
+	if (e->head_batch == e->batch)
+		return;
+	fos_egress_save(e, &e->st->free_head, FOS_EGR_HEAD_BYTES);
+	e->head_batch = e->batch;
+}
 
 /* Counts segments that are retained now, over all flows. */
 void fos_frames_retained(struct fos_egress *e, int64_t by);

@@ -26,15 +26,12 @@ struct saved {
 };
 _Static_assert(sizeof(struct saved) == FOS_FRAME_SAVED_MAX, "saved headers fill their place");
 
+/* Of a transport header that is not TCP's. */
 static uint8_t *csum_field(const struct fos_header *h)
 {
 	uint32_t off;
 
-	if (!h->l4)
-		return NULL;
-	if (h->m->proto == IPPROTO_TCP)
-		off = 16;
-	else if (h->m->proto == IPPROTO_UDP)
+	if (h->m->proto == IPPROTO_UDP)
 		off = 6;
 	else if (h->m->flags & FOS_PKT_ICMP)
 		off = 2;
@@ -75,9 +72,7 @@ bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, 
 	struct fos_frame_meta *m = (struct fos_frame_meta *)(void *)frame;
 	const struct saved *s = (const struct saved *)(const void *)(frame + FOS_FRAME_SAVED_OFF);
 
-	memset(h, 0, sizeof(*h));
-	h->frame = frame;
-	h->m = m;
+	*h = (struct fos_header){.frame = frame, .m = m};
 	if (!offsets_ok(m, frame_size))
 		return false;
 	/* a batch that was undone may have changed them already: read them as they came */
@@ -89,10 +84,13 @@ bool fos_header_open(struct fos_header *h, uint8_t *frame, uint32_t frame_size, 
 		h->l3 = frame + m->l3_off;
 	if (h->l3 && m->l4_off && !(m->flags & FOS_PKT_L4_BAD)) {
 		h->l4 = frame + m->l4_off;
-		if (m->proto == IPPROTO_TCP && m->payload_off < m->l4_off + TCP_MIN)
+		if (m->proto != IPPROTO_TCP)
+			h->csum = csum_field(h);
+		else if (m->payload_off < m->l4_off + TCP_MIN)
 			h->l4 = NULL;
+		else
+			h->csum = h->l4 + 16;
 	}
-	h->csum = csum_field(h);
 	h->full = m->csum == FOS_CSUM_PARTIAL;
 	if (h->csum)
 		memcpy(&h->sum, h->csum, 2);
@@ -225,24 +223,19 @@ static uint32_t stripped(const uint8_t *o, uint32_t olen, uint32_t strip)
 	return o[0] == 34 || experiment ? strip & FOS_STRIP_TFO : 0;
 }
 
-/* Are they timestamps as nearly all segments have them: two NOPs, then the option (RFC 7323 appendix A)? */
-static bool only_ts(const uint8_t *o, uint32_t n)
-{
-	return n == 12 && fos_get32(o) == 0x0101080a;
-}
-
 static uint32_t translate_options(struct fos_header *h, const struct fos_header_tcp *w)
 {
-	uint32_t n = options_len(h), at = 0, olen = 0, gone = 0, one;
+	uint32_t n, at = 0, olen = 0, gone = 0, one;
 	uint8_t o[OPT_MAX];
 
-	if (only_ts(h->l4 + TCP_MIN, n) && !(w->clean & FOS_CLEAN_TS)) {
+	if (fos_header_only_ts(h) && !(w->clean & FOS_CLEAN_TS)) {
 		if (w->with_ts)
 			patch32(h, h->l4 + TCP_MIN + 4, w->tsval);
 		if (w->with_ecr)
 			patch32(h, h->l4 + TCP_MIN + 8, w->tsecr);
 		return 0;
 	}
+	n = options_len(h);
 	memcpy(o, h->l4 + TCP_MIN, n);
 	if (w->clean)
 		fos_options_clean(o, n, w->clean);
@@ -466,16 +459,17 @@ static void read_sack(const uint8_t *p, uint32_t olen, struct fos_header_options
 
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o)
 {
-	uint32_t n = options_len(h), at = 0, olen = 0;
+	uint32_t n, at = 0, olen = 0;
 	const uint8_t *p = h->l4 + TCP_MIN;
 
 	*o = (struct fos_header_options){.wscale = 0xff};
-	if (only_ts(p, n)) {
+	if (fos_header_only_ts(h)) {
 		o->has_ts = true;
 		o->tsval = fos_get32(p + 4);
 		o->tsecr = fos_get32(p + 8);
 		return;
 	}
+	n = options_len(h);
 	for (; next_option(p, n, &at, &olen); at += olen) {
 		if (p[at] == 2 && olen == 4)
 			o->mss = fos_get16(p + at + 2);

@@ -142,4 +142,12 @@ static inline uint16_t fos_header_wnd(const struct fos_header *h)
 
 void fos_header_options(const struct fos_header *h, struct fos_header_options *o);
 
+/* Are the options timestamps as nearly all segments have them, and nothing else: two NOPs, then the option
+ * (RFC 7323 appendix A)?  Then it is at l4 + 22. */
+static inline bool fos_header_only_ts(const struct fos_header *h)
+{
+	return h->l4[12] >> 4 == 8 && fos_get32(h->l4 + 20) == 0x0101080a &&
+	       (uint32_t)h->m->l4_off + 32 <= h->m->payload_off;
+}
+
 #endif

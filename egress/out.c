@@ -366,10 +366,12 @@ static bool read_rewrite(struct fos_egress *e, uint32_t pm, uint32_t flow, struc
 uint32_t fos_out_rewrites(struct fos_egress *e, uint32_t flow, struct fos_rewrite *rw, uint32_t max)
 {
 	const struct fos_dir *dir = e->p->dir;
-	const struct fos_dir_pipeline *pl = &dir->pipeline[fos_box_pipeline(&e->p->box, flow,
-										  e->tcbs[flow].gen)];
+	const struct fos_dir_pipeline *pl;
 	uint32_t n = 0;
 
+	if (!e->p->box.rewriters)
+		return 0;
+	pl = &dir->pipeline[fos_box_pipeline(&e->p->box, flow, e->tcbs[flow].gen)];
 	for (uint32_t s = 0; s < pl->nr_stages; s++)
 		for (uint32_t i = 0; i < pl->stage[s].nr_pms && n < max; i++) {
 			uint32_t pm = pl->stage[s].pm[i];

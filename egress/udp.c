@@ -27,9 +27,9 @@ static bool find(const struct fos_egress *e, uint32_t flow, uint32_t gen, uint64
 		 struct datagram *d)
 {
 	const struct fos_box *box = &e->p->box;
-	uint32_t idx = fos_piece_find(box, flow, gen, true, false, pos, FOS_NONE);
-	uint64_t tail = fos_acquire64(&box->flows[flow].app.tail);
 	struct fos_piece pc;
+	uint32_t idx = fos_piece_find(box, flow, gen, true, false, pos, FOS_NONE, &pc);
+	uint64_t tail = fos_acquire64(&box->flows[flow].app.tail);
 
 	*d = (struct datagram){.idx = idx, .whole = true};
 	while (idx != FOS_NONE && d->nr < PIECES_MAX) {

@@ -80,15 +80,14 @@ void fos_packet_open(struct fos_window *w, uint64_t limit)
 	uint64_t end_ip = fos_acquire64(&f->pkt.tail);
 	uint64_t end = l4 ? fos_relaxed64(&f->pkt.tail_l4) : end_ip;
 	struct ahead ahead;
+	struct fos_piece p;
 	uint32_t idx = FOS_NONE;
 
 	look_ahead(w, &ahead);
 	if (w->head < end)
-		idx = fos_piece_find(box, w->flow, w->gen, false, l4, w->head, local->piece);
+		idx = fos_piece_find(box, w->flow, w->gen, false, l4, w->head, local->piece, &p);
 	local->piece = idx;
 	while (idx != FOS_NONE && w->tail < end && w->tail - w->head < limit) {
-		struct fos_piece p;
-
 		if (!fos_piece_get(box, idx, w->flow, w->gen, &p) || !passed(&ahead, &p))
 			break;
 		if ((l4 ? p.pos_l4 + p.l4_len : p.pos + p.len) > w->tail)

@@ -46,6 +46,7 @@ static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
 	box->pm_contexts[pm] = base + t.contexts_off;
 	box->pm_keyed[pm] = t.keyed_off ? base + t.keyed_off : NULL;
 	box->pm_rewrites[pm] = t.rewrites_off ? (const void *)(base + t.rewrites_off) : NULL;
+	box->rewriters |= t.rewrites_off != 0;
 }
 
 static void bind_lane_member(struct fos_box *box, const struct fos_dir_proc *proc)

@@ -36,6 +36,7 @@ struct fos_box {
 	const struct fos_edit *pm_edits[FOS_MAX_PMS];
 	const uint8_t *pm_inserts[FOS_MAX_PMS];
 	const struct fos_rewrite *pm_rewrites[FOS_MAX_PMS];
+	bool rewriters; /* one of them is not NULL */
 	const uint8_t *pm_contexts[FOS_MAX_PMS];
 	const uint8_t *pm_keyed[FOS_MAX_PMS]; /* NULL: it has no flows of its own */
 };

@@ -37,26 +37,24 @@ static uint64_t piece_end(const struct fos_piece *p, bool l4)
 	return l4 ? p->pos_l4 + p->l4_len : p->pos + p->len;
 }
 
-/* Walks from `at` to the piece holding pos; FOS_NONE when the chain breaks. */
+/* Walks from `at` to the piece holding pos, and copies it; FOS_NONE when the chain breaks. */
 static uint32_t walk(const struct fos_box *box, uint32_t flow, uint32_t gen, bool l4, uint64_t pos,
-		     uint32_t at, uint64_t tail)
+		     uint32_t at, uint64_t tail, struct fos_piece *p)
 {
 	for (uint32_t i = 0; i < FIND_STEPS && at != FOS_NONE; i++) {
-		struct fos_piece p;
-
-		if (!fos_piece_get(box, at, flow, gen, &p) || piece_start(&p, l4) > pos)
+		if (!fos_piece_get(box, at, flow, gen, p) || piece_start(p, l4) > pos)
 			return FOS_NONE;
-		if (pos < piece_end(&p, l4))
+		if (pos < piece_end(p, l4))
 			return at;
-		if (piece_end(&p, l4) >= tail && !l4)
+		if (piece_end(p, l4) >= tail && !l4)
 			return FOS_NONE;
-		at = p.next;
+		at = p->next;
 	}
 	return FOS_NONE;
 }
 
 uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, bool app, bool l4,
-			uint64_t pos, uint32_t from)
+			uint64_t pos, uint32_t from, struct fos_piece *p)
 {
 	const struct fos_stream *s = app ? &box->flows[flow].app : &box->flows[flow].pkt;
 	/* pairs with the classifier's release of the tail: pieces below it are linked */
@@ -66,12 +64,12 @@ uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, 
 	if (pos >= (l4 ? fos_relaxed64(&s->tail_l4) : tail))
 		return FOS_NONE;
 	if (from != FOS_NONE) {
-		found = walk(box, flow, gen, l4, pos, from, tail);
+		found = walk(box, flow, gen, l4, pos, from, tail, p);
 		if (found != FOS_NONE)
 			return found;
 	}
 	for (int i = 0; i < FIND_TRIES; i++) {
-		found = walk(box, flow, gen, l4, pos, fos_acquire32(&s->first), tail);
+		found = walk(box, flow, gen, l4, pos, fos_acquire32(&s->first), tail, p);
 		if (found != FOS_NONE)
 			return found;
 	}
@@ -271,9 +269,8 @@ static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
 
 	if (v->base >= v->base_tail || max == 0)
 		return false;
-	v->piece = fos_piece_find(v->box, v->flow, v->gen, true, false, v->base, v->piece);
-	if (v->piece == FOS_NONE || !fos_piece_get(v->box, v->piece, v->flow, v->gen, &p) ||
-	    v->base < p.pos || v->base >= p.pos + p.len)
+	v->piece = fos_piece_find(v->box, v->flow, v->gen, true, false, v->base, v->piece, &p);
+	if (v->piece == FOS_NONE)
 		return false;
 	off = v->base - p.pos;
 	n = p.len - off;
@@ -290,6 +287,9 @@ static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
 	span->piece_off = (uint32_t)off;
 	span->edit_pm = FOS_NONE;
 	v->base += n;
+	/* below the tail what follows is linked */
+	if (v->base == p.pos + p.len && v->base < v->base_tail)
+		v->piece = p.next;
 	return true;
 }
 

@@ -17,6 +17,9 @@
 #ifndef FOS_SHM_VIEW_H
 #define FOS_SHM_VIEW_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "shm/box.h"
 
 enum fos_span_kind {
@@ -64,15 +67,23 @@ struct fos_view {
 	uint32_t flow;
 	uint32_t gen;
 	uint32_t nr_layers;
-	struct fos_layer layer[FOS_MAX_STAGES];
 	uint32_t pipeline;  /* that the flow is in */
 	uint64_t start;     /* where the flow begins in its pipeline: struct fos_route */
 	uint64_t base_tail; /* app.tail when opened */
 	uint64_t base;      /* cursor in the unedited stream */
-	uint32_t piece;     /* piece that holds `base`, or FOS_NONE: look it up from `first` */
+	uint32_t piece;     /* one at or before `base`, or FOS_NONE: look it up from `first` */
 	uint64_t passed[FOS_MAX_EDITORS + 1]; /* by egress, when opened: struct fos_out's pos */
 	uint32_t broken;    /* PM index that broke the rules, or FOS_NONE */
+	struct fos_layer layer[FOS_MAX_STAGES]; /* last: fos_view_copy() */
 };
+
+/* As an assignment, without the layers that there are not. */
+static inline void fos_view_copy(struct fos_view *to, const struct fos_view *from)
+{
+	memcpy(to, from, offsetof(struct fos_view, layer));
+	for (uint32_t i = 0; i < from->nr_layers; i++)
+		to->layer[i] = from->layer[i];
+}
 
 /* Opens the view of `flow`'s app stream as input of app stage `stage` (0-based among all stages of
  * the pipeline; nr_stages = what egress sees), its cursor at position pos.  False: the flow's
@@ -116,11 +127,11 @@ static inline uint64_t fos_view_base(const struct fos_view *v)
  * this one: every later stage has released all that the PM let go before.  FOS_NONE: not yet, or nobody. */
 uint32_t fos_view_moved(const struct fos_view *v);
 
-/* Finds the piece that holds position pos of a stream (app: bytes; pkt with `l4`: tcp positions).
- * FOS_NONE when it is not (or no longer) there.  `from` = a piece known to lie at or before pos, or
- * FOS_NONE. */
+/* Finds and copies the piece that holds position pos of a stream (app: bytes; pkt with `l4`: tcp
+ * positions).  FOS_NONE when it is not (or no longer) there.  `from` = a piece known to lie at or before
+ * pos, or FOS_NONE. */
 uint32_t fos_piece_find(const struct fos_box *box, uint32_t flow, uint32_t gen, bool app, bool l4,
-			uint64_t pos, uint32_t from);
+			uint64_t pos, uint32_t from, struct fos_piece *out);
 
 /* A piece copied and checked (flow, generation, frame and lengths inside the frame). */
 bool fos_piece_get(const struct fos_box *box, uint32_t piece, uint32_t flow, uint32_t gen,
