@@ -70,14 +70,14 @@ static bool probe_again(struct fos_egress *e, const struct fos_desc *d, struct f
 	uint64_t next = fos_out_wire(t);
 	struct fos_seqmap_fwd end;
 
-	if (!e->p->offline || d->frame == FOS_NONE || d->len != 1 || d->pos >= t->map.in)
+	if (!e->p->offline || d->frame == FOS_NONE || d->len != 1 || d->pos >= t->in)
 		return false;
 	for (uint32_t f = t->seg_first; f != FOS_NONE; f = e->segs[f].next)
 		if (e->segs[f].flags & FOS_SEG_WAITS) {
 			next = e->segs[f].pos;
 			break;
 		}
-	end = fos_seqmap_forward(&t->map, &e->pool, d->pos + 1);
+	end = fos_seqmap_forward(fos_out_map(e, t), &e->pool, d->pos + 1);
 	if (next < end.lo || next > end.hi)
 		return false;
 	learn_again(e, t, d->frame);
@@ -107,7 +107,7 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		return;
 	learn_again(e, t, d->frame);
 	f = &e->p->box.flows[d->flow];
-	if (d->pos > t->map.in || (d->pos == t->map.in && !(t->flags & FOS_TCB_FIN_SENT))) {
+	if (d->pos > t->in || (d->pos == t->in && !(t->flags & FOS_TCB_FIN_SENT))) {
 		/* still in the pipeline; a sender that probes a closed window asks for us (it also
 		 * keeps a module's hold from running out) */
 		if (!e->p->offline && t->seg_first == FOS_NONE &&
@@ -115,15 +115,15 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 			fos_emit_probe(e, d->flow);
 		return;
 	}
-	lo = fos_seqmap_forward(&t->map, &e->pool, d->pos).lo;
-	hi = fos_seqmap_forward(&t->map, &e->pool, d->pos + d->len).hi;
+	lo = fos_seqmap_forward(fos_out_map(e, t), &e->pool, d->pos).lo;
+	hi = fos_seqmap_forward(fos_out_map(e, t), &e->pool, d->pos + d->len).hi;
 	if (t->flags & FOS_TCB_FIN_SENT && d->pos + d->len >= f->fin_pos)
 		hi = fos_out_wire(t);
 	if (hi > fos_out_wire(t))
 		hi = fos_out_wire(t);
 	if (hi > t->una)
 		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
-	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->map.in &&
+	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->in &&
 		 !(t->flags & FOS_TCB_FIN_SENT))
 		fos_emit_probe(e, d->flow); /* a keep-alive with a byte: the other end answers */
 	else if (!e->p->offline && fos_out_peer(e, d->flow))
@@ -138,9 +138,9 @@ static bool all_sent(struct fos_egress *e, uint32_t flow)
 	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
 	struct fos_piece pc;
 
-	return t->map.in == tail ||
+	return t->in == tail ||
 	       (!(t->flags & FOS_TCB_BLOCKED) && fos_pieces_peek(e, flow, &pc) &&
-		pc.pos < t->map.in && pc.pos + pc.len == tail);
+		pc.pos < t->in && pc.pos + pc.len == tail);
 }
 
 /* Has the receiver acknowledged all up to a hole before the box, as far as it can? */
@@ -149,7 +149,7 @@ static bool at_hole(struct fos_egress *e, uint32_t flow)
 	const struct fos_tcb *t = &e->tcbs[flow];
 
 	return !e->p->offline && fos_out_peer(e, flow) &&
-	       !(t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT)) && t->una == t->map.out &&
+	       !(t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT)) && t->una == t->out &&
 	       fos_sack_holds(e, flow) && all_sent(e, flow);
 }
 
@@ -236,13 +236,13 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 	const struct fos_frame_meta *m;
 
 	if (!s->early || s->prompted == 1 || s->gen != t->gen || t->seg_last == FOS_NONE ||
-	    t->una >= t->map.out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
+	    t->una >= t->out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
 	    !all_sent(e, flow) || !fos_egress_room(e) || e->segs[t->seg_last].len == 0)
 		return;
 	m = fos_box_meta(&e->p->box, t->seg_last);
-	s->prompt = fos_out_seq(t, t->map.out - 1);
+	s->prompt = fos_out_seq(t, t->out - 1);
 	s->prompted = 1;
-	fos_emit_byte(e, flow, t->map.out - 1,
+	fos_emit_byte(e, flow, t->out - 1,
 		      ((const uint8_t *)m)[m->payload_off + e->segs[t->seg_last].len - 1]);
 }
 
@@ -250,7 +250,7 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 static uint64_t patience_ns(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint64_t ns = t->srtt_us * 1500;
+	uint64_t ns = t->srtt_us * 1500ull;
 
 	/* what the box itself has not sent yet comes later still; but a PM may hold it */
 	if (!all_sent(e, flow))
@@ -271,7 +271,7 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
 	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
 		return;
 	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
-	if (end > d->pos && d->pos > t->map.in) {
+	if (end > d->pos && d->pos > t->in) {
 		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
 		if (sack(e, d->flow))
 			t->flags |= FOS_TCB_VOUCHED;

@@ -18,12 +18,15 @@ static int lay_out(struct fos_egress *e)
 	uint8_t *base = own + r->private_off;
 	struct fos_egr_places at;
 
-	fos_egr_places(dir->nr_flows, dir->nr_frames, &at);
+	fos_egr_places(dir, &at);
 	if (at.end > r->private_size)
 		abort(); /* FOS_EGR_PRIVATE_BYTES does not hold what state.h lays out */
 	e->st = (void *)base;
 	e->tcbs = (void *)(base + at.tcbs);
 	e->segs = (void *)(base + at.segs);
+	e->mores = (void *)(base + at.mores);
+	e->edits = at.edits ? (void *)(base + at.edits) : NULL;
+	e->files = at.files ? (void *)(base + at.files) : NULL;
 	e->free_queue = (void *)(base + at.queue);
 	e->free_mask = at.queue_size - 1;
 	e->pool.node = (void *)(base + at.nodes);

@@ -19,16 +19,16 @@
 #define ID_APART 0x4000u
 
 /* Place of the TTL in the template. */
-static uint32_t ttl_at(const struct fos_tcb *t)
+static uint32_t ttl_at(const struct fos_tcb_more *m)
 {
-	return t->tmpl_l3 + (t->tmpl_len - t->tmpl_l3 == 40 ? 7u : 8u);
+	return m->tmpl_l3 + (m->tmpl_len - m->tmpl_l3 == 40 ? 7u : 8u);
 }
 
 uint8_t fos_build_ttl(const struct fos_egress *e, uint32_t flow)
 {
-	const struct fos_tcb *t = &e->tcbs[flow];
+	const struct fos_tcb_more *m = &e->mores[flow];
 
-	return t->flags & FOS_TCB_TMPL ? t->tmpl[ttl_at(t)] : 0;
+	return e->tcbs[flow].flags & FOS_TCB_TMPL ? m->tmpl[ttl_at(m)] : 0;
 }
 
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
@@ -37,19 +37,21 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 	uint32_t link = (uint32_t)h->m->l3_off - h->m->data_off;
 	uint32_t ip = h->m->flags & FOS_PKT_IPV6 ? 40 : 20;
 	uint8_t ttl = fos_build_ttl(e, flow);
+	struct fos_tcb_more *m;
 
 	if (!h->l3 || link > LINK_MAX)
 		return;
-	memcpy(t->tmpl, h->frame + h->m->data_off, link + ip);
-	t->tmpl_l3 = (uint8_t)link;
-	t->tmpl_len = (uint8_t)(link + ip);
+	m = fos_out_more(e, flow);
+	memcpy(m->tmpl, h->frame + h->m->data_off, link + ip);
+	m->tmpl_l3 = (uint8_t)link;
+	m->tmpl_len = (uint8_t)(link + ip);
 	t->flags |= FOS_TCB_TMPL;
-	if (t->tmpl[ttl_at(t)] < ttl)
-		t->tmpl[ttl_at(t)] = ttl;
-	t->link = h->m->link;
-	t->tmpl_proto = h->m->proto;
+	if (m->tmpl[ttl_at(m)] < ttl)
+		m->tmpl[ttl_at(m)] = ttl;
+	m->link = h->m->link;
+	m->tmpl_proto = h->m->proto;
 	if (h->m->flags & FOS_PKT_OPTIONS)
-		fos_ext_learn(e, flow, h, &t->tmpl_proto);
+		fos_ext_learn(e, flow, h, &m->tmpl_proto);
 	else
 		t->flags &= ~(uint32_t)FOS_TCB_EXT;
 }
@@ -68,25 +70,26 @@ uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, ui
 {
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
 	bool mirror = !(t->flags & FOS_TCB_TMPL);
+	const struct fos_tcb_more *m = &e->mores[mirror ? FOS_PEER(flow) : flow];
 
 	if (mirror)
 		t = g;
 	if (!t || !(t->flags & FOS_TCB_TMPL))
 		return 0;
-	memcpy(to, t->tmpl, t->tmpl_len);
-	*l3 = t->tmpl_l3;
-	*link = t->link;
+	memcpy(to, m->tmpl, m->tmpl_len);
+	*l3 = m->tmpl_l3;
+	*link = m->link;
 	if (!mirror) {
-		uint32_t ext = fos_ext_put(e, flow, to + t->tmpl_len);
+		uint32_t ext = fos_ext_put(e, flow, to + m->tmpl_len);
 
 		/* now: when the segment is closed the template may be another packet's */
-		if (ext && t->tmpl_len - t->tmpl_l3 == 40)
-			to[t->tmpl_l3 + 6] = t->tmpl_proto;
-		return t->tmpl_len + ext;
+		if (ext && m->tmpl_len - m->tmpl_l3 == 40)
+			to[m->tmpl_l3 + 6] = m->tmpl_proto;
+		return m->tmpl_len + ext;
 	}
-	if (t->link == FOS_LINK_ETHERNET)
+	if (m->link == FOS_LINK_ETHERNET)
 		swap(to, to + 6, 6);
-	if (t->tmpl_len - t->tmpl_l3 == 40) {
+	if (m->tmpl_len - m->tmpl_l3 == 40) {
 		swap(to + *l3 + 8, to + *l3 + 24, 16);
 		to[*l3 + 7] = TTL_DEFAULT;
 		to[*l3 + 1] &= 0xc0; /* the label and marks are the other direction's */
@@ -96,12 +99,13 @@ uint32_t fos_build_template(struct fos_egress *e, uint32_t flow, uint8_t *to, ui
 		to[*l3 + 8] = TTL_DEFAULT;
 		to[*l3 + 1] &= 0xfc;
 	}
-	return t->tmpl_len;
+	return m->tmpl_len;
 }
 
 uint32_t fos_build_mtu(const struct fos_egress *e, uint32_t flow)
 {
-	uint32_t port = fos_out_port(e, flow), path = e->tcbs[flow].pmtu;
+	uint32_t path = e->tcbs[flow].flags & FOS_TCB_PMTU ? e->mores[flow].pmtu : 0;
+	uint32_t port = fos_out_port(e, flow);
 	uint32_t mtu = port == FOS_NONE ? 0 : e->p->dir->port[port].mtu;
 
 	if (!mtu)
@@ -172,7 +176,7 @@ static void put_ports(struct fos_egress *e, uint32_t flow, uint8_t *l4)
 static uint32_t segment_limit(const struct fos_egress *e, uint32_t flow, bool v6)
 {
 	const struct fos_tcb *g = fos_out_peer(e, flow);
-	uint32_t mss = g ? g->mss : 0;
+	uint32_t mss = g ? e->mores[FOS_PEER(flow)].mss : 0;
 
 	if (!mss)
 		mss = v6 ? MSS_DEFAULT6 : MSS_DEFAULT4;
@@ -184,7 +188,7 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uin
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t opts = (t->flags & FOS_TCB_TS ? 12 : 0) + (nr ? 4 + 8 * nr : 0);
-	uint32_t limit, seen = t->longest;
+	uint32_t limit, seen = e->mores[flow].longest;
 	uint8_t *l4;
 
 	if (!begin(e, flow, IPPROTO_TCP, 20 + opts, b))
@@ -212,7 +216,7 @@ bool fos_build_tcp(struct fos_egress *e, uint32_t flow, uint32_t (*sack)[2], uin
 	opts += ext_len(fos_box_meta(&e->p->box, b->frame));
 	limit = limit > opts ? limit - opts : 1;
 	/* where the handshake was not seen, what the sender uses is what the receiver takes */
-	if (!(fos_out_peer(e, flow) && fos_out_peer(e, flow)->mss) && limit < seen)
+	if (!(fos_out_peer(e, flow) && e->mores[FOS_PEER(flow)].mss) && limit < seen)
 		limit = seen;
 	if (limit > fos_out_segment_max(e, t))
 		limit = fos_out_segment_max(e, t);
@@ -252,24 +256,22 @@ void fos_build_ecn(struct fos_egress *e, const struct fos_build *b, uint8_t ecn)
 
 /* Its own numbers lie half the range away from those of the direction's own packets: where routers
  * fragment, two datagrams in flight must not share one (RFC 6864). */
-static uint16_t next_id(struct fos_tcb *t, const uint8_t *ip)
+static uint16_t next_id(struct fos_tcb_more *m, const uint8_t *ip)
 {
-	uint16_t newest = (uint16_t)(ip[4] << 8 | ip[5]), ahead = (uint16_t)(t->ip_id - newest);
+	uint16_t newest = (uint16_t)(ip[4] << 8 | ip[5]), ahead = (uint16_t)(m->ip_id - newest);
 
 	if (ahead < ID_APART || ahead > 0x10000 - ID_APART)
-		t->ip_id = (uint16_t)(newest + 0x8000);
-	return t->ip_id++;
+		m->ip_id = (uint16_t)(newest + 0x8000);
+	return m->ip_id++;
 }
 
 static void end_ipv4(struct fos_egress *e, struct fos_build *b, uint8_t *ip, uint8_t proto,
 		     uint32_t hlen, uint32_t total)
 {
-	struct fos_tcb *t = fos_out_tcb(e, b->flow);
-
 	ip[0] = (uint8_t)(0x40 | hlen / 4);
 	fos_put16(ip + 2, total);
-	fos_put16(ip + 4, next_id(t, ip));
-	ip[6] &= t->flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
+	fos_put16(ip + 4, next_id(fos_out_more(e, b->flow), ip));
+	ip[6] &= e->tcbs[b->flow].flags & FOS_TCB_NODF ? 0 : 0x40; /* don't fragment */
 	ip[7] = 0;
 	ip[9] = proto;
 	fos_csum_ipv4_set(ip, hlen);

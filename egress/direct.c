@@ -126,19 +126,21 @@ static bool offers_accecn(uint8_t ace)
 	return ace == 2 || ace == 3 || ace == 4 || ace == 6;
 }
 
-static void learn_syn(const struct fos_egress *e, struct fos_tcb *t, const struct fos_header *h)
+static void learn_syn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
+		      const struct fos_header *h)
 {
+	struct fos_tcb_more *m = fos_out_more(e, flow);
 	uint32_t bound = fos_mss_bound(e, h->m->flags & FOS_PKT_IPV6);
 	struct fos_header_options o;
 
-	if (t->map.out == 0 && t->una == 0) {
+	if (t->out == 0 && t->una == 0) {
 		t->isn = fos_header_seq(h);
 		t->flags |= FOS_TCB_ISN;
 	}
 	fos_header_options(h, &o);
 	/* one that comes again may offer less; which of them arrived, the answer tells */
 	if (o.mss)
-		t->mss = bound && o.mss > bound ? (uint16_t)bound : o.mss;
+		m->mss = bound && o.mss > bound ? (uint16_t)bound : o.mss;
 	if (o.wscale != 0xff)
 		t->wscale = o.wscale;
 	if (o.sack_ok)
@@ -172,7 +174,7 @@ static void learn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 
 	fos_build_learn(e, flow, h);
 	if (flags & FOS_TH_SYN) {
-		learn_syn(e, t, h);
+		learn_syn(e, flow, t, h);
 		if (flags & FOS_TH_ACK || (fos_out_peer(e, flow) &&
 					   fos_out_peer(e, flow)->flags & FOS_TCB_ISN))
 			agree(e, flow);
@@ -190,17 +192,17 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 			      const struct fos_header *h)
 {
 	uint64_t wire = fos_out_wire(t);
-	int64_t pos = fos_out_pos(t, fos_header_seq(h), t->map.in);
+	int64_t pos = fos_out_pos(t, fos_header_seq(h), t->in);
 	struct fos_seqmap_fwd fwd;
 
 	if (h->l4[13] & FOS_TH_SYN || !(t->flags & FOS_TCB_ISN))
 		return fos_header_seq(h);
 	if (h->l4[13] & FOS_TH_FIN)
-		return fos_out_seq(t, t->map.out);
+		return fos_out_seq(t, t->out);
 	if (e->p->offline) {
 		if (pos < 0)
 			return fos_header_seq(h);
-		fwd = fos_seqmap_forward(&t->map, &e->pool, (uint64_t)pos);
+		fwd = fos_seqmap_forward(fos_out_map(e, t), &e->pool, (uint64_t)pos);
 		return fos_out_seq(t, fwd.at < wire ? fwd.at : wire);
 	}
 	/* keep-alive, window probe: below what the receiver expects, so that it answers */

@@ -27,7 +27,7 @@ void fos_edited_mark(struct fos_egress *e, uint32_t flow)
 	struct fos_steer_tuple tuple;
 
 	if (!(t->flags & FOS_TCB_EDITED))
-		t->edge_in = t->edge; /* up to now both ends count alike */
+		fos_out_edit(e, flow)->edge_in = t->edge; /* up to now both ends count alike */
 	t->flags |= FOS_TCB_EDITED;
 	if (e->p->offline || !e->p->loop || e->p->fds.edited_map < 0 ||
 	    t->flags & FOS_TCB_STEERED)

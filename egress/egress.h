@@ -40,6 +40,9 @@ struct fos_egress {
 
 	struct fos_egr_state *st;
 	struct fos_tcb *tcbs;
+	struct fos_tcb_more *mores;
+	struct fos_tcb_edit *edits; /* NULL: no module of this box edits streams */
+	struct fos_tcb_file *files; /* NULL: input is no capture */
 	struct fos_seg *segs;
 	uint32_t *claims;
 	uint32_t *free_queue;

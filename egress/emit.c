@@ -99,13 +99,12 @@ static void count_stripped(struct fos_egress *e, uint32_t gone)
 static void pin_ack(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *g = &e->tcbs[flow];
-	struct fos_tcb *t;
+	const struct fos_seqmap *map = fos_out_map(e, g);
 
-	if (e->p->offline || g->una < g->map.open_out || g->map.in != g->map.open_in ||
-	    g->map.lo_in == g->map.open_in)
+	if (e->p->offline || g->una < map->open_out || g->in != map->open_in ||
+	    map->lo_in == map->open_in)
 		return;
-	t = fos_out_tcb(e, flow);
-	fos_seqmap_prune(&t->map, &e->pool, t->una);
+	fos_out_prune(e, flow, g->una);
 }
 
 /* Sets the acknowledgement side of w for a packet of direction `flow`. */
@@ -124,14 +123,14 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	pin_ack(e, FOS_PEER(flow));
 	g = fos_out_peer(e, flow);
 	/* where the peer's stream began elsewhere and is untouched, blocks are taken as they are */
-	if (agreed_here(e, flow) || g->map.nr || g->map.open_in || g->map.open_out)
+	if (agreed_here(e, flow) || g->flags & FOS_TCB_MAPPED)
 		w->sack = translate_sack;
 	w->ctx = c;
 	wnd = fos_out_wnd(e, flow, &edge);
 	if (edge) {
 		w->wnd = wnd;
-		if (edge > g->edge_in)
-			fos_out_tcb(e, FOS_PEER(flow))->edge_in = edge;
+		if (edge > e->edits[FOS_PEER(flow)].edge_in)
+			fos_out_edit(e, FOS_PEER(flow))->edge_in = edge;
 	}
 	/* a counter: what is held back must not take it back */
 	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
@@ -345,8 +344,8 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	if (!(h->l4[13] & FOS_TH_SYN))
 		fill_ts(e, flow, h, false, &w);
 	if (t->flags & FOS_TCB_ISN)
-		fos_urgent_fill(e, flow, h, (uint64_t)fos_out_pos(t, fos_header_seq(h), t->map.in),
-				(uint64_t)fos_out_pos(t, seq, t->map.out), &w);
+		fos_urgent_fill(e, flow, h, (uint64_t)fos_out_pos(t, fos_header_seq(h), t->in),
+				(uint64_t)fos_out_pos(t, seq, t->out), &w);
 	w.strip = unwanted(e, h->l4[13] & FOS_TH_SYN);
 	w.clean = unclean(e, flow, h->l4[13] & FOS_TH_SYN);
 	count_stripped(e, fos_header_tcp(h, &w));
@@ -354,7 +353,8 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */
 	fos_header_trim(h, keep);
 	rewrite_and_finish(e, flow, h);
-	t->time_ns = e->time_ns;
+	if (e->files)
+		fos_out_file(e, flow)->time_ns = e->time_ns;
 	fos_frames_send(e, frame, fos_out_port(e, flow), false);
 }
 

@@ -45,21 +45,6 @@ struct run {
 	struct fos_view view; /* last: not cleared at the beginning */
 };
 
-bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
-{
-	struct fos_tcb *t = fos_out_tcb(e, flow);
-	uint64_t n = base - t->map.in;
-
-	if (base <= t->map.in)
-		return true;
-	if (!fos_seqmap_replace(&t->map, &e->pool, n, 0))
-		return false;
-	fos_edited_mark(e, flow);
-	fos_count(e->p->counter, FOS_C_bytes_deleted, n);
-	fos_count(e->p->counter, FOS_C_edits_applied, 1);
-	return true;
-}
-
 void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
 	if (!e->p->offline)
@@ -108,12 +93,16 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	struct fos_header h;
 
 	/* a stream leaves in its order, also where a packet of it had come early */
-	if (pc->number >= r->t->number) {
-		r->t->number = pc->number;
-		r->t->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
+	if (e->files) {
+		struct fos_tcb_file *newest = fos_out_file(e, r->flow);
+
+		if (pc->number >= newest->number) {
+			newest->number = pc->number;
+			newest->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
+		}
+		r->number = newest->number;
+		r->time_ns = newest->time_ns;
 	}
-	r->number = r->t->number;
-	r->time_ns = r->t->time_ns;
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	r->passed = pc->pos + pc->len;
 	/* the headers in a borrowed frame are another packet's, maybe of the other direction */
@@ -127,13 +116,12 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
 		return;
 	if (e->p->offline)
-		fos_offline_passed(r->t, &h);
+		fos_offline_passed(e, r->flow, &h);
 	if (!copying)
 		return;
 	fos_build_learn(e, r->flow, &h);
 	fos_urgent_learn(e, r->flow, &h, pc->pos - (pc->off - h.m->payload_off));
-	if (h.m->payload_len > r->t->longest)
-		r->t->longest = h.m->payload_len;
+	fos_out_learn_len(e, r->flow, h.m->payload_len);
 	fos_header_options(&h, &o);
 	if (o.has_ts && fos_out_has_ts(e, r->t)) {
 		if (!(r->t->flags & FOS_TCB_TS) || fos_out_newer(o.tsval, r->t->ts_seen))
@@ -171,7 +159,7 @@ static bool send_whole(struct run *r, const struct fos_piece *pc)
 		return false;
 	s = fos_frames_seg(r->e, pc->frame);
 	s->flow = r->flow;
-	s->pos = r->t->map.out;
+	s->pos = r->t->out;
 	s->in_pos = pc->pos;
 	s->gen = pc->gen;
 	r->b.frame = pc->frame;
@@ -192,8 +180,8 @@ static bool begin_own(struct run *r)
 		return false;
 	}
 	s = fos_frames_seg(r->e, r->b.frame);
-	s->pos = r->t->map.out;
-	s->in_pos = r->t->map.in;
+	s->pos = r->t->out;
+	s->in_pos = r->t->in;
 	s->flow = r->flow;
 	r->own = true;
 	r->len = 0;
@@ -211,10 +199,10 @@ static bool account(struct run *r, const struct fos_span *span)
 	if (!fos_flow_skip(e, r->flow, span->base_pos))
 		return false;
 	if (span->kind == FOS_SPAN_PIECE) {
-		fos_seqmap_copy(&r->t->map, span->len);
+		fos_out_copy(r->t, span->len);
 		return true;
 	}
-	if (!fos_seqmap_replace(&r->t->map, &e->pool, 0, span->len))
+	if (!fos_out_replace(e, r->flow, 0, span->len))
 		return false;
 	fos_edited_mark(e, r->flow);
 	fos_count(e->p->counter, FOS_C_bytes_inserted, span->len);
@@ -231,8 +219,8 @@ static bool silly(const struct run *r, const struct fos_span *span, const struct
 		return false;
 	if (pc && span->piece_off + span->len < pc->len && pc->flags & FOS_PIECE_WHOLE)
 		return true;
-	return r->len + window < fos_out_enough(r->t) &&
-	       fos_view_tail(&r->view) > r->t->map.out + window;
+	return r->len + window < fos_out_enough(r->e, r->t) &&
+	       fos_view_tail(&r->view) > r->t->out + window;
 }
 
 /* Offline, packets keep their borders: each has its place among those of the other direction. */
@@ -274,7 +262,7 @@ static void place_at(struct run *r, uint64_t pos)
 	struct fos_piece pc;
 
 	if (fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near, &pc) == FOS_NONE ||
-	    pc.number < r->t->number || (pc.number == r->t->number && known))
+	    pc.number < r->number || (pc.number == r->number && known))
 		return;
 	flush(r, false, false);
 	learn(r, &pc, true);
@@ -312,13 +300,13 @@ static bool step(struct run *r)
 
 	/* in a capture nobody is silent: who is read on only has not acknowledged yet */
 	if (!fos_egress_room(e) || e->pool.free->nr < 4 ||
-	    (!e->p->offline && !fos_seqmap_room(&r->t->map, &e->pool)) ||
+	    (!e->p->offline && !fos_seqmap_room(fos_out_map(e, r->t), &e->pool)) ||
 	    !fos_frames_tx_room(e, fos_out_port(e, r->flow), r->b.frame == FOS_NONE ? 1 : 2)) {
 		r->again = true;
 		return false;
 	}
 	if (window == 0) {
-		r->blocked = fos_view_tail(&r->view) > r->t->map.out - r->delta;
+		r->blocked = fos_view_tail(&r->view) > r->t->out - r->delta;
 		return false;
 	}
 	fos_view_copy(&before, &r->view);
@@ -326,7 +314,7 @@ static bool step(struct run *r)
 		return false;
 	piece = span.kind == FOS_SPAN_PIECE;
 	r->near = piece ? span.piece : r->near;
-	if (span.len == 0 || (piece && span.base_pos < r->t->map.in) ||
+	if (span.len == 0 || (piece && span.base_pos < r->t->in) ||
 	    (piece && !fos_piece_get(&e->p->box, span.piece, r->flow, r->t->gen, &pc))) {
 		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		fos_view_copy(&r->view, &before);
@@ -356,8 +344,8 @@ static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
 	uint32_t peer = FOS_PEER(r->flow), ack;
 	const struct fos_tcb *g = fos_out_peer(r->e, r->flow);
 
-	if (r->e->p->offline || r->t->map.in == in_before || r->t->map.out != out_before ||
-	    r->t->una < r->t->map.out || !g || !fos_out_ack(r->e, peer, 0, &ack))
+	if (r->e->p->offline || r->t->in == in_before || r->t->out != out_before ||
+	    r->t->una < r->t->out || !g || !fos_out_ack(r->e, peer, 0, &ack))
 		return;
 	if (g->flags & FOS_TCB_ACK_SENT && g->ack_sent == ack)
 		return;
@@ -377,8 +365,8 @@ static void finish_run(struct run *r)
 	      fos_view_ended(&r->view);
 	/* offline a FIN that came alone has its own place among the frames, and so has one whose bytes
 	 * are deleted */
-	if (fin && e->p->offline && r->t->map.in)
-		place_at(r, r->t->map.in - 1);
+	if (fin && e->p->offline && r->t->in)
+		place_at(r, r->t->in - 1);
 	if (fin && r->b.frame != FOS_NONE && (!e->p->offline || r->fin_here)) {
 		flush(r, true, true);
 		r->t->flags |= FOS_TCB_FIN_SENT;
@@ -401,16 +389,18 @@ static void finish_run(struct run *r)
 	all = fos_flow_publish(e, r->flow, &r->view);
 	/* the FIN, too, once the frames before it have been taken over: what is passed is forgotten */
 	if (r->t->flags & FOS_TCB_FIN_SENT && all)
-		fos_out_publish(e, r->flow, 0, r->t->map.in + 1);
+		fos_out_publish(e, r->flow, 0, r->t->in + 1);
 }
 
 static void run_tcp(struct run *r)
 {
-	uint64_t in = r->t->map.in, out = r->t->map.out;
+	uint64_t in = r->t->in, out = r->t->out;
 	uint32_t n = 0;
 
-	r->number = r->t->number;
-	r->time_ns = r->t->time_ns;
+	if (r->e->files) {
+		r->number = r->e->files[r->flow].number;
+		r->time_ns = r->e->files[r->flow].time_ns;
+	}
 	while (n < SPANS_PER_RUN && step(r))
 		n++;
 	if (n == SPANS_PER_RUN)
@@ -442,7 +432,7 @@ static void note_astray(const struct run *r, uint32_t pipeline)
 	struct fos_view v;
 
 	if (fos_view_open(&v, &p->box, r->flow, r->t->gen, p->dir->pipeline[pipeline].nr_stages,
-			  r->t->map.out - r->delta) &&
+			  r->t->out - r->delta) &&
 	    fos_view_astray(&v))
 		fos_count(p->counter, FOS_C_pm_rules_broken, 1);
 }
@@ -477,7 +467,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	r.delta = route.delta;
 	if (!fos_view_open(&r.view, &e->p->box, flow, gen,
 			   e->p->dir->pipeline[route.pipeline].nr_stages,
-			   r.t->map.out - r.delta)) {
+			   r.t->out - r.delta)) {
 		if (r.view.broken != FOS_NONE)
 			fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 		return;

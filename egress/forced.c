@@ -81,8 +81,8 @@ static bool folded(const struct fos_egress *e, uint32_t pm, uint32_t flow,
 
 	if (pub->edits == 0 || editor == 0)
 		return true; /* untouched; what a packet PM dropped is gone */
-	return t->gen == pub->gen && t->pos[editor] >= pub->out_head &&
-	       fos_seqmap_flat(&t->map, t->una);
+	return t->gen == pub->gen && fos_out_passed(e, flow, editor) >= pub->out_head &&
+	       fos_seqmap_flat(fos_out_map(e, t), t->una);
 }
 
 static uint32_t quarantine(struct fos_egress *e, uint32_t pm, const struct fos_death *d)

@@ -24,12 +24,12 @@ static bool translate(const struct fos_egress *e, const struct fos_tcb *t, const
 	if (pos > (int64_t)fos_out_wire(t) || pos < (int64_t)t->una - (t->una == 0 ? 1 : 0))
 		return false;
 	if (pos >= 0)
-		q->seq = fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, (uint64_t)pos));
+		q->seq = fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, (uint64_t)pos));
 	if (!q->has_ack || !g || !(g->flags & FOS_TCB_ISN))
 		return true;
-	ack = fos_out_pos(g, q->ack, g->map.in);
+	ack = fos_out_pos(g, q->ack, g->in);
 	if (ack >= 0)
-		q->ack = fos_out_seq(g, fos_seqmap_forward(&g->map, &e->pool, (uint64_t)ack).at);
+		q->ack = fos_out_seq(g, fos_seqmap_forward(fos_out_map(e, g), &e->pool, (uint64_t)ack).at);
 	return true;
 }
 
@@ -37,10 +37,10 @@ static bool translate(const struct fos_egress *e, const struct fos_tcb *t, const
 static void translate_offline(const struct fos_egress *e, const struct fos_tcb *t,
 			      struct fos_icmp_quoted *q)
 {
-	int64_t pos = fos_out_pos(t, q->seq, t->map.in);
+	int64_t pos = fos_out_pos(t, q->seq, t->in);
 
 	if (pos >= 0)
-		q->seq = fos_out_seq(t, fos_seqmap_forward(&t->map, &e->pool, (uint64_t)pos).at);
+		q->seq = fos_out_seq(t, fos_seqmap_forward(fos_out_map(e, t), &e->pool, (uint64_t)pos).at);
 	q->has_ack = false;
 }
 
@@ -71,9 +71,10 @@ static bool learn_mtu(struct fos_egress *e, uint32_t flow, const struct fos_icmp
 		mtu = least;
 		t->flags |= q->v6 ? 0 : FOS_TCB_NODF;
 	}
-	if (t->pmtu && mtu >= t->pmtu)
+	if (t->flags & FOS_TCB_PMTU && mtu >= e->mores[flow].pmtu)
 		return false;
-	t->pmtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+	fos_out_more(e, flow)->pmtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+	t->flags |= FOS_TCB_PMTU;
 	fos_count(e->p->counter, FOS_C_mtu_learnt, 1);
 	return true;
 }

@@ -78,14 +78,16 @@ static void add(struct fos_egress *e, uint64_t number, struct item it)
 	o->item[o->nr++] = it;
 }
 
-void fos_offline_passed(struct fos_tcb *t, const struct fos_header *h)
+void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
 {
+	struct fos_tcb_file *x = fos_out_file(e, flow);
+	struct fos_tcb *t = fos_out_tcb(e, flow);
 	uint32_t ack = fos_header_ack(h);
 
-	if (!(h->l4[13] & FOS_TH_ACK) || (t->flags & FOS_TCB_PASSED && fos_out_newer(t->passed_ack, ack)))
+	if (!(h->l4[13] & FOS_TH_ACK) || (t->flags & FOS_TCB_PASSED && fos_out_newer(x->passed_ack, ack)))
 		return;
-	t->passed_ack = ack;
-	t->passed_wnd = fos_header_wnd(h);
+	x->passed_ack = ack;
+	x->passed_wnd = fos_header_wnd(h);
 	t->flags |= FOS_TCB_PASSED;
 }
 
@@ -95,8 +97,8 @@ static void keep_ack(struct fos_egress *e, uint32_t flow, struct fos_seg *s)
 {
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
 
-	s->ack = t->flags & FOS_TCB_PASSED || !g ? t->passed_ack : fos_out_seq(g, 0);
-	s->wnd = t->passed_wnd;
+	s->ack = t->flags & FOS_TCB_PASSED || !g ? e->files[flow].passed_ack : fos_out_seq(g, 0);
+	s->wnd = e->files[flow].passed_wnd;
 }
 
 void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame)

@@ -19,9 +19,9 @@ void fos_offline_free(struct fos_offline *o);
 /* A segment that was built or retained leaves when its frame number is reached. */
 void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame);
 
-/* The bytes of a packet of t's direction have been passed: what the box makes from now on acknowledges what
- * it did. */
-void fos_offline_passed(struct fos_tcb *t, const struct fos_header *h);
+/* The bytes of a packet of this direction have been passed: what the box makes from now on
+ * acknowledges what it did. */
+void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
 
 /* Keeps a descriptor for the flush; false: the stash is full, work it off first. */
 bool fos_offline_stash(struct fos_egress *e, const struct fos_desc *d);

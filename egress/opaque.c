@@ -11,7 +11,7 @@ static void note_piece(struct fos_egress *e, uint32_t flow, const struct fos_pie
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
 
-	fos_seqmap_copy(&t->map, pc->len);
+	fos_out_copy(t, pc->len);
 	if (pc->flags & FOS_PIECE_FIN)
 		t->flags |= FOS_TCB_FIN_SENT;
 	if (pc->flags & FOS_PIECE_RST)
@@ -67,7 +67,7 @@ static void check_end(struct fos_egress *e, uint32_t flow)
 	/* pairs with the classifier's release of `state` */
 	uint32_t state = fos_acquire32(&f->state);
 
-	if (!(state & FOS_FLOW_ST_CLOSED) || t->map.in < fos_acquire64(&f->app.tail))
+	if (!(state & FOS_FLOW_ST_CLOSED) || t->in < fos_acquire64(&f->app.tail))
 		return;
 	fos_out_finish(e, flow);
 	fos_egress_run_later(e, flow);
@@ -102,7 +102,7 @@ void fos_opaque_run(struct fos_egress *e, uint32_t flow, const struct fos_view *
 		send_piece(e, flow, &pc);
 	}
 	t = fos_out_tcb(e, flow);
-	fos_out_publish(e, flow, 0, t->map.in + (t->flags & FOS_TCB_FIN_SENT ? 1 : 0));
+	fos_out_publish(e, flow, 0, t->in + (t->flags & FOS_TCB_FIN_SENT ? 1 : 0));
 	check_end(e, flow);
 }
 

@@ -12,7 +12,6 @@
 #define RTO_FIRST_US 1000000u /* RFC 6298 section 2.1 */
 #define RTO_MIN_US 200000u
 #define RTO_MAX_US 60000000u
-#define MSS_LEAST 536u
 
 void fos_out_save(struct fos_egress *e, const struct fos_tcb *t)
 {
@@ -31,22 +30,91 @@ static void learn_isn(struct fos_tcb *t, const struct fos_flow *f)
 	t->flags |= FOS_TCB_ISN;
 }
 
+struct fos_tcb_more *fos_out_loss(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb_more *m = fos_out_more(e, flow);
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+
+	if (!(t->flags & FOS_TCB_LOSS)) {
+		m->recover = 0;
+		m->rto_shift = m->dupacks = 0;
+		t->flags |= FOS_TCB_LOSS;
+	}
+	return m;
+}
+
+bool fos_out_replace(struct fos_egress *e, uint32_t flow, uint64_t del, uint64_t ins)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	struct fos_tcb_edit *x;
+
+	if (!e->edits) {
+		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
+		return false;
+	}
+	x = fos_out_edit(e, flow);
+	if (!(t->flags & FOS_TCB_MAPPED))
+		x->map = fos_seqmap_same;
+	x->map.in = t->in;
+	x->map.out = t->out;
+	if (!fos_seqmap_replace(&x->map, &e->pool, del, ins))
+		return false;
+	t->flags |= FOS_TCB_MAPPED;
+	t->in = x->map.in;
+	t->out = x->map.out;
+	return true;
+}
+
+void fos_out_prune(struct fos_egress *e, uint32_t flow, uint64_t pos)
+{
+	struct fos_tcb_edit *x;
+
+	if (!(e->tcbs[flow].flags & FOS_TCB_MAPPED))
+		return;
+	x = fos_out_edit(e, flow);
+	x->map.in = e->tcbs[flow].in;
+	x->map.out = e->tcbs[flow].out;
+	fos_seqmap_prune(&x->map, &e->pool, pos);
+}
+
+static void clear_map(struct fos_egress *e, uint32_t flow)
+{
+	if (e->tcbs[flow].flags & FOS_TCB_MAPPED)
+		fos_seqmap_clear(&fos_out_edit(e, flow)->map, &e->pool);
+}
+
+/* The records beside the TCB; of what a flag of the TCB stands for, that flag is gone. */
+static void init_rest(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb_more *m = fos_out_more(e, flow);
+
+	memset(m, 0, sizeof(*m));
+	m->batch = e->batch;
+	if (e->edits) {
+		struct fos_tcb_edit *x = fos_out_edit(e, flow);
+
+		memset(x, 0, sizeof(*x));
+		x->batch = e->batch;
+	}
+	if (e->files)
+		memset(fos_out_file(e, flow), 0, sizeof(*e->files));
+}
+
 static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_t gen)
 {
 	struct fos_out *o = &e->outs[flow];
 
 	if (t->gen) {
 		fos_retain_drop(e, flow);
-		fos_seqmap_clear(&t->map, &e->pool);
+		clear_map(e, flow);
 	}
 	t = fos_out_tcb(e, flow);
 	memset(t, 0, sizeof(*t));
 	t->batch = e->batch;
 	t->gen = gen;
-	fos_seqmap_init(&t->map);
 	t->piece = t->seg_first = t->seg_last = FOS_NONE;
 	t->wscale = 0xff;
-	t->rto_us = RTO_FIRST_US;
+	init_rest(e, flow);
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_txn_publish64(&e->txn, &o->pos[i], 0);
 	fos_txn_publish64(&e->txn, &o->opened_ns, 0);
@@ -93,39 +161,58 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 			*ack = as_came;
 			return true;
 		}
-		*ack = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, g->una));
+		*ack = fos_out_seq(g, fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una));
 		return true;
 	}
 	/* the recorded end acknowledged unedited bytes; never what has not been written yet */
-	in = fos_out_pos(g, as_came, g->map.in);
+	in = fos_out_pos(g, as_came, g->in);
 	if (in < 0) {
 		*ack = as_came;
 		return true;
 	}
-	fwd = fos_seqmap_forward(&g->map, &e->pool, (uint64_t)in);
+	fwd = fos_seqmap_forward(fos_out_map(e, g), &e->pool, (uint64_t)in);
 	*ack = fos_out_seq(g, fwd.at < fos_out_wire(g) ? fwd.at : fos_out_wire(g));
 	return true;
 }
 
-/* RFC 6298 section 2 */
-static void sample_rtt(struct fos_tcb *t, uint64_t us)
+static void sample_rtt(struct fos_tcb *t, uint64_t ns)
 {
+	uint32_t us = ns / 1000 > RTO_MAX_US ? RTO_MAX_US : (uint32_t)(ns / 1000);
+
 	if (!t->srtt_us) {
 		t->srtt_us = us ? us : 1;
 		t->rttvar_us = us / 2;
 	} else {
-		uint64_t d = us > t->srtt_us ? us - t->srtt_us : t->srtt_us - us;
+		uint32_t d = us > t->srtt_us ? us - t->srtt_us : t->srtt_us - us;
 
 		t->rttvar_us = (3 * t->rttvar_us + d) / 4;
 		t->srtt_us = (7 * t->srtt_us + us) / 8;
 		if (!t->srtt_us)
 			t->srtt_us = 1;
 	}
-	t->rto_us = t->srtt_us + 4 * t->rttvar_us;
-	if (t->rto_us < RTO_MIN_US)
-		t->rto_us = RTO_MIN_US;
-	if (t->rto_us > RTO_MAX_US)
-		t->rto_us = RTO_MAX_US;
+}
+
+uint64_t fos_out_rto_us(const struct fos_tcb *t)
+{
+	uint64_t us = t->srtt_us + 4ull * t->rttvar_us;
+
+	if (!t->srtt_us)
+		return RTO_FIRST_US;
+	return us < RTO_MIN_US ? RTO_MIN_US : us > RTO_MAX_US ? RTO_MAX_US : us;
+}
+
+/* News of the receiver: what was done about losses begins anew, but for what may still be missing. */
+static void forget_loss(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb *g = fos_out_tcb(e, flow);
+	struct fos_tcb_more *m;
+
+	if (!(g->flags & FOS_TCB_LOSS))
+		return;
+	m = fos_out_more(e, flow);
+	m->rto_shift = m->dupacks = 0;
+	if (g->una >= m->recover)
+		g->flags &= ~(uint32_t)FOS_TCB_LOSS;
 }
 
 static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint64_t una)
@@ -135,14 +222,13 @@ static void advance(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, uint
 	g->una = una;
 	if (fos_retain_ack(e, flow, &sent_ns))
 		fos_egress_run_later(e, flow);
-	else if (una < g->recover)
+	else if (g->flags & FOS_TCB_LOSS && una < e->mores[flow].recover)
 		fos_resend_range(e, flow, una, una + 1); /* NewReno, RFC 6582 */
 	if (sent_ns && e->p->now_ns >= sent_ns)
-		sample_rtt(g, (e->p->now_ns - sent_ns) / 1000);
+		sample_rtt(g, e->p->now_ns - sent_ns);
 	fos_retain_tell(e, flow);
-	fos_seqmap_prune(&g->map, &e->pool, una);
-	g->dupacks = 0;
-	g->rto_shift = 0;
+	fos_out_prune(e, flow, una);
+	forget_loss(e, flow);
 	g->rto_at = 0;
 	if (g->seg_first != FOS_NONE && g->flags & FOS_TCB_ANSWERS)
 		fos_timer_start(e, flow);
@@ -195,10 +281,10 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 	if (!peer || !(peer->flags & FOS_TCB_ISN) || peer->flags & FOS_TCB_DONE)
 		return true;
 	if (e->p->offline) {
-		pos = fos_out_pos(peer, ack, peer->map.in);
+		pos = fos_out_pos(peer, ack, peer->in);
 		if (pos < 0)
 			return true;
-		pos = (int64_t)fos_seqmap_forward(&peer->map, &e->pool, (uint64_t)pos).at;
+		pos = (int64_t)fos_seqmap_forward(fos_out_map(e, peer), &e->pool, (uint64_t)pos).at;
 		if ((uint64_t)pos > fos_out_wire(peer))
 			pos = (int64_t)fos_out_wire(peer);
 	} else {
@@ -227,25 +313,26 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
  * window (RFC 1122 section 4.2.3.3). */
 static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb *g, uint32_t mss)
 {
-	uint64_t edge = g->edge >= g->map.out ? g->map.in + (g->edge - g->map.out) :
-						fos_seqmap_back(&g->map, &e->pool, g->edge);
+	uint64_t told = e->edits[g - e->tcbs].edge_in;
+	uint64_t edge = g->edge >= g->out ? g->in + (g->edge - g->out) :
+						fos_seqmap_back(fos_out_map(e, g), &e->pool, g->edge);
 	uint64_t step = g->wnd_max / 2 < mss ? g->wnd_max / 2 : mss;
-	uint64_t most = fos_seqmap_back(&g->map, &e->pool, g->una) + g->wnd_max;
+	uint64_t most = fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una) + g->wnd_max;
 
 	/* Bytes to be deleted need no room, but a window larger than the receiver ever has would be
 	 * remembered: the sender waits for half of it (section 4.2.3.4), and sends by its persist
 	 * timer alone where it never comes again. */
 	if (edge > most)
 		edge = most;
-	if (edge <= g->edge_in || (edge - g->edge_in < step && g->una < fos_out_wire(g)))
-		return g->edge_in;
+	if (edge <= told || (edge - told < step && g->una < fos_out_wire(g)))
+		return told;
 	return edge;
 }
 
 uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
 {
 	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
-	uint32_t shift, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
+	uint32_t shift, mss, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
 	uint64_t ack, room;
 
 	*edge = 0;
@@ -253,8 +340,9 @@ uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
 	    !(g->flags & FOS_TCB_WND))
 		return t->wnd;
 	shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
-	ack = fos_seqmap_back(&g->map, &e->pool, g->una);
-	*edge = edge_for_sender(e, g, t->mss ? t->mss : 536);
+	ack = fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una);
+	mss = e->mores[flow].mss;
+	*edge = edge_for_sender(e, g, mss ? mss : FOS_MSS_LEAST);
 	room = *edge > ack ? *edge - ack : 0;
 	room = (room + (1u << shift) - 1) >> shift;
 	room = room > UINT16_MAX ? UINT16_MAX : room;
@@ -277,12 +365,21 @@ uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
 	/* without the handshake the scale is not known; the ends keep their own window */
 	if (e->p->offline || pickup || !(t->flags & FOS_TCB_WND))
 		return UINT32_MAX;
-	return t->edge > t->map.out ? t->edge - t->map.out : 0;
+	return t->edge > t->out ? t->edge - t->out : 0;
 }
 
-uint32_t fos_out_enough(const struct fos_tcb *t)
+void fos_out_learn_len(struct fos_egress *e, uint32_t flow, uint32_t len)
 {
-	uint32_t enough = t->longest > MSS_LEAST ? t->longest : MSS_LEAST;
+	if (len <= e->mores[flow].longest)
+		return;
+	fos_out_more(e, flow)->longest = (uint16_t)len;
+	if (len > FOS_MSS_LEAST)
+		fos_out_tcb(e, flow)->flags |= FOS_TCB_LONGER;
+}
+
+uint32_t fos_out_enough(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	uint32_t enough = t->flags & FOS_TCB_LONGER ? e->mores[t - e->tcbs].longest : FOS_MSS_LEAST;
 
 	if (t->wnd_max / 2 < enough)
 		enough = t->wnd_max / 2 ? t->wnd_max / 2 : 1;
@@ -293,14 +390,14 @@ uint32_t fos_out_segment_max(const struct fos_egress *e, const struct fos_tcb *t
 {
 	bool known = fos_out_window(e, t) != UINT32_MAX;
 
-	return known && t->wnd_max > MSS_LEAST ? t->wnd_max / 2 : UINT32_MAX;
+	return known && t->wnd_max > FOS_MSS_LEAST ? t->wnd_max / 2 : UINT32_MAX;
 }
 
 void fos_out_note_window(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint64_t *word = &e->outs[flow].opened_ns;
-	bool closed = fos_out_window(e, t) < fos_out_enough(t);
+	bool closed = fos_out_window(e, t) < fos_out_enough(e, t);
 
 	if (!e->p->offline && closed != (*word == UINT64_MAX))
 		fos_txn_publish64(&e->txn, word, closed ? UINT64_MAX : e->p->now_ns);
@@ -308,13 +405,20 @@ void fos_out_note_window(struct fos_egress *e, uint32_t flow)
 
 void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos)
 {
-	struct fos_tcb *t = fos_out_tcb(e, flow);
-
-	if (pos <= t->pos[i])
+	/* where nobody edits, nobody asks for editors' positions */
+	if ((i && !e->edits) || pos <= fos_out_passed(e, flow, i))
 		return;
-	t->pos[i] = pos;
-	fos_txn_publish64(&e->txn, &e->outs[flow].pos[i], pos);
+	fos_out_passed_anew(e, flow, i, pos);
 	fos_egress_tell(e, flow);
+}
+
+void fos_out_passed_anew(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos)
+{
+	if (i == 0)
+		fos_out_tcb(e, flow)->passed = pos;
+	else if (e->edits)
+		fos_out_edit(e, flow)->pos[i - 1] = pos;
+	fos_txn_publish64(&e->txn, &e->outs[flow].pos[i], pos);
 }
 
 void fos_out_finish(struct fos_egress *e, uint32_t flow)
@@ -325,7 +429,7 @@ void fos_out_finish(struct fos_egress *e, uint32_t flow)
 		return;
 	fos_retain_drop(e, flow);
 	t = fos_out_tcb(e, flow);
-	fos_seqmap_clear(&t->map, &e->pool);
+	clear_map(e, flow);
 	fos_retain_tell(e, flow);
 	t->flags |= FOS_TCB_DONE;
 	t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
@@ -338,7 +442,7 @@ void fos_out_finish(struct fos_egress *e, uint32_t flow)
 /* Has the receiver acknowledged this direction's FIN? */
 static bool fin_acked(const struct fos_tcb *t)
 {
-	return t->flags & FOS_TCB_FIN_SENT && t->una > t->map.out;
+	return t->flags & FOS_TCB_FIN_SENT && t->una > t->out;
 }
 
 void fos_out_check_done(struct fos_egress *e, uint32_t flow)

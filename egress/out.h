@@ -28,6 +28,76 @@ static inline struct fos_tcb *fos_out_tcb(struct fos_egress *e, uint32_t flow)
 	return t;
 }
 
+/* The other records of a flow that is known to be open, kept as they are before the caller changes them. */
+static inline struct fos_tcb_more *fos_out_more(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb_more *m = &e->mores[flow];
+
+	if (m->batch != e->batch) {
+		fos_egress_save(e, m, sizeof(*m));
+		m->batch = e->batch;
+	}
+	return m;
+}
+
+/* Only where e->edits is there. */
+static inline struct fos_tcb_edit *fos_out_edit(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_tcb_edit *x = &e->edits[flow];
+
+	if (x->batch != e->batch) {
+		fos_egress_save(e, x, sizeof(*x));
+		x->batch = e->batch;
+	}
+	return x;
+}
+
+/* Only where e->files is there. */
+static inline struct fos_tcb_file *fos_out_file(struct fos_egress *e, uint32_t flow)
+{
+	fos_egress_save(e, &e->files[flow], sizeof(e->files[flow]));
+	return &e->files[flow];
+}
+
+/* What the box does about losses of this flow, to be changed: all 0 until it is. */
+struct fos_tcb_more *fos_out_loss(struct fos_egress *e, uint32_t flow);
+
+/* Where input positions of a flow lie in its output, to look at.  Its `in` and `out` do not count. */
+static inline const struct fos_seqmap *fos_out_map(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	return t->flags & FOS_TCB_MAPPED ? &e->edits[t - e->tcbs].map : &fos_seqmap_same;
+}
+
+/* n bytes leave as they came. */
+static inline void fos_out_copy(struct fos_tcb *t, uint64_t n)
+{
+	t->in += n;
+	t->out += n;
+}
+
+/* Of the bytes that come next `del` do not leave, and `ins` others do.  False: no map node is free, or no
+ * module may edit; nothing changed. */
+bool fos_out_replace(struct fos_egress *e, uint32_t flow, uint64_t del, uint64_t ins);
+
+/* Everything below output position `pos` has been acknowledged: its map is given back. */
+void fos_out_prune(struct fos_egress *e, uint32_t flow, uint64_t pos);
+
+/* How far the flow has come in the output of the pipeline's i-th editor, as published or to be; i = 0:
+ * in its input. */
+static inline uint64_t fos_out_passed(const struct fos_egress *e, uint32_t flow, uint32_t i)
+{
+	return i == 0 ? e->tcbs[flow].passed : e->edits ? e->edits[flow].pos[i - 1] : 0;
+}
+
+/* The same begins anew: the flow has gone into another pipeline. */
+void fos_out_passed_anew(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos);
+
+/* RFC 6298 section 2; before any back-off. */
+uint64_t fos_out_rto_us(const struct fos_tcb *t);
+
+/* A payload of `len` bytes came in this direction. */
+void fos_out_learn_len(struct fos_egress *e, uint32_t flow, uint32_t len);
+
 /* The peer's TCB to look at; NULL when it is not open in the same connection. */
 static inline const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uint32_t flow)
 {
@@ -43,13 +113,13 @@ static inline const struct fos_tcb *fos_out_peer(const struct fos_egress *e, uin
 /* Position after everything sent, the FIN counting one. */
 static inline uint64_t fos_out_wire(const struct fos_tcb *t)
 {
-	return t->map.out + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
+	return t->out + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
 }
 
 /* The same on the input side. */
 static inline uint64_t fos_out_wire_in(const struct fos_tcb *t)
 {
-	return t->map.in + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
+	return t->in + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
 }
 
 /* Sequence number of a position: the one place where 64 bits become 32. */
@@ -115,12 +185,12 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 /* Port that packets of this direction leave by; FOS_NONE: none. */
 uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow);
 
-/* Bytes the receiver's window allows beyond map.out. */
+/* Bytes the receiver's window allows beyond `out`. */
 uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);
 
 /* Room in the receiver's window for which a sender waits while something is on its way: a whole segment,
  * or half of what there ever was (RFC 1122 section 4.2.3.4). */
-uint32_t fos_out_enough(const struct fos_tcb *t);
+uint32_t fos_out_enough(const struct fos_egress *e, const struct fos_tcb *t);
 
 /* Payload of a segment that the box makes, at most: half of the largest window, as hosts do.  A receiver
  * takes the longest segment for its unit: one that fills its buffer makes it open its window by crumbs

@@ -1,20 +1,36 @@
 /* egress/publish.c - how far a flow has come, for the stages before egress: see flow.h */
+#include "egress/edited.h"
 #include "egress/flow.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/retain.h"
 
+bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	uint64_t n = base - t->in;
+
+	if (base <= t->in)
+		return true;
+	if (!fos_out_replace(e, flow, n, 0))
+		return false;
+	fos_edited_mark(e, flow);
+	fos_count(e->p->counter, FOS_C_bytes_deleted, n);
+	fos_count(e->p->counter, FOS_C_edits_applied, 1);
+	return true;
+}
+
 bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint64_t at = fos_pieces_take(e, flow, t->map.in);
+	uint64_t at = fos_pieces_take(e, flow, t->in);
 	uint64_t pos[FOS_MAX_EDITORS + 1];
 	const struct fos_dir *dir = e->p->dir;
 
 	pos[0] = at;
 	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++)
 		pos[i] = 0;
-	if (at == t->map.in)
+	if (at == t->in)
 		for (uint32_t i = 0; i < v->nr_layers; i++) {
 			uint32_t pm = v->layer[i].editor;
 
@@ -25,7 +41,7 @@ bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, pos[i]);
 	fos_retain_tell(e, flow);
-	return at == t->map.in;
+	return at == t->in;
 }
 
 void fos_flow_drain(struct fos_egress *e, uint32_t flow)

@@ -288,7 +288,7 @@ static void fill_lengths(struct fos_egress *e, uint32_t len)
 
 static uint32_t new_id(const struct fos_egress *e, uint32_t flow)
 {
-	uint64_t at[3] = {flow, e->tcbs[flow].map.out, e->tcbs[flow].gen};
+	uint64_t at[3] = {flow, e->tcbs[flow].out, e->tcbs[flow].gen};
 
 	/* nobody outside can guess it (RFC 7739) */
 	return (uint32_t)fos_hash_sip13(e->p->dir->hash_key, at, sizeof(at)) | 1;

@@ -14,7 +14,7 @@
 
 static bool too_soon(const struct fos_egress *e, const struct fos_tcb *t, const struct fos_seg *s)
 {
-	uint64_t gap = t->srtt_us * 500;
+	uint64_t gap = t->srtt_us * 500ull;
 
 	if (!(s->flags & FOS_SEG_RESENT) || e->p->offline)
 		return false;
@@ -76,20 +76,21 @@ static bool ours(const struct fos_egress *e, uint32_t flow)
 
 	if (e->p->offline || t->seg_first == FOS_NONE)
 		return false;
-	return fos_seqmap_inserted(&t->map, &e->pool, t->una) ||
+	return fos_seqmap_inserted(fos_out_map(e, t), &e->pool, t->una) ||
 	       fos_sack_vouched(e, flow,
-				fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, t->una)));
+				fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, t->una)));
 }
 
 void fos_resend_dupack(struct fos_egress *e, uint32_t flow, uint32_t sacked)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
 	int64_t hole = fos_out_pos(t, sacked, t->una);
+	struct fos_tcb_more *m = fos_out_loss(e, flow);
 
-	if (t->dupacks < DUPACKS)
-		t->dupacks++;
-	if (t->dupacks != DUPACKS || t->una < t->recover || !ours(e, flow))
+	if (m->dupacks < DUPACKS)
+		m->dupacks++;
+	if (m->dupacks != DUPACKS || t->una < m->recover || !ours(e, flow))
 		return;
-	t->recover = fos_out_wire(t); /* partial acknowledgements bring the next: out.c */
+	m->recover = fos_out_wire(t); /* partial acknowledgements bring the next: out.c */
 	fos_resend_range(e, flow, t->una, hole > (int64_t)t->una ? (uint64_t)hole : t->una + 1);
 }

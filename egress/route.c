@@ -85,13 +85,13 @@ static uint32_t drained(const struct fos_egress *e, uint32_t flow, const struct 
 	struct fos_view v;
 
 	/* heads may have moved since the run */
-	if (!all_closed(e, flow, t->gen, pipeline(e, route->pipeline)) || t->pos[0] < t->map.in ||
+	if (!all_closed(e, flow, t->gen, pipeline(e, route->pipeline)) || t->passed < t->in ||
 	    !fos_view_open(&v, &e->p->box, flow, t->gen, pipeline(e, route->pipeline)->nr_stages,
-			   t->map.out - route->delta))
+			   t->out - route->delta))
 		return FOS_NONE;
 	while (fos_view_settle(&v))
 		;
-	return fos_view_base(&v) == t->map.in ? fos_view_moved(&v) : FOS_NONE;
+	return fos_view_base(&v) == t->in ? fos_view_moved(&v) : FOS_NONE;
 }
 
 static void turn(struct fos_egress *e, uint32_t flow, const struct fos_route_slot *route, uint32_t to)
@@ -103,15 +103,13 @@ static void turn(struct fos_egress *e, uint32_t flow, const struct fos_route_slo
 		.pipeline = (uint8_t)to,
 		.visited = (uint16_t)(route->visited |
 				      1u << fos_dir_root(e->p->dir, from)),
-		.start = t->map.in,
-		.delta = t->map.out - t->map.in,
+		.start = t->in,
+		.delta = t->out - t->in,
 	};
 
 	/* the editors' positions begin anew; stored before the route, from which they are read */
-	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++) {
-		t->pos[i] = t->map.in;
-		fos_txn_publish64(&e->txn, &e->outs[flow].pos[i], t->map.in);
-	}
+	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++)
+		fos_out_passed_anew(e, flow, i, t->in);
 	publish(e, flow, &next);
 	fos_count(e->p->counter, FOS_C_flows_moved, 1);
 	tell(e, flow, gen, from); /* edits of theirs are free */

@@ -21,7 +21,7 @@ static struct fos_sack *of(struct fos_egress *e, uint32_t flow)
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t una = fos_out_seq(t, fos_seqmap_back(&t->map, &e->pool, t->una));
+	uint32_t una = fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, t->una));
 	struct fos_sack *s = of(e, flow);
 	uint32_t kept = 0, fresh = 1, rest[FOS_SACK_HELD][2];
 
@@ -126,23 +126,24 @@ bool fos_sack_ahead(const struct fos_egress *e, uint32_t flow, uint32_t (*block)
 static bool inline_block(const struct fos_egress *e, const struct fos_tcb *g, uint32_t *b)
 {
 	int64_t l = fos_out_pos(g, b[0], g->una), r = fos_out_pos(g, b[1], g->una);
+	const struct fos_seqmap *map = fos_out_map(e, g);
 
-	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(g) || !fos_seqmap_known(&g->map, (uint64_t)l))
+	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(g) || !fos_seqmap_known(map, (uint64_t)l))
 		return false;
-	b[0] = fos_out_seq(g, fos_seqmap_back_left(&g->map, &e->pool, (uint64_t)l));
-	b[1] = fos_out_seq(g, fos_seqmap_back(&g->map, &e->pool, (uint64_t)r));
+	b[0] = fos_out_seq(g, fos_seqmap_back_left(map, &e->pool, (uint64_t)l));
+	b[1] = fos_out_seq(g, fos_seqmap_back(map, &e->pool, (uint64_t)r));
 	return true;
 }
 
 /* A recorded block knows of no edits. */
 static bool offline_block(const struct fos_egress *e, const struct fos_tcb *g, uint32_t *b)
 {
-	int64_t l = fos_out_pos(g, b[0], g->map.in), r = fos_out_pos(g, b[1], g->map.in);
+	int64_t l = fos_out_pos(g, b[0], g->in), r = fos_out_pos(g, b[1], g->in);
 
 	if (l < 0 || r <= l)
 		return false;
-	b[0] = fos_out_seq(g, fos_seqmap_forward(&g->map, &e->pool, (uint64_t)l).hi);
-	b[1] = fos_out_seq(g, fos_seqmap_forward(&g->map, &e->pool, (uint64_t)r).at);
+	b[0] = fos_out_seq(g, fos_seqmap_forward(fos_out_map(e, g), &e->pool, (uint64_t)l).hi);
+	b[1] = fos_out_seq(g, fos_seqmap_forward(fos_out_map(e, g), &e->pool, (uint64_t)r).at);
 	return true;
 }
 
@@ -215,7 +216,7 @@ bool fos_sack_holds(const struct fos_egress *e, uint32_t flow)
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t block[FOS_SACK_MAX][2];
 
-	return held(e, flow, fos_out_seq(t, t->map.in), block, 0, 1) > 0;
+	return held(e, flow, fos_out_seq(t, t->in), block, 0, 1) > 0;
 }
 
 bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq)

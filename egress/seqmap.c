@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const struct fos_seqmap fos_seqmap_same = {.first = FOS_SEQMAP_NONE, .last = FOS_SEQMAP_NONE};
+
 /* the gap that a walk stands at: [a, b) of the input became [x, y) of the output */
 struct gap {
 	uint64_t a, x;

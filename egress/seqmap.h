@@ -51,6 +51,9 @@ struct fos_seqmap {
 	uint32_t lo_len; /* of the run before the left edge, whose difference is still known */
 };
 
+/* Nothing was edited: every position is its own.  For looking only. */
+extern const struct fos_seqmap fos_seqmap_same;
+
 /* An input position seen in the output.  `at`: inside a deletion its left edge, at an insertion
  * after it.  `lo`/`hi`: at either border the inserted bytes that touch the position are on the
  * right (lo) or on the left (hi): [lo of a, hi of b) covers all that became of [a, b). */

@@ -1,9 +1,12 @@
 /* egress/state.h - what egress must find again after a crash: the private area of its region
  *
- *   struct fos_egr_state | tcb[nr_flows] | seg[nr_frames] | free queue | map nodes | stash
+ *   struct fos_egr_state | tcb[nr_flows] | seg[nr_frames] | free queue | map nodes |
+ *   tcb_more[nr_flows] | tcb_edit[nr_flows] | tcb_file[nr_flows]
+ *
+ * The last two only where a module edits streams, or input is a capture.
  *
  * Writer and reader: egress only.  Every change of a word below is either kept in the
- * transaction's undo log first (fos_egress_save(), fos_out_tcb(), fos_frames_seg()), or is made
+ * transaction's undo log first (fos_egress_save(), fos_out_tcb() and its kin, fos_frames_seg()), or is made
  * to memory that no committed word reaches yet.
  */
 #ifndef FOS_EGRESS_STATE_H
@@ -11,12 +14,14 @@
 
 #include "egress/seqmap.h"
 #include "egress/sink.h"
+#include "shm/build.h"
 #include "shm/layout.h"
 
 #define FOS_EGR_MAGIC 0x31535345524745ull /* "EGRESS1" */
 #define FOS_EGR_TX_MAX 1024u    /* packets of one batch */
 #define FOS_EGR_STASH_MAX 16384u /* offline: descriptors waiting for the flush */
 #define FOS_TMPL_MAX 64u
+#define FOS_MSS_LEAST 536u
 
 enum fos_tcb_flag {
 	FOS_TCB_ISN = 1u << 0,       /* isn is known */
@@ -41,61 +46,89 @@ enum fos_tcb_flag {
 	FOS_TCB_URG = 1u << 20,      /* urg_in holds the newest urgent pointer */
 	FOS_TCB_EXT = 1u << 18,      /* its IP options or extension headers are kept (ext.h) */
 	FOS_TCB_NODF = 1u << 17,     /* the path is narrower than we go: let routers fragment */
-	FOS_TCB_ACK_DUE = 1u << 12   /* the receiver is owed an acknowledgement */
+	FOS_TCB_ACK_DUE = 1u << 12,  /* the receiver is owed an acknowledgement */
+	FOS_TCB_MAPPED = 1u << 19,   /* its sequence map says more than that nothing was edited */
+	FOS_TCB_LOSS = 1u << 24,     /* recover, rto_shift, dupacks may be other than 0 */
+	FOS_TCB_LONGER = 1u << 25,   /* longest is above FOS_MSS_LEAST */
+	FOS_TCB_PMTU = 1u << 26      /* pmtu is known */
 };
 
 /* The sender may have no reason to send a lost byte again: the box does, by its own timer too. */
 #define FOS_TCB_ANSWERS (FOS_TCB_EDITED | FOS_TCB_VOUCHED)
 
-/* struct fos_tcb - output side of one flow (bytes from src to dst).  Positions as everywhere:
- * 0 is the byte at isn + 1, the FIN stands after the last byte. */
+/* The output side of one flow (bytes from src to dst) lies in up to four records, so that a plain segment
+ * touches two lines and what few flows need costs the others nothing.  Positions as everywhere: 0 is the
+ * byte at isn + 1, the FIN stands after the last byte. */
+
+/* struct fos_tcb - what every segment and acknowledgement needs, one per flow; two lines */
 struct fos_tcb {
 	uint64_t batch; /* of the last save to the undo log */
 	uint32_t gen;
 	uint32_t flags; /* enum fos_tcb_flag */
-	struct fos_seqmap map; /* map.in: input passed; map.out: next output position */
+	uint64_t in;    /* input passed: next input byte */
+	uint64_t out;   /* the same place in the output: next output position */
 	uint64_t una;   /* output acknowledged by the receiver; the FIN counts one */
 	uint64_t edge;  /* right edge of the receiver's window, output positions */
-	uint64_t edge_in; /* and as the sender was told, input positions; once edited */
 	uint64_t taken; /* input position below which pieces' frames have been taken over */
-	uint64_t pos[FOS_MAX_EDITORS + 1]; /* as published in struct fos_out */
-	uint64_t srtt_us;
-	uint64_t rttvar_us;
-	uint64_t rto_us;
+	uint64_t passed; /* as published in struct fos_out's pos[0] */
+
 	uint64_t rto_at; /* ns; 0 = not running */
-	uint64_t recover; /* una is to pass it: what was sent below may be lost too */
-	uint64_t number; /* newest input frame that had to do with this flow (offline) */
-	uint64_t time_ns; /* its time */
-	uint64_t urg_in; /* input position after the urgent byte */
 	uint32_t isn;
 	uint32_t wnd_max; /* largest window that the receiver has announced, bytes */
 	uint32_t piece; /* next piece to take over, or FOS_NONE: look from app.first */
 	uint32_t seg_first; /* retained segments, ascending; frame index */
 	uint32_t seg_last;
 	uint32_t nr_seg;
-	uint32_t ends; /* pieces without bytes (FIN, RST) that were taken over */
 	uint32_t ts_seen; /* newest TSval of this direction */
 	uint32_t ts_sent; /* newest TSval that left */
 	uint32_t ack_seen; /* newest acknowledgement this direction carried, as it came */
 	uint32_t ack_sent; /* and as it left */
-	uint32_t passed_ack; /* offline: of the newest packet whose bytes have been passed, as it came */
-	uint16_t passed_wnd; /* and its window */
+	uint32_t srtt_us; /* 0 = no measure yet */
+	uint32_t rttvar_us;
 	uint16_t wnd;      /* newest raw window this direction announced */
 	uint16_t wnd_sent; /* and as it left */
+	uint16_t ends; /* pieces without bytes (FIN, RST) that were taken over */
+	uint8_t wscale; /* 0xff = not offered */
+	uint8_t ace; /* AE, CWR, ECE of the newest packet of this direction */
+};
+
+/* struct fos_tcb_more - one per flow, what is looked at where the box makes a packet, where one was lost,
+ * and in the handshake (fos_out_more()) */
+struct fos_tcb_more {
+	uint64_t batch; /* of the last save to the undo log */
+	uint64_t recover; /* una is to pass it: what was sent below may be lost too; FOS_TCB_LOSS */
+	uint64_t urg_in; /* input position after the urgent byte; FOS_TCB_URG */
 	uint16_t mss;      /* announced by this direction, 0 = none */
 	uint16_t longest;  /* largest payload that came in this direction */
 	uint16_t ip_id;    /* of the next packet the box makes */
-	uint8_t wscale;    /* 0xff = not offered */
-	uint8_t rto_shift; /* back-off, also the number of timeouts in a row */
+	uint16_t pmtu; /* of the path beyond the box, as ICMP told; FOS_TCB_PMTU */
+	uint16_t link; /* link type of tmpl */
+	uint8_t rto_shift; /* back-off, also the number of timeouts in a row; FOS_TCB_LOSS */
+	uint8_t dupacks; /* in a row; FOS_TCB_LOSS */
 	uint8_t tmpl_len;
 	uint8_t tmpl_l3;   /* offset of the IP header in tmpl */
-	uint8_t rewriter;  /* 1 + PM index whose rewrite is known; 0 = none found yet */
 	uint8_t tmpl_proto; /* IPv6: next header where extension headers follow */
-	uint16_t pmtu; /* of the path beyond the box, as ICMP told; 0 = nothing heard */
-	uint8_t dupacks; /* in a row */
-	uint8_t ace; /* AE, CWR, ECE of the newest packet of this direction */
-	uint16_t link; /* link type of tmpl */
+	uint8_t pad;
 	uint8_t tmpl[FOS_TMPL_MAX]; /* link, VLAN and basic IP header of the newest packet */
+};
+
+/* struct fos_tcb_edit - one per flow, where a module of the box edits streams (fos_out_edit()) */
+struct fos_tcb_edit {
+	uint64_t batch; /* of the last save to the undo log */
+	uint64_t edge_in; /* right edge as the sender was told, input positions; once edited */
+	uint64_t pos[FOS_MAX_EDITORS]; /* as published in struct fos_out's pos[1] and on */
+	/* Once an edit has left (FOS_TCB_MAPPED); before that positions are the same on both sides.  Its
+	 * `in` and `out` are those of the tcb, brought along when it changes. */
+	struct fos_seqmap map;
+};
+
+/* struct fos_tcb_file - one per flow, where input is a capture (fos_out_file()) */
+struct fos_tcb_file {
+	uint64_t number; /* newest input frame that had to do with this flow */
+	uint64_t time_ns; /* its time */
+	uint32_t passed_ack; /* of the newest packet whose bytes have been passed, as it came */
+	uint16_t passed_wnd; /* and its window; FOS_TCB_PASSED */
+	uint16_t pad;
 };
 
 enum fos_seg_state {
@@ -161,21 +194,28 @@ struct fos_egr_state {
 	struct fos_ext ext[FOS_EXT_SLOTS];
 };
 
-/* Where the parts lie, bytes from the private area's start. */
+/* Where the parts lie, bytes from the private area's start; 0 = there is none. */
 struct fos_egr_places {
-	uint64_t tcbs, segs, queue, queue_size, nodes, end;
+	uint64_t tcbs, segs, queue, queue_size, nodes, mores, edits, files, end;
 };
 
-static inline void fos_egr_places(uint32_t nr_flows, uint32_t nr_frames, struct fos_egr_places *p)
+static inline void fos_egr_places(const struct fos_dir *dir, struct fos_egr_places *p)
 {
+	uint64_t nr_flows = dir->nr_flows, nr_frames = dir->nr_frames;
+
 	p->queue_size = 1;
 	while (p->queue_size < nr_frames)
 		p->queue_size *= 2;
 	p->tcbs = (sizeof(struct fos_egr_state) + 63) / 64 * 64;
-	p->segs = p->tcbs + ((uint64_t)nr_flows * sizeof(struct fos_tcb) + 63) / 64 * 64;
-	p->queue = p->segs + (uint64_t)nr_frames * sizeof(struct fos_seg);
+	p->segs = p->tcbs + nr_flows * sizeof(struct fos_tcb);
+	p->queue = p->segs + nr_frames * sizeof(struct fos_seg);
 	p->nodes = (p->queue + p->queue_size * sizeof(uint32_t) + 63) / 64 * 64;
-	p->end = p->nodes + 2ull * nr_frames * sizeof(struct fos_seqmap_node);
+	p->mores = p->nodes + 2ull * nr_frames * sizeof(struct fos_seqmap_node);
+	p->end = p->mores + nr_flows * sizeof(struct fos_tcb_more);
+	p->edits = fos_build_edits(dir) ? p->end : 0;
+	p->end += p->edits ? nr_flows * sizeof(struct fos_tcb_edit) : 0;
+	p->files = dir->offline ? p->end : 0;
+	p->end += p->files ? nr_flows * sizeof(struct fos_tcb_file) : 0;
 }
 
 /* free_head up to and with nr_stash: kept once per batch */
@@ -183,7 +223,11 @@ static inline void fos_egr_places(uint32_t nr_flows, uint32_t nr_frames, struct 
 	(offsetof(struct fos_egr_state, mark) + sizeof(uint64_t) * FOS_MAX_PORTS -           \
 	 offsetof(struct fos_egr_state, free_head))
 
-_Static_assert(sizeof(struct fos_tcb) <= 376, "an output TCB fits its share of the region");
+_Static_assert(sizeof(struct fos_tcb) == 128, "what a plain segment needs: two lines");
+_Static_assert(sizeof(struct fos_tcb) + sizeof(struct fos_tcb_more) <= FOS_EGR_FLOW_BYTES &&
+		       sizeof(struct fos_tcb_edit) <= FOS_EGR_EDIT_BYTES &&
+		       sizeof(struct fos_tcb_file) <= FOS_EGR_FILE_BYTES,
+	       "the records of a flow fit their share of the region");
 _Static_assert(sizeof(struct fos_seg) == 64, "a segment record fits its share of the region");
 _Static_assert(sizeof(struct fos_egr_state) < (2u << 20), "the state head leaves room");
 

@@ -14,7 +14,7 @@ bool fos_tcp_end_due(const struct fos_egress *e, uint32_t flow)
 
 	/* pairs with the classifier's release of `state`: fin_pos is set */
 	return fos_acquire32(&f->state) & FOS_FLOW_ST_FIN && !(t->flags & FOS_TCB_FIN_SENT) &&
-	       t->map.in == f->fin_pos;
+	       t->in == f->fin_pos;
 }
 
 /* May a frame leave as the FIN or RST that it is? */
@@ -30,11 +30,14 @@ static bool reusable(struct fos_egress *e, uint32_t frame, uint8_t flag, struct 
 /* Offline: the place among the frames, never before what the flow has sent. */
 static void place(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
-	const struct fos_tcb *t = &e->tcbs[flow];
+	const struct fos_tcb_file *newest;
 
-	e->number = t->number;
-	e->time_ns = t->time_ns;
-	if (frame == FOS_NONE || fos_box_meta(&e->p->box, frame)->number < t->number)
+	if (!e->files)
+		return;
+	newest = &e->files[flow];
+	e->number = newest->number;
+	e->time_ns = newest->time_ns;
+	if (frame == FOS_NONE || fos_box_meta(&e->p->box, frame)->number < newest->number)
 		return;
 	e->number = fos_box_meta(&e->p->box, frame)->number;
 	e->time_ns = fos_box_meta(&e->p->box, frame)->time_ns;
@@ -68,7 +71,7 @@ void fos_tcp_end_fin(struct fos_egress *e, uint32_t flow)
 		fos_egress_run_later(e, flow);
 		return;
 	}
-	fos_pieces_take(e, flow, t->map.in);
+	fos_pieces_take(e, flow, t->in);
 	frame = fos_pieces_take_end(e, flow, FOS_PIECE_FIN);
 	if (t->flags & FOS_TCB_FIN_SENT) {
 		/* it went along with the last bytes */
@@ -82,8 +85,8 @@ void fos_tcp_end_fin(struct fos_egress *e, uint32_t flow)
 		return;
 	}
 	s = fos_frames_seg(e, frame);
-	s->pos = t->map.out;
-	s->in_pos = t->map.in;
+	s->pos = t->out;
+	s->in_pos = t->in;
 	s->len = 0;
 	s->flags |= FOS_SEG_FIN;
 	t->flags |= FOS_TCB_FIN_SENT;
@@ -112,16 +115,16 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	/* a reset does not wait for a closed window, nor for acknowledgements that would make room in
 	 * the map: what stands before it goes with it */
 	bool stuck = !e->p->offline &&
-		     (t->flags & FOS_TCB_BLOCKED || !fos_seqmap_room(&t->map, &e->pool));
+		     (t->flags & FOS_TCB_BLOCKED || !fos_seqmap_room(fos_out_map(e, t), &e->pool));
 
 	if (!(fos_acquire32(&f->state) & FOS_FLOW_ST_RESET) || t->flags & FOS_TCB_DONE ||
-	    (t->map.in < fos_acquire64(&f->app.tail) && !stuck))
+	    (t->in < fos_acquire64(&f->app.tail) && !stuck))
 		return false;
 	if (!fos_egress_room(e) || !fos_frames_tx_room(e, fos_out_port(e, flow), 1)) {
 		fos_egress_run_later(e, flow);
 		return false;
 	}
-	fos_pieces_take(e, flow, t->map.in);
+	fos_pieces_take(e, flow, t->in);
 	frame = fos_pieces_take_end(e, flow, FOS_PIECE_RST);
 	if (frame == FOS_NONE && !stuck)
 		return false; /* the reset is the other direction's */

@@ -27,7 +27,8 @@ static void set_bit(uint64_t *bits, uint32_t i, bool on)
 
 static uint64_t deadline(const struct fos_egress *e, const struct fos_tcb *t)
 {
-	uint64_t us = t->rto_us << t->rto_shift;
+	uint32_t shift = t->flags & FOS_TCB_LOSS ? e->mores[t - e->tcbs].rto_shift : 0;
+	uint64_t us = fos_out_rto_us(t) << shift;
 
 	return e->p->now_ns + (us > RTO_MAX_US ? RTO_MAX_US : us) * 1000;
 }
@@ -121,25 +122,27 @@ static bool expire(struct fos_egress *e, uint32_t flow)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
 	bool waiting = t->seg_first != FOS_NONE;
+	struct fos_tcb_more *m;
 
 	if (!waiting && !(t->flags & FOS_TCB_BLOCKED))
 		return false;
 	if (t->rto_at > e->p->now_ns)
 		return true;
+	m = fos_out_loss(e, flow);
 	/* a closed window is probed for ever, but not when the connection is over otherwise */
-	if (t->rto_shift >= GIVE_UP &&
+	if (m->rto_shift >= GIVE_UP &&
 	    (waiting || fos_acquire32(&e->p->box.flows[flow].state) & FOS_FLOW_ST_CLOSED)) {
 		give_up(e, flow);
 		return false;
 	}
 	if (waiting) {
 		fos_resend_first(e, flow);
-		t->recover = fos_out_wire(t);
+		m->recover = fos_out_wire(t);
 	} else {
 		fos_emit_probe(e, flow);
 	}
-	if (t->rto_shift < GIVE_UP)
-		t->rto_shift++;
+	if (m->rto_shift < GIVE_UP)
+		m->rto_shift++;
 	t->rto_at = deadline(e, t);
 	return true;
 }

@@ -167,7 +167,7 @@ static bool step(struct fos_egress *e, uint32_t flow, struct fos_view *v)
 		fos_egress_run_later(e, flow);
 		return false;
 	}
-	if (!find(e, flow, t->gen, t->map.in, &d) || !walk(&ahead, &d, NULL, 0, &len, &touched))
+	if (!find(e, flow, t->gen, t->in, &d) || !walk(&ahead, &d, NULL, 0, &len, &touched))
 		return false;
 	e->number = d.first.number;
 	e->time_ns = fos_box_meta(&e->p->box, d.first.frame)->time_ns;
@@ -180,8 +180,8 @@ static bool step(struct fos_egress *e, uint32_t flow, struct fos_view *v)
 	}
 	if (touched)
 		fos_count(e->p->counter, FOS_C_edits_applied, 1);
-	t->map.in = fos_view_base(&ahead);
-	t->map.out += len;
+	t->in = fos_view_base(&ahead);
+	t->out += len;
 	*v = ahead;
 	return true;
 }

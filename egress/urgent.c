@@ -11,14 +11,16 @@ static bool translates(const struct fos_egress *e)
 void fos_urgent_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h, uint64_t in)
 {
 	uint16_t urg = fos_header_urg(h);
+	struct fos_tcb_more *m;
 	struct fos_tcb *t;
 
 	if (!urg || !translates(e))
 		return;
 	t = fos_out_tcb(e, flow);
-	if (t->flags & FOS_TCB_URG && in + urg <= t->urg_in)
+	m = fos_out_more(e, flow);
+	if (t->flags & FOS_TCB_URG && in + urg <= m->urg_in)
 		return;
-	t->urg_in = in + urg;
+	m->urg_in = in + urg;
 	t->flags |= FOS_TCB_URG;
 }
 
@@ -27,8 +29,8 @@ void fos_urgent_learn(struct fos_egress *e, uint32_t flow, const struct fos_head
 static uint16_t pointer(const struct fos_egress *e, const struct fos_tcb *t, uint64_t at,
 			uint64_t out)
 {
-	uint64_t from = fos_seqmap_forward(&t->map, &e->pool, at - 1).at;
-	uint64_t to = fos_seqmap_forward(&t->map, &e->pool, at).at;
+	uint64_t from = fos_seqmap_forward(fos_out_map(e, t), &e->pool, at - 1).at;
+	uint64_t to = fos_seqmap_forward(fos_out_map(e, t), &e->pool, at).at;
 
 	if (from == to || from + 1 <= out || from + 1 - out > UINT16_MAX)
 		return 0;
@@ -48,5 +50,5 @@ void fos_urgent_fill(struct fos_egress *e, uint32_t flow, const struct fos_heade
 	if (own)
 		w->urg = pointer(e, t, in + own, out);
 	else if (in == UINT64_MAX && t->flags & FOS_TCB_URG)
-		w->urg = pointer(e, t, t->urg_in, out);
+		w->urg = pointer(e, t, e->mores[flow].urg_in, out);
 }

@@ -88,7 +88,7 @@ static uint64_t lay_egress(const struct fos_dir *dir, struct fos_egr *e)
 	e->told_off = take(&at, (uint64_t)e->nr_flows * 4);
 	e->claims_off = take(&at, (uint64_t)e->nr_frames * 4);
 	e->cursors_off = cursors(&at);
-	e->private_size = FOS_EGR_PRIVATE_BYTES(e->nr_flows, e->nr_frames);
+	e->private_size = fos_build_egress_private(dir);
 	e->private_off = take(&at, e->private_size);
 	e->txn_off = take(&at, sizeof(struct fos_txn_log));
 	return at;

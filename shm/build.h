@@ -29,6 +29,12 @@ bool fos_build_hints(const struct fos_dir *dir, const struct fos_dir_pm *from,
 /* Fills place[], editor[] and nr_editors of a pipeline from its stages.  build_place.c */
 void fos_build_places(struct fos_dir *dir, uint32_t pipeline);
 
+/* Is there a PM that may edit a stream, in the configuration or to come?  build_place.c */
+bool fos_build_edits(const struct fos_dir *dir);
+
+/* Bytes of what egress keeps for itself (egress/state.h).  build_place.c */
+uint64_t fos_build_egress_private(const struct fos_dir *dir);
+
 /* Where things lie in a region, from the directory alone: what a PM's region says of itself is the
  * PM's to overwrite. */
 struct fos_pm_tables {

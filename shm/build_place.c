@@ -22,6 +22,25 @@ void fos_build_places(struct fos_dir *dir, uint32_t pipeline)
 		}
 }
 
+bool fos_build_edits(const struct fos_dir *dir)
+{
+	for (uint32_t i = 0; i < dir->nr_pms; i++)
+		if (dir->pm[i].edits && dir->pm[i].stream == FOS_STREAM_APP)
+			return true;
+	return false;
+}
+
+uint64_t fos_build_egress_private(const struct fos_dir *dir)
+{
+	uint32_t per_flow = FOS_EGR_FLOW_BYTES;
+
+	if (fos_build_edits(dir))
+		per_flow += FOS_EGR_EDIT_BYTES;
+	if (dir->offline)
+		per_flow += FOS_EGR_FILE_BYTES;
+	return FOS_EGR_PRIVATE_BYTES(dir->nr_flows, per_flow, dir->nr_frames);
+}
+
 bool fos_build_hints(const struct fos_dir *dir, const struct fos_dir_pm *from,
 		     const struct fos_dir_pm *to)
 {

@@ -19,7 +19,7 @@
 #include "shm/frame.h"
 
 #define FOS_LAYOUT_MAGIC 0x534f574f4c46ull /* "FLOWOS" */
-#define FOS_LAYOUT_VERSION 5u
+#define FOS_LAYOUT_VERSION 6u
 
 #define FOS_NONE UINT32_MAX /* no index */
 #define FOS_CACHE_LINE 64u
@@ -509,8 +509,11 @@ struct fos_cls {
 /* Room for what only the classifier (egress) reads; its own state header asserts that it fits. */
 #define FOS_CLS_PRIVATE_BYTES(flows, frames) \
 	((1ull << 20) + (uint64_t)(flows) * 16u + (uint64_t)(frames) * 16u)
-#define FOS_EGR_PRIVATE_BYTES(flows, frames) \
-	((4ull << 20) + (uint64_t)(flows) * 384u + (uint64_t)(frames) * 192u)
+#define FOS_EGR_PRIVATE_BYTES(flows, per_flow, frames) \
+	((4ull << 20) + (uint64_t)(flows) * (per_flow) + (uint64_t)(frames) * 192u)
+#define FOS_EGR_FLOW_BYTES 232u /* of each flow; */
+#define FOS_EGR_EDIT_BYTES 112u /* more where a module edits streams, */
+#define FOS_EGR_FILE_BYTES 24u  /* and where input is a capture */
 #define FOS_ING_PRIVATE_BYTES 65536ull
 
 /* ---------------------------------------------------------------- PM regions */

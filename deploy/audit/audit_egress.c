@@ -21,7 +21,7 @@ static bool find_parts(const struct fos_audit *a, uint32_t proc, struct parts *p
 		return false;
 	base = fos_audit_table(a, proc, r->private_off, r->private_size);
 	p->claims = fos_audit_table(a, proc, r->claims_off, a->dir->nr_frames * 4ull);
-	fos_egr_places(a->dir->nr_flows, a->dir->nr_frames, &at);
+	fos_egr_places(a->dir, &at);
 	if (!base || !p->claims || at.end > r->private_size)
 		return false;
 	p->st = (const void *)base;

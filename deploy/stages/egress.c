@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "egress/egress.h"
+#include "egress/out.h"
 #include "egress/sink.h"
 #include "deploy/stages/stage.h"
 
@@ -120,13 +121,24 @@ void sim_egress_report(const void *state)
 		if (!t->gen)
 			continue;
 		fprintf(stderr, "# tcb %u gen %u flags %x una %llu in %llu out %llu\n", i, t->gen,
-			t->flags, (unsigned long long)t->una, (unsigned long long)t->map.in,
-			(unsigned long long)t->map.out);
+			t->flags, (unsigned long long)t->una, (unsigned long long)t->in,
+			(unsigned long long)t->out);
 		for (uint32_t f = t->seg_first; f != FOS_NONE; f = e->segs[f].next)
 			fprintf(stderr, "#   segment %u pos %llu len %u flags %x\n", f,
 				(unsigned long long)e->segs[f].pos, e->segs[f].len,
 				e->segs[f].flags);
 	}
+}
+
+static void far_edit(struct fos_tcb_edit *x, uint64_t by)
+{
+	x->edge_in += x->edge_in ? by : 0;
+	x->map.open_in += by;
+	x->map.open_out += by;
+	x->map.lo_in += by;
+	x->map.lo_out += by;
+	for (uint32_t i = 0; i < FOS_MAX_EDITORS; i++)
+		x->pos[i] += by;
 }
 
 void sim_egress_far(const void *state, uint32_t flow, uint64_t by)
@@ -136,18 +148,15 @@ void sim_egress_far(const void *state, uint32_t flow, uint64_t by)
 
 	if (!t->gen)
 		return;
-	fos_seqmap_copy(&t->map, by);
-	t->map.open_in += by;
-	t->map.open_out += by;
-	t->map.lo_in += by;
-	t->map.lo_out += by;
+	fos_out_copy(t, by);
 	t->una += by;
 	t->edge += by;
-	t->edge_in += t->edge_in ? by : 0;
-	t->recover += t->recover ? by : 0;
+	if (t->flags & FOS_TCB_LOSS && e->mores[flow].recover)
+		e->mores[flow].recover += by;
 	t->taken += by;
-	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
-		t->pos[i] += by;
+	t->passed += by;
+	if (e->edits)
+		far_edit(&e->edits[flow], by);
 	t->isn -= (uint32_t)by;
 }
 

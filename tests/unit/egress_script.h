@@ -319,8 +319,7 @@ static inline void script_move(uint64_t base)
 		struct fos_tcb *t = &W.e->tcbs[dir];
 
 		world_flow(&W.w, dir)->app.tail = base;
-		t->map.in = t->map.out = t->map.open_in = t->map.open_out = base;
-		t->map.lo_in = t->map.lo_out = t->una = t->taken = base;
+		t->in = t->out = t->una = t->taken = base;
 		t->edge += base;
 		t->ack_seen += (uint32_t)base;
 		pubs[dir].head = pubs[dir].out_head = base;

@@ -132,7 +132,7 @@ static void test_refused(void)
 		   bad[i].what);
 		is_u64(dropped(), i + 1, "and counted");
 	}
-	is_u64(W.e->tcbs[0].pmtu, 0, "nothing was learnt from them");
+	is_u64(W.e->mores[0].pmtu, 0, "nothing was learnt from them");
 	ok(answer(like, 100, &kinds[0]) != NULL, "the byte at snd_una is in flight");
 	frames_home();
 	is_u64(W.e->st->nr_in_tx, 0, "no frame is left behind");

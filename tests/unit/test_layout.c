@@ -9,7 +9,7 @@
 
 static void test_heads(void)
 {
-	is_u64(FOS_LAYOUT_VERSION, 5, "these are the offsets of layout version 5");
+	is_u64(FOS_LAYOUT_VERSION, 6, "these are the offsets of layout version 6");
 	OFFSET(fos_region_head, magic, 0);
 	OFFSET(fos_region_head, version, 8);
 	OFFSET(fos_region_head, size, 16);

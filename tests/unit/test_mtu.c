@@ -224,7 +224,7 @@ static void test_edited(bool v6)
 	run();
 	if (v6) {
 		/* RFC 8201: never below 1280, which these fit */
-		is_u64(W.e->tcbs[0].pmtu, 1280, "IPv6: no less than 1280 is believed");
+		is_u64(W.e->mores[0].pmtu, 1280, "IPv6: no less than 1280 is believed");
 		world_stop();
 		return;
 	}
@@ -264,7 +264,7 @@ static void test_messages(void)
 		three_leave(false, false);
 		too_big(next_out(), m->mtu);
 		run();
-		is_u64(W.e->tcbs[0].pmtu, m->known, "a message with %s", m->what);
+		is_u64(W.e->mores[0].pmtu, m->known, "a message with %s", m->what);
 		W.taken = W.nr_out;
 		data(0, text, 100, 0);
 		edit(0, 2750, 0, "x");
