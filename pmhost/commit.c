@@ -34,7 +34,7 @@ void fos_commit_discard(struct fos_instance *pm)
 	fos_files_clear(pm);
 }
 
-/* Fills the slot that `ver` does not name and queues the turn of it. */
+/* Fills the slots that `ver` does not name and queues the turn of it. */
 static void publish_pub(struct fos_instance *pm, uint32_t flow, const struct fos_pm_pub *pub)
 {
 	struct fos_pm_flow *f = &pm->flows[flow];
@@ -43,7 +43,7 @@ static void publish_pub(struct fos_instance *pm, uint32_t flow, const struct fos
 	/* pairs with the acquire fence in fos_box_pub(): a reader of the old slot sees that `ver`
 	 * has moved on before it sees this slot change */
 	fos_fence_release();
-	f->pub[ver & 1u] = *pub;
+	fos_pub_write(f, pm->edited ? &pm->edited[flow] : NULL, ver, pub);
 	fos_killpoint("pm.slot");
 	fos_txn_publish32(&pm->txn, &f->ver, ver);
 }

@@ -9,7 +9,7 @@ bool fos_host_pub(const struct fos_instance *pm, uint32_t flow, uint32_t gen,
 {
 	const struct fos_pm_flow *f = &pm->flows[flow];
 
-	*pub = f->pub[f->ver & 1u];
+	fos_pub_read(f, pm->edited ? &pm->edited[flow] : NULL, f->ver, pub);
 	if (pub->gen == gen)
 		return true;
 	memset(pub, 0, sizeof(*pub));

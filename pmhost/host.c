@@ -42,6 +42,9 @@ static void bind_region(struct fos_instance *pm)
 
 	pm->region = (struct fos_pm_region *)(void *)base;
 	pm->flows = (struct fos_pm_flow *)(void *)(base + pm->region->flows_off);
+	pm->edited = pm->region->edited_off ?
+			     (struct fos_pm_edited *)(void *)(base + pm->region->edited_off) :
+			     NULL;
 	pm->rewrites = pm->region->rewrites_off ?
 			       (struct fos_rewrite *)(void *)(base + pm->region->rewrites_off) :
 			       NULL;

@@ -147,6 +147,7 @@ struct fos_instance {
 	/* own region */
 	struct fos_pm_region *region;
 	struct fos_pm_flow *flows;
+	struct fos_pm_edited *edited; /* NULL: it may not edit */
 	struct fos_rewrite *rewrites;
 	uint8_t *contexts;
 	uint8_t *states;

@@ -41,6 +41,7 @@ static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
 	fos_build_pm(box->dir, pm, &t);
 	box->pm[pm] = (const void *)base;
 	box->pm_flows[pm] = (const void *)(base + t.flows_off);
+	box->pm_edited[pm] = t.edited_off ? (const void *)(base + t.edited_off) : NULL;
 	box->pm_edits[pm] = (const void *)(base + t.edits_off);
 	box->pm_inserts[pm] = base + t.inserts_off;
 	box->pm_contexts[pm] = base + t.contexts_off;
@@ -168,12 +169,14 @@ bool fos_box_pub_own(const struct fos_box *box, uint32_t pm, uint32_t flow, uint
 		     struct fos_pm_pub *out)
 {
 	const struct fos_pm_flow *f = &box->pm_flows[pm][flow];
+	const struct fos_pm_edited *e = box->pm_edited[pm];
 
+	e = e ? e + flow : NULL;
 	for (int tries = 0; tries < 8; tries++) {
-		/* pairs with the release of `ver` in fos_txn_commit(): slot (ver & 1) is filled */
+		/* pairs with the release of `ver` in fos_txn_commit(): slot (ver & 1) of both is filled */
 		uint32_t ver = fos_acquire32(&f->ver);
 
-		*out = f->pub[ver & 1u];
+		fos_pub_read(f, e, ver, out);
 		fos_fence_acquire();
 		if (fos_relaxed32(&f->ver) == ver)
 			return out->gen == gen;

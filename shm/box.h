@@ -11,6 +11,7 @@
 
 #include "shm/atomic.h"
 #include "shm/layout.h"
+#include "shm/pub.h"
 
 struct fos_map {
 	uint8_t *base;
@@ -33,6 +34,7 @@ struct fos_box {
 	/* this lane's PMs, by index in dir->pm[]; NULL = none */
 	const struct fos_pm_region *pm[FOS_MAX_PMS];
 	const struct fos_pm_flow *pm_flows[FOS_MAX_PMS];
+	const struct fos_pm_edited *pm_edited[FOS_MAX_PMS]; /* NULL: it may not edit */
 	const struct fos_edit *pm_edits[FOS_MAX_PMS];
 	const uint8_t *pm_inserts[FOS_MAX_PMS];
 	const struct fos_rewrite *pm_rewrites[FOS_MAX_PMS];

@@ -105,6 +105,8 @@ static uint64_t lay_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_reg
 	r->state_size = d->state_size;
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	r->flows_off = take(&at, (uint64_t)r->nr_flows * sizeof(struct fos_pm_flow));
+	if (d->edits)
+		r->edited_off = take(&at, (uint64_t)r->nr_flows * sizeof(struct fos_pm_edited));
 	r->edits_off = take(&at, (uint64_t)r->nr_edits * sizeof(struct fos_edit));
 	/* a PM on packets drops them by edits but inserts nothing */
 	r->inserts_off = take(&at, d->edits && d->stream == FOS_STREAM_APP ?
@@ -195,6 +197,7 @@ void fos_build_pm(const struct fos_dir *dir, uint32_t pm, struct fos_pm_tables *
 
 	lay_pm(dir, pm, &r);
 	t->flows_off = r.flows_off;
+	t->edited_off = r.edited_off;
 	t->edits_off = r.edits_off;
 	t->inserts_off = r.inserts_off;
 	t->rewrites_off = r.rewrites_off;
@@ -439,15 +442,6 @@ uint32_t fos_build_ring_log2(const struct fos_dir *dir, const struct fos_dir_rin
 	if (r->kind == FOS_RING_EVENT)
 		return EVENT_LOG2;
 	return dir->proc[r->producer].role == FOS_ROLE_INGRESS ? INPUT_LOG2 : log2_up(dir->nr_frames) + 1;
-}
-
-uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < pm; i++)
-		n += (dir->pm[i].event_wants & FOS_PM_WANTS_EVENTS) != 0;
-	return n;
 }
 
 uint64_t fos_build_event_room(const struct fos_dir *dir, const struct fos_dir_ring *r)

@@ -39,6 +39,7 @@ uint64_t fos_build_egress_private(const struct fos_dir *dir);
  * PM's to overwrite. */
 struct fos_pm_tables {
 	uint64_t flows_off, edits_off, inserts_off;
+	uint64_t edited_off;   /* 0 = this PM may not edit */
 	uint64_t rewrites_off; /* 0 = this PM may not rewrite */
 	uint64_t txn_off;
 	uint64_t contexts_off;

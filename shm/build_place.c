@@ -67,3 +67,12 @@ uint32_t fos_build_string(struct fos_dir *dir, const char *s, size_t len_with_nu
 	*used += (uint32_t)len_with_nul;
 	return off;
 }
+
+uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pm; i++)
+		n += (dir->pm[i].event_wants & FOS_PM_WANTS_EVENTS) != 0;
+	return n;
+}

@@ -535,40 +535,51 @@ enum fos_pm_pub_flag {
 	FOS_PM_OPENED = 1u << 0,   /* the gate is open */
 	FOS_PM_CLOSED = 1u << 1,   /* on_close has run */
 	FOS_PM_REWRITE = 1u << 2,  /* rewrite[flow] is set, constant from now on */
-	FOS_PM_RESEND = 1u << 3    /* egress sends the tail again unasked (egress/ahead.h); while head is
+	FOS_PM_RESEND = 1u << 3,   /* egress sends the tail again unasked (egress/ahead.h); while head is
 				    * below FOS_POS_MAX, and from a PM that may (fos_dir_pm.resends) */
+	FOS_PM_EDITED = 1u << 4    /* fos_pm_edited counts; from a PM that may edit (fos_dir_pm.edits) */
 };
 #define FOS_RESEND_MAX (1u << 20) /* never what lies beyond so many bytes of a flow's output */
 
 #define FOS_PM_MOVE_SHIFT 8
 
-/* struct fos_pm_pub - what a PM has decided on a flow; one of two slots.  out_head is head seen
- * in the PM's output: head + inserted - deleted; always the same for a PM that does not edit. */
-struct fos_pm_pub {
+/* struct fos_pm_slot - what a PM has decided on a flow; one of two slots. */
+struct fos_pm_slot {
 	uint32_t gen; /* flow generation these values are for */
 	uint8_t verdict;
 	uint8_t ctx; /* which context slot is valid */
-	uint16_t flags; /* enum fos_pm_pub_flag */
+	uint16_t flags; /* enum fos_pm_pub_flag; FOS_PM_MOVE_SHIFT */
 	uint64_t head;
+	uint32_t events; /* what the classifier is to tell, FOS_EVENT_BIT() each; and a bound */
+	uint32_t seen;   /* packets (releases of app bytes), modulo 2^32, for display */
+};
+
+/* struct fos_pm_flow - 64 bytes: all that there is of a flow that the PM has not edited
+ *  offset size field          writer  readers               order
+ *       0    4 ver            own     classifier, PMs, egress  release; low bit = valid slot: THE commit
+ *       8    8 hold_since_ns  own     own
+ *      16   24 slot[0], 24 slot[1] */
+struct fos_pm_flow {
+	uint32_t ver;
+	uint32_t pad0;
+	uint64_t hold_since_ns;
+	struct fos_pm_slot slot[2];
+};
+
+/* struct fos_pm_edited - of a flow that the PM has edited, besides: only PMs that may edit have the table,
+ * and a slot counts while that of the same number in fos_pm_flow says FOS_PM_EDITED.  It is filled before
+ * `ver` there turns, and copied before `ver` is looked at again: shm/pub.h.  out_head is head seen in the
+ * PM's output: head + inserted - deleted. */
+struct fos_pm_edited_slot {
 	uint64_t out_head;
 	uint32_t edit_first; /* oldest edit record kept; valid when edits > edits_freed */
 	uint32_t edits;       /* number of edits ever committed on this flow */
 	uint32_t edits_freed; /* of them, no longer kept */
 	uint32_t edit_last;
-	uint32_t events; /* what the classifier is to tell, FOS_EVENT_BIT() each; and a bound */
-	uint32_t seen;   /* packets (releases of app bytes), modulo 2^32, for display */
 };
-
-/* struct fos_pm_flow - 128 bytes
- *  offset size field  writer  readers               order
- *       0    4 ver    own     classifier, PMs, egress  release; low bit = valid slot: THE commit
- *      16   48 pub[0], 48 pub[1] */
-struct fos_pm_flow {
-	uint32_t ver;
-	uint32_t pad0[3];
-	struct fos_pm_pub pub[2];
-	uint64_t hold_since_ns; /* own */
-	uint64_t pad1;
+struct fos_pm_edited {
+	struct fos_pm_edited_slot slot[2];
+	uint64_t pad[2];
 };
 
 /* struct fos_edit - at input position pos: delete `del` bytes, then insert `ins` bytes (they lie in
@@ -578,7 +589,7 @@ struct fos_edit {
 	uint64_t out_pos; /* of its output stream */
 	uint64_t del;
 	uint32_t ins;
-	uint32_t next; /* edit index; meaningful while nr < pub.edits */
+	uint32_t next; /* edit index; meaningful while nr < edits */
 	uint32_t flow;
 	uint32_t flow_gen;
 	uint32_t nr; /* 1-based, per flow */
@@ -636,6 +647,7 @@ struct fos_pm_region {
 	struct fos_region_head head;
 	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
 	uint64_t flows_off;    /* struct fos_pm_flow[nr_flows] */
+	uint64_t edited_off;   /* struct fos_pm_edited[nr_flows]; 0 = this PM may not edit */
 	uint64_t edits_off;    /* struct fos_edit[nr_edits] */
 	uint64_t inserts_off;  /* uint8_t[nr_edits][FOS_INSERT_MAX] */
 	uint64_t rewrites_off; /* struct fos_rewrite[nr_flows]; 0 = this PM may not rewrite */
@@ -981,7 +993,8 @@ _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");
 _Static_assert(offsetof(struct fos_flow, pkt) == 128, "flow line 2");
 _Static_assert(offsetof(struct fos_flow, fin_pos) == 192, "flow line 3");
 _Static_assert(sizeof(struct fos_piece) == 64, "piece: one line");
-_Static_assert(sizeof(struct fos_pm_flow) == 128, "PM flow: two lines");
+_Static_assert(sizeof(struct fos_pm_flow) == 64, "PM flow: one line");
+_Static_assert(sizeof(struct fos_pm_edited) == 64, "what a PM edited of a flow: one line");
 _Static_assert(sizeof(struct fos_edit) == 64, "edit: one line");
 _Static_assert(sizeof(struct fos_rewrite) == 64, "rewrite: one line");
 _Static_assert(sizeof(struct fos_out) == 64, "published output: one line");

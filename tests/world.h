@@ -130,6 +130,33 @@ static inline struct fos_pm_flow *world_pm_flow(struct world *w, uint32_t pm, ui
 	return (struct fos_pm_flow *)(uintptr_t)&w->box.pm_flows[pm][flow];
 }
 
+/* NULL: the PM may not edit. */
+static inline struct fos_pm_edited *world_pm_edited(struct world *w, uint32_t pm, uint32_t flow)
+{
+	const struct fos_pm_edited *e = w->box.pm_edited[pm];
+
+	return e ? (struct fos_pm_edited *)(uintptr_t)&e[flow] : NULL;
+}
+
+/* What a PM has published of a flow, of whatever generation. */
+static inline struct fos_pm_pub world_pub(struct world *w, uint32_t pm, uint32_t flow)
+{
+	const struct fos_pm_flow *f = world_pm_flow(w, pm, flow);
+	struct fos_pm_pub pub;
+
+	fos_pub_read(f, world_pm_edited(w, pm, flow), f->ver, &pub);
+	return pub;
+}
+
+static inline void world_publish(struct world *w, uint32_t pm, uint32_t flow,
+				 const struct fos_pm_pub *pub)
+{
+	struct fos_pm_flow *f = world_pm_flow(w, pm, flow);
+
+	fos_pub_write(f, world_pm_edited(w, pm, flow), f->ver + 1, pub);
+	f->ver++;
+}
+
 static inline struct fos_edit *world_edit(struct world *w, uint32_t pm, uint32_t edit)
 {
 	return (struct fos_edit *)(uintptr_t)&w->box.pm_edits[pm][edit];

@@ -59,17 +59,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t n = size < sizeof(struct fos_pm_flow) ? size : sizeof(struct fos_pm_flow);
+	struct fos_pm_edited *edited;
 	struct fos_pm_flow *flow;
+	size_t n;
 
 	if (!W.dir)
 		setup();
 	flow = world_pm_flow(&W, PM, FLOW);
+	edited = world_pm_edited(&W, PM, FLOW);
 	memset(flow, 0, sizeof(*flow));
+	memset(edited, 0, sizeof(*edited));
+	n = size < sizeof(*flow) ? size : sizeof(*flow);
 	memcpy(flow, data, n);
-	flow->pub[0].gen = flow->pub[1].gen = GEN;
 	data += n;
 	size -= n;
+	n = size < sizeof(*edited) ? size : sizeof(*edited);
+	memcpy(edited, data, n);
+	data += n;
+	size -= n;
+	for (int i = 0; i < 2; i++) {
+		flow->slot[i].gen = GEN;
+		flow->slot[i].flags |= FOS_PM_EDITED;
+	}
 	for (uint32_t i = 0; i < NR_EDITS; i++) {
 		struct fos_edit *e = world_edit(&W, PM, i);
 

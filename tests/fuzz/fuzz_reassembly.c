@@ -71,7 +71,7 @@ static void say(struct cls_world *t, struct input *in)
 {
 	uint32_t flow = take(in, 1) % t->w.dir->nr_flows;
 	struct fos_pm_flow *f = world_pm_flow(&t->w, 0, flow);
-	struct fos_pm_pub *p = &f->pub[(f->ver + 1) & 1u];
+	struct fos_pm_slot *p = &f->slot[(f->ver + 1) & 1u];
 
 	p->gen = t->w.box.flows[flow].gen;
 	p->verdict = (uint8_t)(take(in, 1) % 6);
@@ -167,9 +167,9 @@ static void settle(struct cls_world *t)
 		for (uint32_t f = 0; f < t->w.dir->nr_flows; f++) {
 			struct fos_pm_flow *pf = world_pm_flow(&t->w, 0, f);
 
-			pf->pub[pf->ver & 1].gen = t->w.box.flows[f].gen;
-			pf->pub[pf->ver & 1].head = FOS_POS_MAX;
-			pf->pub[pf->ver & 1].flags = FOS_PM_OPENED | FOS_PM_CLOSED;
+			pf->slot[pf->ver & 1].gen = t->w.box.flows[f].gen;
+			pf->slot[pf->ver & 1].head = FOS_POS_MAX;
+			pf->slot[pf->ver & 1].flags = FOS_PM_OPENED | FOS_PM_CLOSED;
 			cw_post(&t->pm_hint[0], f, t->w.box.flows[f].gen);
 		}
 		cw_run(t);

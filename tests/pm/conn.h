@@ -109,11 +109,13 @@ static inline void conn_close(struct play *p, uint32_t c, uint32_t why)
 	play_run(p);
 }
 
+/* Until the next call. */
 static inline const struct fos_pm_pub *conn_pub(struct play *p, uint32_t pm, uint32_t flow)
 {
-	const struct fos_pm_flow *f = world_pm_flow(&p->w, pm, flow);
+	static struct fos_pm_pub pub;
 
-	return &f->pub[f->ver & 1];
+	pub = world_pub(&p->w, pm, flow);
+	return &pub;
 }
 
 /* A packet of `len` bytes (link header of 14 and all) on the packet stream of a flow, arrived now. */

@@ -16,17 +16,12 @@
 
 typedef void attack_fn(struct fos_window *w);
 
-static struct fos_pm_flow *own_flow(struct fos_window *w)
-{
-	return &w->pm->flows[w->flow];
-}
-
 /* The other slot, and the turn of it, without asking anybody. */
 static void publish(struct fos_window *w, const struct fos_pm_pub *pub)
 {
-	struct fos_pm_flow *f = own_flow(w);
+	struct fos_pm_flow *f = &w->pm->flows[w->flow];
 
-	f->pub[(f->ver + 1) & 1u] = *pub;
+	fos_pub_write(f, &w->pm->edited[w->flow], f->ver + 1, pub);
 	fos_release32(&f->ver, f->ver + 1);
 }
 

@@ -4,15 +4,15 @@
 static void far_pm(struct sim *s, uint32_t pm, uint32_t flow, uint64_t by)
 {
 	struct fos_pm_flow *f = world_pm_flow(&s->world, pm, flow);
-	struct fos_pm_pub *pub = &f->pub[f->ver & 1u];
+	struct fos_pm_slot *slot = &f->slot[f->ver & 1u];
 
-	if (pub->gen != s->world.box.flows[flow].gen) {
-		memset(pub, 0, sizeof(*pub));
-		pub->gen = s->world.box.flows[flow].gen;
-		pub->edit_first = pub->edit_last = FOS_NONE;
+	if (slot->gen != s->world.box.flows[flow].gen) {
+		memset(slot, 0, sizeof(*slot));
+		slot->gen = s->world.box.flows[flow].gen;
 	}
-	pub->head += by;
-	pub->out_head += by;
+	slot->head += by;
+	if (slot->flags & FOS_PM_EDITED)
+		world_pm_edited(&s->world, pm, flow)->slot[f->ver & 1u].out_head += by;
 }
 
 void sim_far(struct sim *s, uint64_t by)

@@ -354,15 +354,13 @@ static inline bool cw_packet(struct cls_world *t, const struct cw_ip *ip, const 
 static inline void cw_pm_publishes(struct cls_world *t, uint32_t pm, uint32_t flow, uint64_t head,
 				   uint32_t flags, uint8_t verdict)
 {
-	struct fos_pm_flow *f = world_pm_flow(&t->w, pm, flow);
-	struct fos_pm_pub *p = &f->pub[(f->ver + 1) & 1u];
+	struct fos_pm_pub pub = world_pub(&t->w, pm, flow);
 
-	*p = f->pub[f->ver & 1u];
-	p->gen = t->w.box.flows[flow].gen;
-	p->head = p->out_head = head;
-	p->flags |= (uint16_t)flags;
-	p->verdict = verdict;
-	f->ver++;
+	pub.gen = t->w.box.flows[flow].gen;
+	pub.head = pub.out_head = head;
+	pub.flags |= (uint16_t)flags;
+	pub.verdict = verdict;
+	world_publish(&t->w, pm, flow, &pub);
 }
 
 /* The same, and tells the classifier. */

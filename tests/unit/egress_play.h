@@ -255,14 +255,12 @@ static inline void edit(uint32_t dir, uint64_t pos, uint64_t del, const char *in
 
 static inline void release_to(uint32_t dir, uint64_t head)
 {
-	struct fos_pm_flow *f = world_pm_flow(&W.w, 0, dir);
 	struct fos_pm_pub *pub = &pubs[dir];
 
 	pub->out_head += head - pub->head;
 	pub->head = head;
 	pub->gen = GEN;
-	f->pub[(f->ver + 1) & 1] = *pub;
-	f->ver++;
+	world_publish(&W.w, 0, dir, pub);
 	hint(dir);
 }
 

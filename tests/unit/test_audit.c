@@ -163,7 +163,7 @@ static void test_logs_and_flows(void)
 
 	while (flow < s.world.dir->nr_flows &&
 	       !(s.world.box.flows[flow].gen && s.world.box.flows[flow].app.tail &&
-		 s.world.box.pm_flows[0][flow].pub[s.world.box.pm_flows[0][flow].ver & 1].edits))
+		 world_pub(&s.world, 0, flow).edits))
 		flow++;
 	ok(flow < s.world.dir->nr_flows, "a flow is live and edited");
 	f = world_flow(&s.world, flow);
@@ -171,7 +171,7 @@ static void test_logs_and_flows(void)
 	spoil64(&log->committed, log->committed + 1, FOS_AUDIT_BATCH, "a batch is not applied");
 	spoil64(&log->committed, log->committed + 2, FOS_AUDIT_LOG, "a log is damaged");
 	spoil64(&f->app.tail, 1, FOS_AUDIT_POSITION, "a stream ends before its readers");
-	spoil64(&pf->pub[pf->ver & 1].head, 1, FOS_AUDIT_EDITS, "a head recedes behind its edits");
+	spoil64(&pf->slot[pf->ver & 1].head, 1, FOS_AUDIT_EDITS, "a head recedes behind its edits");
 	if (f->app.first != FOS_NONE)
 		spoil32(&f->app.first, s.world.dir->nr_pieces, FOS_AUDIT_CLS_LIST,
 			"a list leads nowhere");

@@ -53,7 +53,7 @@ static void test_packet_stage(void)
 	struct cls_world t;
 	struct cw_ip ip = {.src = 1, .dst = 2, .sport = 1, .dport = 2, .proto = IPPROTO_UDP};
 	struct fos_edit *e;
-	struct fos_pm_flow *f;
+	struct fos_pm_pub pub;
 
 	memset(&t, 0, sizeof(t));
 	world_plan(&t.w, false);
@@ -70,8 +70,9 @@ static void test_packet_stage(void)
 	e = world_edit(&t.w, 0, 0);
 	*e = (struct fos_edit){.pos = 38, .del = 38, .flow = 0, .nr = 1, .next = FOS_NONE,
 			       .flow_gen = t.w.box.flows[0].gen, .reason = FOS_C_drop_pm};
-	f = world_pm_flow(&t.w, 0, 0);
-	f->pub[f->ver & 1u].edits = 1;
+	pub = world_pub(&t.w, 0, 0);
+	pub.edits = 1;
+	world_publish(&t.w, 0, 0, &pub);
 	cw_pm_says(&t, 0, 0, 3 * 38, 0, 0);
 	is_u64(cw_nr_desc(&t, FOS_DESC_FORWARD), 0, "every stage must have passed a packet");
 	cw_pm_says(&t, 1, 0, 2 * 18, 0, 0);

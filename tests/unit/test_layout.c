@@ -69,13 +69,15 @@ static void test_flows(void)
 
 static void test_pms(void)
 {
-	SIZE(fos_pm_pub, 48);
-	SIZE(fos_pm_flow, 128);
-	OFFSET(fos_pm_flow, pub, 16);
-	OFFSET(fos_pm_pub, head, 8);
-	OFFSET(fos_pm_pub, out_head, 16);
-	OFFSET(fos_pm_pub, edits, 28);
-	OFFSET(fos_pm_pub, events, 40);
+	SIZE(fos_pm_slot, 24);
+	SIZE(fos_pm_flow, 64);
+	OFFSET(fos_pm_flow, hold_since_ns, 8);
+	OFFSET(fos_pm_flow, slot, 16);
+	OFFSET(fos_pm_slot, head, 8);
+	OFFSET(fos_pm_slot, events, 16);
+	SIZE(fos_pm_edited_slot, 24);
+	SIZE(fos_pm_edited, 64);
+	OFFSET(fos_pm_edited_slot, edits, 12);
 	SIZE(fos_event_slot, 64);
 	OFFSET(fos_event_slot, kind, 36);
 	OFFSET(fos_event_slot, old_off, 48);

@@ -81,13 +81,6 @@ static void begin(struct play *p, const struct fos_pm *a, const struct fos_pm *b
 	play_connection(p, 0, PLAY_GEN);
 }
 
-static struct fos_pm_pub pub_of(struct play *p, uint32_t pm, uint32_t flow)
-{
-	const struct fos_pm_flow *f = world_pm_flow(&p->w, pm, flow);
-
-	return f->pub[f->ver & 1];
-}
-
 /* ---------------------------------------------------------------- gate and close */
 
 static void test_gate(void)
@@ -103,9 +96,9 @@ static void test_gate(void)
 	play_work(&p, 1);
 	is_u64(saw.open, 0, "a later stage waits for the earlier ones");
 	play_work(&p, 0);
-	ok(saw.open == 1 && pub_of(&p, 0, 0).flags & FOS_PM_OPENED, "the first stage opens");
+	ok(saw.open == 1 && world_pub(&p.w, 0, 0).flags & FOS_PM_OPENED, "the first stage opens");
 	play_run(&p);
-	ok(saw.open == 2 && pub_of(&p, 1, 0).flags & FOS_PM_OPENED,
+	ok(saw.open == 2 && world_pub(&p.w, 1, 0).flags & FOS_PM_OPENED,
 	   "its hint opens the second");
 	is_u64((uint64_t)-rc, (uint64_t)-FOS_EPERM, "on_open commits once, not by fos_release()");
 	play_restart(&p, 0);
@@ -134,8 +127,8 @@ static void test_reuse(void)
 	play_connection(&p, 0, PLAY_GEN + 1);
 	play_append(&p, 0, "new", 3);
 	play_turn(&p);
-	ok(p.out[0].len == 3 && pub_of(&p, 0, 0).gen == PLAY_GEN + 1 &&
-		   !(pub_of(&p, 0, 0).flags & FOS_PM_OPENED),
+	ok(p.out[0].len == 3 && world_pub(&p.w, 0, 0).gen == PLAY_GEN + 1 &&
+		   !(world_pub(&p.w, 0, 0).flags & FOS_PM_OPENED),
 	   "a slot's next connection starts from nothing");
 	play_close(&p, 0, FOS_CLOSE_FIN);
 	play_turn(&p);
@@ -150,7 +143,7 @@ static void test_mute(void)
 	begin(&p, &mute, NULL);
 	play_append(&p, 0, "abc", 3);
 	play_turn(&p);
-	ok(p.out[0].len == 3 && pub_of(&p, 0, 0).head == FOS_POS_MAX,
+	ok(p.out[0].len == 3 && world_pub(&p.w, 0, 0).head == FOS_POS_MAX,
 	   "a module without on_data lets all pass");
 	play_close(&p, 0, FOS_CLOSE_TIMEOUT);
 	play_turn(&p);
@@ -263,7 +256,7 @@ static void test_verdicts(void)
 	play_turn(&p);
 	play_append(&p, 0, "def", 3);
 	play_turn(&p);
-	ok(pub_of(&p, 0, 0).verdict == FOS_VERDICT_RESET && saw.data == 1 && p.out[0].len == 0,
+	ok(world_pub(&p.w, 0, 0).verdict == FOS_VERDICT_RESET && saw.data == 1 && p.out[0].len == 0,
 	   "reset: published without a release, and the handler is not called again");
 	play_close(&p, 0, FOS_CLOSE_PM);
 	play_turn(&p);
@@ -297,14 +290,14 @@ static void test_parallel(void)
 	body = one_by_one;
 	play_append(&p, 0, "abcdef", 6);
 	play_turn(&p);
-	ok(p.out[0].len == 1 && p.out[0].data[0] == 'b' && pub_of(&p, 0, 0).head == 6,
+	ok(p.out[0].len == 1 && p.out[0].data[0] == 'b' && world_pub(&p.w, 0, 0).head == 6,
 	   "side by side: what leaves is behind the slower one, edited by the other");
 	play_restart(&p, 1);
 	play_append(&p, 1, "uvw", 3);
 	play_hint(&p, 1);
 	play_run(&p);
 	play_egress(&p, 1);
-	ok(p.out[1].len == 2 && p.out[1].data[0] == 'v' && pub_of(&p, 1, 1).gen == 0,
+	ok(p.out[1].len == 2 && p.out[1].data[0] == 'v' && world_pub(&p.w, 1, 1).gen == 0,
 	   "a PM of the forward direction is not asked about the reverse one");
 	play_free(&p);
 }
@@ -358,10 +351,10 @@ static void test_messages(void)
 	play_append(&p, 0, bytes, sizeof(bytes));
 	play_hint(&p, 0);
 	play_work(&p, 0);
-	is_u64(pub_of(&p, 0, 0).head, 64, "a release waits when the message ring is full");
+	is_u64(world_pub(&p.w, 0, 0).head, 64, "a release waits when the message ring is full");
 	is_u64(p.host[0].counter[FOS_C_pm_again] > 0, 1, "and is counted");
 	play_work(&p, 0);
-	is_u64(pub_of(&p, 0, 0).head, 64, "as long as there is no room");
+	is_u64(world_pub(&p.w, 0, 0).head, 64, "as long as there is no room");
 	body = NULL;
 	play_work(&p, 1);
 	ok(saw.message == 64 && saw.last_len == 5 && saw.last_topic == 5 &&
@@ -373,7 +366,7 @@ static void test_messages(void)
 	play_work(&p, 0);
 	body = NULL;
 	play_run(&p);
-	ok(pub_of(&p, 0, 0).head == 100 && saw.message == 100,
+	ok(world_pub(&p.w, 0, 0).head == 100 && saw.message == 100,
 	   "then the rest goes: each message once, whoever is restarted");
 	play_free(&p);
 }

@@ -44,10 +44,7 @@ static void open_one(struct play *p, uint32_t c, const char *src, uint16_t sport
 
 static const struct fos_rewrite *rewrite(struct play *p, uint32_t flow)
 {
-	const struct fos_pm_flow *f = world_pm_flow(&p->w, 0, flow);
-	const struct fos_pm_pub *pub = &f->pub[f->ver & 1];
-
-	return pub->flags & FOS_PM_REWRITE ? &p->w.box.pm_rewrites[0][flow] : NULL;
+	return world_pub(&p->w, 0, flow).flags & FOS_PM_REWRITE ? &p->w.box.pm_rewrites[0][flow] : NULL;
 }
 
 static void address_is(const uint8_t a[16], const char *want, const char *what)
@@ -59,9 +56,7 @@ static void address_is(const uint8_t a[16], const char *want, const char *what)
 
 static uint8_t verdict(struct play *p, uint32_t flow)
 {
-	const struct fos_pm_flow *f = world_pm_flow(&p->w, 0, flow);
-
-	return f->pub[f->ver & 1].verdict;
+	return world_pub(&p->w, 0, flow).verdict;
 }
 
 static void close_one(struct play *p, uint32_t c)

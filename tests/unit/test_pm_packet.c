@@ -116,7 +116,7 @@ static void turn(struct play *p)
 static void test_stages(void)
 {
 	static struct play p;
-	const struct fos_pm_pub *pub;
+	struct fos_pm_pub pub;
 	const struct fos_edit *e;
 
 	memset(&p, 0, sizeof(p));
@@ -137,12 +137,12 @@ static void test_stages(void)
 	ok(nr_ends == 3 && ends[0] == 40 && ends[1] == 180 && ends[2] == 227,
 	   "`ip` counts whole packets, one after the other");
 	is_u64((uint64_t)seen_tcp, 20 + 120 + 27, "`tcp` what they carry");
-	pub = &p.w.box.pm_flows[0][0].pub[p.w.box.pm_flows[0][0].ver & 1];
-	e = &p.w.box.pm_edits[0][pub->edit_first];
-	ok(pub->edits == 1 && e->pos == 180 && e->del == 47 && e->reason == FOS_C_drop_pm &&
-		   pub->head == 227 && pub->out_head == 227,
+	pub = world_pub(&p.w, 0, 0);
+	e = &p.w.box.pm_edits[0][pub.edit_first];
+	ok(pub.edits == 1 && e->pos == 180 && e->del == 47 && e->reason == FOS_C_drop_pm &&
+		   pub.head == 227 && pub.out_head == 227,
 	   "a dropped packet is an edit of its whole length; positions stay");
-	is_u64(pub->seen, 3, "three packets are counted as seen");
+	is_u64(pub.seen, 3, "three packets are counted as seen");
 	world_flow(&p.w, 0)->pkt_done = 227;
 	play_close(&p, 0, FOS_CLOSE_FIN);
 	turn(&p);

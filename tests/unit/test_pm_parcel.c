@@ -165,11 +165,12 @@ static void test_killed(void)
 		play_hint(&p, 0);
 		died = mortal(work, &p, (int)n);
 		if (died) {
-			const struct fos_pm_flow *f = world_pm_flow(&p.w, 0, 0);
+			struct fos_pm_pub pub;
 			bool done;
 
 			play_restart(&p, 0);
-			done = f->pub[f->ver & 1].gen == PLAY_GEN && f->pub[f->ver & 1].head == 1;
+			pub = world_pub(&p.w, 0, 0);
+			done = pub.gen == PLAY_GEN && pub.head == 1;
 			before += !done;
 			wrong += in_ring() != (done ? 2 : 0);
 			play_turn(&p);

@@ -162,8 +162,7 @@ static bool one(uint64_t seed, const struct pair *set, uint32_t stages, bool dea
 	play_run(&p);
 	for (uint32_t i = 0; i < stages; i++) {
 		good = good && play_edits_free(&p, i) == p.w.dir->nr_edits;
-		good = good && world_pm_flow(&p.w, i, 0)->pub[world_pm_flow(&p.w, i, 0)->ver & 1]
-					       .flags & FOS_PM_CLOSED;
+		good = good && world_pub(&p.w, i, 0).flags & FOS_PM_CLOSED;
 	}
 	play_free(&p);
 	return good;

@@ -26,10 +26,7 @@ static struct play p;
 
 static uint64_t head_of(uint32_t flow)
 {
-	const struct fos_instance *host = p.host[0].state;
-	const struct fos_pm_flow *f = &host->flows[flow];
-
-	return f->pub[f->ver & 1u].head;
+	return world_pub(&p.w, 0, flow).head;
 }
 
 static void comes(uint32_t flow, const char *bytes)

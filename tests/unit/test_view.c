@@ -57,11 +57,8 @@ static void append_pieces(struct world *w, uint64_t *seed, const uint8_t *data, 
 
 static void publish(struct editor *e)
 {
-	struct fos_pm_flow *f = world_pm_flow(e->w, e->pm, FLOW);
-
 	e->pub.gen = GEN;
-	f->pub[(f->ver + 1) & 1u] = e->pub;
-	f->ver++;
+	world_publish(e->w, e->pm, FLOW, &e->pub);
 }
 
 /* Commits one edit at input position pos. */
@@ -295,16 +292,11 @@ static void test_forced(void)
 static void behind(struct world *w, uint32_t pm, uint64_t head, uint64_t out_head, uint32_t edits,
 		   uint32_t freed)
 {
-	struct fos_pm_flow *f = world_pm_flow(w, pm, FLOW);
+	struct fos_pm_pub pub = {
+		.gen = GEN, .head = head, .out_head = out_head, .edits = edits, .edits_freed = freed};
 
-	memset(&f->pub[0], 0, sizeof(f->pub[0]));
-	f->ver = 0;
-	f->pub[0].gen = GEN;
-	f->pub[0].head = head;
-	f->pub[0].out_head = out_head;
-	f->pub[0].edits = edits;
-	f->pub[0].edits_freed = freed;
-	f->pub[0].edit_first = f->pub[0].edit_last = edits > freed ? 0 : FOS_NONE;
+	pub.edit_first = pub.edit_last = edits > freed ? 0 : FOS_NONE;
+	world_publish(w, pm, FLOW, &pub);
 }
 
 /* The first stage inserted 5 bytes at 10 and has forgotten it; the second deleted [50, 70) of what
