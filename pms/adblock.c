@@ -9,12 +9,17 @@
  * FOS_PM_PLAIN asks servers not to encode them.  Lengths and chunks are mended below this module:
  * what it deletes is gone, and browsers wait for nothing.
  *
+ * Lesson: a release costs more than an edit (a commit, and in a page that leaves in chunks one of
+ * them), so what is found in one window is staged and goes on together.
+ *
  *   options:
  *     hosts: [ads.example, doubleclick.net]     these hosts and all below them
  *     list: /etc/flowos/hosts.txt               the same from a file, one a line
  *     accept_encoding: keep                     (pm_http.h) encoded pages pass as they are
  */
 #include "pmhost/pm.h"
+
+#define AT_ONCE 32u /* steps between two releases */
 
 struct page {
 	uint8_t inside; /* in an element that goes */
@@ -45,26 +50,41 @@ static bool is_ad(struct fos_window *w, uint64_t pos, size_t len)
 	return fos_hosts_match(hosts, src, len);
 }
 
-/* One step over the window; false: wait for more bytes. */
-static bool step(struct fos_window *w, struct page *page, uint64_t head)
+/* One step over the window from *at on; false: wait for more bytes. */
+static bool step(struct fos_window *w, struct page *page, uint64_t *at)
 {
 	struct fos_hit hit, end;
 
 	if (page->inside) {
-		page->inside = !fos_find(w, head, "</script>", FOS_ICASE, &hit);
-		return fos_delete(w, head, hit.end - head) == FOS_OK &&
-		       fos_release(w, hit.end) == FOS_OK && !page->inside;
+		bool over = fos_find(w, *at, "</script>", FOS_ICASE, &hit);
+
+		if (fos_delete(w, *at, hit.end - *at) != FOS_OK)
+			return *at > fos_head(w); /* again once what is staged has gone */
+		page->inside = !over;
+		*at = hit.end;
+		return over;
 	}
-	if (!fos_find(w, head, "<script", FOS_ICASE, &hit) || !fos_find(w, hit.end, ">", 0, &end))
-		return fos_release(w, hit.pos) == FOS_OK && false;
+	if (!fos_find(w, *at, "<script", FOS_ICASE, &hit) || !fos_find(w, hit.end, ">", 0, &end)) {
+		*at = hit.pos;
+		return false;
+	}
 	page->inside = is_ad(w, hit.pos, end.end - hit.pos);
-	return fos_release(w, page->inside ? hit.pos : end.end) == FOS_OK;
+	*at = page->inside ? hit.pos : end.end;
+	return true;
 }
 
 static void on_data(struct fos_window *w)
 {
-	while (fos_head(w) < fos_tail(w) && step(w, fos_ctx(w), fos_head(w)))
-		;
+	struct page *page = fos_ctx(w);
+	uint64_t at = fos_head(w);
+	bool more = at < fos_tail(w);
+
+	while (more) {
+		for (uint32_t i = 0; i < AT_ONCE && more; i++)
+			more = step(w, page, &at) && at < fos_tail(w);
+		if (fos_release(w, at) != FOS_OK)
+			return;
+	}
 }
 
 FOS_PM(.name = "adblock", .stream = FOS_HTTP_BODY, .flags = FOS_PM_EDITS | FOS_PM_PLAIN,
