@@ -1,7 +1,7 @@
 /* shm/build_frames.c - whose frames are whose at the start, see build.h */
 #include "shm/build.h"
 
-#define INGRESS_FRAMES 2304u /* a full FILL ring (FOS_XSK_SIZES) and four batches in hand */
+#define INGRESS_FRAMES 8448u /* a full FILL ring (FOS_XSK_SIZES) and four batches in hand */
 
 static uint32_t nr_ingress(const struct fos_dir *dir)
 {
