@@ -2,6 +2,7 @@
 #include "classifier/challenge.h"
 
 #include "classifier/event.h"
+#include "classifier/history.h"
 #include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
 
@@ -12,9 +13,9 @@
 /* RFC 5961 section 7: an attacker must not make the box send much. */
 static bool allowed(struct fos_classifier *c, uint32_t flow, uint64_t now)
 {
-	struct fos_flow_events *e = &c->events[flow];
+	struct fos_flow_events *e = fos_history_keep(c, flow);
 
-	if (e->challenge_ns && now - e->challenge_ns < GAP_NS)
+	if (!e || (e->challenge_ns && now - e->challenge_ns < GAP_NS))
 		return false;
 	if (c->challenge_s != now / SECOND_NS) {
 		c->challenge_s = now / SECOND_NS;
@@ -23,7 +24,6 @@ static bool allowed(struct fos_classifier *c, uint32_t flow, uint64_t now)
 	if (c->challenges >= PER_SECOND)
 		return false;
 	c->challenges++;
-	fos_txn_save(&c->txn, e, sizeof(*e));
 	e->challenge_ns = now;
 	return true;
 }

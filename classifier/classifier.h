@@ -87,7 +87,7 @@ struct fos_classifier {
 	struct fos_cls *cls;
 	struct fos_flow *flows;
 	struct fos_piece *pieces;
-	struct fos_flow_events *events; /* by flow */
+	struct fos_flow_events *events; /* history.h */
 	struct fos_event_state event;
 	uint32_t *buckets;
 	uint64_t *live;

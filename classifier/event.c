@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier/history.h"
 #include "classifier/reassembly.h"
 #include "classifier/tcp_side.h"
 #include "shm/build.h"
@@ -245,15 +246,16 @@ void fos_event_happened(struct fos_classifier *c, uint32_t flow, enum fos_event_
 void fos_event_note(struct fos_classifier *c, uint32_t flow, enum fos_event_kind kind, uint64_t pos,
 		    uint32_t len, uint64_t time_ns)
 {
-	struct fos_flow_events *e = &c->events[flow];
+	struct fos_flow_events *e = fos_history_keep(c, flow);
 
-	fos_txn_save(&c->txn, e, sizeof(*e));
-	if (e->count[kind] < UINT16_MAX)
-		e->count[kind]++;
-	e->last_pos = pos;
-	e->last_ns = time_ns;
-	e->last_len = len;
-	e->last_kind = (uint16_t)kind;
+	if (e) {
+		if (e->count[kind] < UINT16_MAX)
+			e->count[kind]++;
+		e->last_pos = pos;
+		e->last_ns = time_ns;
+		e->last_len = len;
+		e->last_kind = (uint16_t)kind;
+	}
 	fos_event_happened(c, flow, kind, pos, len, time_ns);
 }
 

@@ -1,6 +1,6 @@
 /* classifier/event.h - what happens on a flow: counted, and told to the PMs that asked
  *
- * Rare conditions are counted in one line per flow (struct fos_flow_events), whoever wants them.  What
+ * Rare conditions are counted by flow (history.h), whoever wants them.  What
  * some PM of the flow's pipeline has asked for goes into that PM's event ring, in the batch's
  * transaction with all else that the packet did: a batch that is undone has not happened.  A side's
  * events belong to the flow that it sends.

@@ -183,8 +183,6 @@ static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	f->last_time_ns = f->start_ns = 0;
 	f->pkt.last = f->app.last = FOS_NONE;
 	f->packets = f->bytes = f->number = 0;
-	fos_txn_save(&c->txn, &c->events[flow], sizeof(c->events[flow]));
-	memset(&c->events[flow], 0, sizeof(c->events[flow]));
 	c->ooo_last[flow] = FOS_NONE;
 	fos_event_reset(c, flow);
 }

@@ -149,6 +149,10 @@ void fos_route_look(struct fos_egress *e, uint32_t flow, const struct fos_view *
 
 	if (pm == FOS_NONE || e->tcbs[flow].flags & FOS_TCB_DONE || !fos_egress_room(e))
 		return;
+	if (!((const struct fos_egr *)(const void *)fos_box_own(&e->p->box))->routes_off) {
+		fos_forced_over(e, pm, flow, gen); /* whereto?  There is one pipeline */
+		return;
+	}
 	if (!route->moving) {
 		marked.gen = gen;
 		marked.moving = 1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/history.h"
 #include "shm/ring.h"
 #include "shm/txn.h"
 
@@ -63,7 +64,8 @@ static uint64_t lay_classifier(const struct fos_dir *dir, struct fos_cls *c)
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	c->flows_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow));
 	c->pieces_off = take(&at, (uint64_t)c->nr_pieces * sizeof(struct fos_piece));
-	c->events_off = take(&at, (uint64_t)c->nr_flows * sizeof(struct fos_flow_events));
+	c->nr_events = fos_history_size(c->nr_flows);
+	c->events_off = take(&at, (uint64_t)c->nr_events * sizeof(struct fos_flow_events));
 	c->missed_off = take(&at, (uint64_t)c->nr_flows * fos_build_event_index(dir, dir->nr_pms) * 4);
 	c->buckets_off = take(&at, (uint64_t)c->nr_buckets * 4);
 	c->live_off = take(&at, align_up(c->nr_flows / 2u, 64) / 8);
@@ -84,7 +86,8 @@ static uint64_t lay_egress(const struct fos_dir *dir, struct fos_egr *e)
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	e->outs_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_out));
 	e->forced_off = take(&at, (uint64_t)e->nr_flows * dir->nr_pms * sizeof(struct fos_forced));
-	e->routes_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_route));
+	if (fos_build_moves(dir))
+		e->routes_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_route));
 	e->told_off = take(&at, (uint64_t)e->nr_flows * 4);
 	e->claims_off = take(&at, (uint64_t)e->nr_frames * 4);
 	e->cursors_off = cursors(&at);

@@ -32,6 +32,9 @@ void fos_build_places(struct fos_dir *dir, uint32_t pipeline);
 /* Is there a PM that may edit a stream, in the configuration or to come?  build_place.c */
 bool fos_build_edits(const struct fos_dir *dir);
 
+/* Is there more than one pipeline in the configuration, so that a PM may move a flow?  build_place.c */
+bool fos_build_moves(const struct fos_dir *dir);
+
 /* Bytes of what egress keeps for itself (egress/state.h).  build_place.c */
 uint64_t fos_build_egress_private(const struct fos_dir *dir);
 

@@ -30,6 +30,16 @@ bool fos_build_edits(const struct fos_dir *dir)
 	return false;
 }
 
+bool fos_build_moves(const struct fos_dir *dir)
+{
+	uint32_t roots = 0;
+
+	/* versions that an operator has added since are none: the answer stays what it was */
+	for (uint32_t i = 0; i < dir->nr_pipelines; i++)
+		roots += !dir->pipeline[i].first;
+	return roots > 1;
+}
+
 uint64_t fos_build_egress_private(const struct fos_dir *dir)
 {
 	uint32_t per_flow = FOS_EGR_FLOW_BYTES;

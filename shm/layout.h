@@ -268,17 +268,26 @@ struct fos_event_slot {
 #define FOS_EVENT_OLD_OFF 2560u
 #define FOS_EVENT_OLD_MAX (FOS_EVENT_ROOM - FOS_EVENT_OLD_OFF)
 
-/* struct fos_flow_events - what has happened on a flow so far; one per flow, reset with it.  Private
- * words of the classifier's transaction that others may look at (relaxed): PMs to come, flowosctl.
+/* struct fos_flow_events - what has happened on a flow so far.  There are fewer than flows: nearly none has
+ * any such events.  One belongs to the flow that it names, as long as that is of this generation
+ * (shm/history.h finds it).  Private words of the classifier's transaction that others may look at
+ * (relaxed): flowosctl.
  *  offset size field      unit
- *       0   32 count      events of the kinds that are rare, saturating
+ *       0   24 count      events of the kinds that are rare, saturating
+ *      24    4 flow       whose
+ *      28    4 gen        0 = nobody's
  *      32    8 last_pos   app position of the newest one
  *      40    8 last_ns    its time
  *      48    4 last_len   bytes concerned
  *      52    2 last_kind  enum fos_event_kind; meaningful when a count is not 0
  *      56    8 challenge_ns  when the box sent this side its last challenge; own */
+#define FOS_EVENTS_COUNTED 12u
+#define FOS_EVENTS_PER 8u /* flows for each record, */
+#define FOS_EVENTS_LEAST 1024u /* where there are more flows than that */
 struct fos_flow_events {
-	uint16_t count[16]; /* by enum fos_event_kind */
+	uint16_t count[FOS_EVENTS_COUNTED]; /* by enum fos_event_kind */
+	uint32_t flow;
+	uint32_t gen;
 	uint64_t last_pos;
 	uint64_t last_ns;
 	uint32_t last_len;
@@ -496,7 +505,7 @@ struct fos_cls {
 	uint64_t txn_off;     /* struct fos_txn_log */
 	uint64_t private_off; /* classifier/state.h; nobody else reads it */
 	uint64_t private_size;
-	uint64_t events_off;  /* struct fos_flow_events[nr_flows] */
+	uint64_t events_off;  /* struct fos_flow_events[nr_events] */
 	/* uint32_t[PMs with an event ring][nr_flows], in the order of dir->pm[]: events of the flow's
 	 * present generation that found the ring full; published */
 	uint64_t missed_off;
@@ -504,6 +513,8 @@ struct fos_cls {
 	uint32_t nr_pieces;
 	uint32_t nr_buckets;
 	uint32_t nr_frames;
+	uint32_t nr_events;
+	uint32_t pad1;
 };
 
 /* Room for what only the classifier (egress) reads; its own state header asserts that it fits. */
@@ -744,7 +755,7 @@ struct fos_egr {
 	/* uint32_t[nr_flows], relaxed: the newest acknowledgement number that the flow's sender was
 	 * told; a RST of an end that is gone names it.  0 = none yet. */
 	uint64_t told_off;
-	uint64_t routes_off; /* struct fos_route[nr_flows] */
+	uint64_t routes_off; /* struct fos_route[nr_flows]; 0 = there is one pipeline: no flow moves */
 	uint32_t nr_routes;  /* release: how often a route was written; 0 = nobody need look */
 	uint32_t flush_more; /* offline: flows have moved, so one flush is not enough; before flush_seen */
 };
@@ -986,7 +997,7 @@ _Static_assert(sizeof(struct fos_msg) == FOS_MSG_SIZE, "message slot");
 _Static_assert(sizeof(struct fos_parcel) == 1536, "parcel: whole lines");
 _Static_assert(sizeof(struct fos_event_slot) == 64, "event: one line");
 _Static_assert(sizeof(struct fos_flow_events) == 64, "events of a flow: one line");
-_Static_assert(FOS_EVENT_MISSED <= 16, "a count for each kind that the classifier knows");
+_Static_assert(FOS_EVENT_INVALID_SYN < FOS_EVENTS_COUNTED, "a count for each kind that is rare");
 _Static_assert(FOS_NR_EVENTS <= 24, "a bit for each kind, below the bound");
 _Static_assert(sizeof(struct fos_flow) == 256, "flow: four lines");
 _Static_assert(offsetof(struct fos_flow, isn) == 64, "flow line 1");

@@ -6,6 +6,7 @@
 
 #include "deploy/ctl/ctl.h"
 #include "deploy/ctl/json.h"
+#include "shm/history.h"
 
 static const char synopsis[] = "get flows [FILE] [-o json] [--run-dir DIR]";
 
@@ -71,11 +72,15 @@ static void json_events(struct fos_json *j, const struct fos_box *box, uint32_t 
 {
 	const struct fos_flow_events *all =
 		(const void *)((const uint8_t *)box->cls + box->cls->events_off);
-	struct fos_flow_events e = all[i];
+	const struct fos_flow_events *own = fos_history_find(all, box->cls->nr_events, i,
+							     fos_relaxed32(&box->flows[i].gen));
+	struct fos_flow_events e = {.gen = 0};
 	bool any = false;
 
+	if (own)
+		e = *own;
 	fos_json_open(j, "events", '{');
-	for (uint32_t k = 0; k < FOS_EVENT_MISSED; k++) {
+	for (uint32_t k = 0; k < FOS_EVENTS_COUNTED; k++) {
 		if (!event_words[k] || e.count[k] == 0)
 			continue;
 		fos_json_u64(j, event_words[k], e.count[k]);

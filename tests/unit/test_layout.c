@@ -82,6 +82,7 @@ static void test_pms(void)
 	OFFSET(fos_event_slot, kind, 36);
 	OFFSET(fos_event_slot, old_off, 48);
 	SIZE(fos_flow_events, 64);
+	OFFSET(fos_flow_events, flow, 24);
 	OFFSET(fos_flow_events, last_pos, 32);
 	OFFSET(fos_flow_events, last_kind, 52);
 	OFFSET(fos_flow_events, challenge_ns, 56);

@@ -1,5 +1,7 @@
 /* What has happened on a flow is recorded with it: a conversation for each kind of event, and the counts,
  * the newest event's place, after it; a batch that is undone has not happened. */
+#include "classifier/history.h"
+#include "shm/history.h"
 #include "tests/unit/cls_script.h"
 
 #define A_ CW_ACK
@@ -52,11 +54,21 @@ static void make(struct cls_world *t)
 	cw_run(t);
 }
 
+/* What has happened on a flow. */
+static const struct fos_flow_events *of(const struct cls_world *t, uint32_t flow)
+{
+	static const struct fos_flow_events nothing;
+	const struct fos_flow_events *e = fos_history_find(t->c->events, t->c->cls->nr_events, flow,
+							   t->w.box.flows[flow].gen);
+
+	return e ? e : &nothing;
+}
+
 static uint32_t all_of(const struct fos_flow_events *e)
 {
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < FOS_EVENT_MISSED; k++)
+	for (uint32_t k = 0; k < FOS_EVENTS_COUNTED; k++)
 		n += e->count[k];
 	return n;
 }
@@ -77,14 +89,14 @@ static void test_table(void)
 			       l->data ? (uint32_t)strlen(l->data) : 0);
 			cw_run(&t);
 		}
-		e = &t.c->events[table[i].side];
+		e = of(&t, table[i].side);
 		for (uint32_t k = 0; k < NR && table[i].want[k].count; k++) {
 			is_u64(e->count[table[i].want[k].kind], table[i].want[k].count,
 			       "%s: kind %u", table[i].what, table[i].want[k].kind);
 			sum += table[i].want[k].count;
 		}
 		is_u64(all_of(e), sum, "%s: nothing else on this side", table[i].what);
-		is_u64(all_of(&t.c->events[1 - table[i].side]), 0, "%s: nor on the other",
+		is_u64(all_of(of(&t, 1 - table[i].side)), 0, "%s: nor on the other",
 		       table[i].what);
 		if (!ok(e->last_pos == table[i].pos && e->last_len == table[i].len &&
 				e->last_ns == t.now,
@@ -115,7 +127,7 @@ static void test_zero_window(void)
 		cw_send(&t, packet, cw_wrap(&ack, l4, n, packet), 1);
 		cw_run(&t);
 	}
-	is_u64(t.c->events[1].count[FOS_EVENT_ZERO_WINDOW], 2, "each time that the window closes");
+	is_u64(of(&t, 1)->count[FOS_EVENT_ZERO_WINDOW], 2, "each time that the window closes");
 	cw_free(&t);
 }
 
@@ -128,7 +140,7 @@ static void test_reset(void)
 	cw_tcp(&t, true, A_, 4, 0, "efgh", 4);
 	cw_tcp(&t, true, CW_RST, 0, 0, NULL, 0);
 	cw_run(&t);
-	is_u64(t.c->events[0].count[FOS_EVENT_GAP], 1, "a hole");
+	is_u64(of(&t, 0)->count[FOS_EVENT_GAP], 1, "a hole");
 	t.now = t.p.now_ns += 30000000000ull;
 	cw_pm_says(&t, 0, 0, 0, FOS_PM_CLOSED, 0);
 	cw_pm_says(&t, 0, 1, 0, FOS_PM_CLOSED, 0);
@@ -138,7 +150,36 @@ static void test_reset(void)
 	cw_handshake(&t);
 	cw_run(&t);
 	ok(t.w.box.flows[0].gen != 0, "and used again");
-	is_u64(all_of(&t.c->events[0]), 0, "nothing has happened yet");
+	is_u64(all_of(of(&t, 0)), 0, "nothing has happened yet");
+	cw_free(&t);
+}
+
+/* More flows have events than there are records: the one that has been silent longest is forgotten, and a
+ * record whose flow is gone is the next to be used. */
+static void test_forgotten(void)
+{
+	struct fos_flow_events *e;
+	struct cls_world t;
+
+	make(&t);
+	t.c->cls->nr_events = FOS_HISTORY_PROBES;
+	for (uint32_t i = 0; i <= FOS_HISTORY_PROBES; i++) {
+		t.c->flows[i].gen = 7 + i;
+		if (i == FOS_HISTORY_PROBES)
+			is_u64(t.p.counter[FOS_C_events_forgotten], 0, "there was room until now");
+		e = fos_history_keep(t.c, i);
+		is_u64(e->flow, i, "a record is its flow's");
+		is_u64(e->last_ns, 0, "nothing is in it");
+		e->last_ns = i == 3 ? 1 : 100 + i;
+	}
+	is_u64(t.p.counter[FOS_C_events_forgotten], 1, "one is forgotten");
+	is_u64(of(&t, 3)->gen, 0, "the one that was silent longest");
+	is_u64(of(&t, 2)->last_ns, 102, "another one is not");
+	t.c->flows[5].gen++;
+	is_u64(fos_history_keep(t.c, 3)->gen, 10, "a record whose flow is gone is free");
+	is_u64(t.p.counter[FOS_C_events_forgotten], 1, "for that no other is forgotten");
+	is_u64(of(&t, 5)->gen, 0, "the new flow in the slot has none");
+	ok(fos_history_keep(t.c, FOS_HISTORY_PROBES + 3) == NULL, "nor has one that is not live");
 	cw_free(&t);
 }
 
@@ -147,5 +188,6 @@ int main(void)
 	test_table();
 	test_zero_window();
 	test_reset();
+	test_forgotten();
 	return done();
 }
