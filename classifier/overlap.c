@@ -39,6 +39,8 @@ static bool differs(const struct fos_classifier *c, uint32_t flow, const struct 
 
 		if (p->pos >= r->to)
 			break;
+		if (p->flags & FOS_PIECE_GONE)
+			return false;
 		if (!meets(p, r)) {
 			if (met == 0)
 				*prev = i;
@@ -85,7 +87,7 @@ static void give_up(struct fos_classifier *c, uint32_t flow, uint32_t piece)
 
 	if (!(p->flags & FOS_PIECE_BORROWED))
 		for (uint32_t i = c->flows[flow].ooo_first; i != FOS_NONE; i = c->pieces[i].next)
-			if (c->pieces[i].frame == p->frame)
+			if (c->pieces[i].frame == p->frame && !(c->pieces[i].flags & FOS_PIECE_GONE))
 				heir = i;
 	if (heir != FOS_NONE) {
 		fos_txn_save(&c->txn, &c->pieces[heir].flags, sizeof(p->flags));

@@ -6,6 +6,7 @@
 #include "classifier/expire.h"
 #include "classifier/gate.h"
 #include "classifier/reassembly.h"
+#include "classifier/unread.h"
 
 #define WALK_PER_PASS 32u
 
@@ -50,6 +51,8 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	/* of the other direction as well, before the gate that its verdict stands at opens: this hint may
 	 * be here before that one's */
 	check_verdicts(c, FOS_PEER(flow), fos_gen_now(c, FOS_PEER(flow)));
+	if (c->flows[flow].ooo_bytes > 0 && !fos_unread_look(c, flow))
+		return false;
 	if (c->event.nr_rings)
 		fos_reasm_trim(c, flow);
 	was_open = c->conns[conn].flags & FOS_CONN_OPEN;

@@ -8,91 +8,11 @@
 #include "classifier/packet.h"
 
 #define MAX_GAPS 64u /* pieces that one segment is cut into; the rest comes again */
-#define COMPARE_STEPS 4096u
 #define MAX_EVICT 16u
 
 static uint64_t piece_end(const struct fos_piece *p)
 {
 	return p->pos + p->len;
-}
-
-/* ------------------------------------------------------------------ comparing copies */
-
-bool fos_reasm_bytes_differ(const struct fos_classifier *c, const struct fos_packet *pkt,
-			    uint32_t off, const struct fos_piece *p, uint32_t at, uint32_t len)
-{
-	const uint8_t *data, *held = fos_box_frame(c->box, p->frame) + p->off + at;
-
-	while (len > 0) {
-		uint32_t n = fos_packet_run(c, pkt, off, len, &data);
-
-		if (n == 0)
-			return false;
-		if (memcmp(data, held, n) != 0)
-			return true;
-		off += n;
-		held += n;
-		len -= n;
-	}
-	return false;
-}
-
-bool fos_reasm_differs(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt,
-		       uint64_t pos, uint32_t off, uint32_t len)
-{
-	uint64_t end = pos + len, low = fos_acquire64(&c->box->outs[flow].pos[0]);
-	uint32_t i = fos_touch(c, flow)->app_first;
-	bool differ = false;
-
-	for (uint32_t n = 0; n < COMPARE_STEPS && i != FOS_NONE && !differ; n++) {
-		const struct fos_piece *p = &c->pieces[i];
-		uint64_t from = p->pos > pos ? p->pos : pos;
-		uint64_t to = piece_end(p) < end ? piece_end(p) : end;
-
-		if (p->pos >= end)
-			break;
-		if (from < to && from >= low)
-			differ = fos_reasm_bytes_differ(c, pkt, off + (uint32_t)(from - pos), p,
-					      (uint32_t)(from - p->pos), (uint32_t)(to - from));
-		i = p->next;
-	}
-	/* frames that egress gave back meanwhile may have held another packet already */
-	return differ && fos_acquire64(&c->box->outs[flow].pos[0]) == low;
-}
-
-/* Adds what the list from `i` on holds of [*at, end) to what was copied; *at = next byte wanted. */
-static uint32_t copy_list(const struct fos_classifier *c, uint32_t i, uint64_t low, uint64_t *at,
-			  uint64_t end, uint8_t *to, uint32_t done)
-{
-	for (uint32_t n = 0; n < COMPARE_STEPS && i != FOS_NONE && *at < end; n++) {
-		const struct fos_piece *p = &c->pieces[i];
-		uint64_t from = p->pos > *at ? p->pos : *at;
-		uint64_t stop = piece_end(p) < end ? piece_end(p) : end;
-
-		i = p->next;
-		if (from >= stop || from < low)
-			continue;
-		if (done > 0 && from != *at)
-			break;
-		memcpy(to + done, fos_box_frame(c->box, p->frame) + p->off + (from - p->pos),
-		       stop - from);
-		done += (uint32_t)(stop - from);
-		*at = stop;
-	}
-	return done;
-}
-
-uint32_t fos_reasm_copy(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len,
-			uint8_t *to, uint32_t max, uint32_t *skip)
-{
-	uint64_t low = fos_acquire64(&c->box->outs[flow].pos[0]), at = pos > low ? pos : low;
-	uint64_t end = pos + (len < max ? len : max);
-	uint32_t done = copy_list(c, fos_touch(c, flow)->app_first, low, &at, end, to, 0);
-
-	done = copy_list(c, c->flows[flow].ooo_first, low, &at, end, to, done);
-	*skip = (uint32_t)(at - done - pos);
-	/* as in fos_reasm_differs() */
-	return fos_acquire64(&c->box->outs[flow].pos[0]) == low ? done : 0;
 }
 
 /* ------------------------------------------------------------------ stream and queue */
@@ -176,6 +96,12 @@ void fos_reasm_flush(struct fos_classifier *c, uint32_t flow, uint32_t reason)
 	c->ooo_last[flow] = FOS_NONE;
 }
 
+/* Bytes of a piece that the queue holds. */
+static int64_t held(const struct fos_piece *p)
+{
+	return p->flags & FOS_PIECE_GONE ? 0 : p->len;
+}
+
 /* What has become contiguous moves into the stream.  A FIN ends it: what is queued beyond lies
  * after the end. */
 static void drain(struct fos_classifier *c, uint32_t flow)
@@ -189,7 +115,7 @@ static void drain(struct fos_classifier *c, uint32_t flow)
 		struct fos_piece *p = &c->pieces[i];
 
 		f->ooo_first = p->next;
-		fos_reasm_account(c, flow, -(int64_t)p->len, -1);
+		fos_reasm_account(c, flow, -held(p), -1);
 		fos_reasm_append(c, flow, i);
 		fin = p->flags & FOS_PIECE_FIN;
 		moved = true;
@@ -217,7 +143,7 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 
 	fos_touch(c, flow);
 	for (uint32_t i = f->ooo_first; i != last; i = c->pieces[i].next) {
-		if (c->pieces[i].frame == p->frame)
+		if (c->pieces[i].frame == p->frame && !(c->pieces[i].flags & FOS_PIECE_GONE))
 			heir = i;
 		prev = i;
 	}
@@ -236,6 +162,14 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 	fos_piece_free(c, last);
 }
 
+/* What has gone on is to be remembered: the receiver may have it. */
+static bool evictable(struct fos_classifier *c, uint32_t flow)
+{
+	uint32_t last = queue_last(c, flow);
+
+	return last != FOS_NONE && !(c->pieces[last].flags & FOS_PIECE_GONE);
+}
+
 void fos_reasm_trim(struct fos_classifier *c, uint32_t flow)
 {
 	uint64_t most, tail = fos_touch(c, flow)->app_tail;
@@ -243,7 +177,7 @@ void fos_reasm_trim(struct fos_classifier *c, uint32_t flow)
 	if (c->flows[flow].ooo_first == FOS_NONE)
 		return;
 	most = fos_event_bound(c, flow);
-	for (uint32_t n = 0; n < MAX_EVICT && c->flows[flow].ooo_first != FOS_NONE &&
+	for (uint32_t n = 0; n < MAX_EVICT && evictable(c, flow) &&
 			     piece_end(&c->pieces[queue_last(c, flow)]) - tail > most; n++)
 		evict_last(c, flow);
 }
@@ -253,12 +187,15 @@ static bool queue_has_room(struct fos_classifier *c, uint32_t flow, const struct
 {
 	uint64_t tail = fos_touch(c, flow)->app_tail, most = fos_event_bound(c, flow);
 
+	if (in->gone)
+		return in->pos + in->len - tail <= FOS_REASM_GONE_SPAN &&
+		       c->flows[flow].nr_ooo < FOS_REASM_GONE_RUNS;
 	if (in->pos + in->len - tail > (most < c->dir->ooo_per_flow ? most : c->dir->ooo_per_flow))
 		return false;
 	for (uint32_t n = 0; c->priv->ooo_total + in->len > c->dir->ooo_total; n++) {
 		uint32_t last = queue_last(c, flow);
 
-		if (n == MAX_EVICT || last == FOS_NONE || c->pieces[last].pos <= in->pos)
+		if (n == MAX_EVICT || !evictable(c, flow) || c->pieces[last].pos <= in->pos)
 			return false;
 		evict_last(c, flow);
 	}
@@ -282,20 +219,41 @@ static uint32_t next_of(const struct placer *p)
 	return p->prev == FOS_NONE ? p->c->flows[p->flow].ooo_first : p->c->pieces[p->prev].next;
 }
 
+/* Does a run of bytes that have gone on continue the one before?  Then they are one piece. */
+static bool extend(struct placer *pl, uint32_t i, uint64_t pos, uint32_t len)
+{
+	struct fos_piece *p = pl->prev == FOS_NONE ? NULL : &pl->c->pieces[pl->prev];
+
+	if (!pl->in->gone || !p || !(p->flags & FOS_PIECE_GONE) || p->flags & FOS_PIECE_FIN ||
+	    piece_end(p) != pos || p->len == 0 || len == 0 || p->len + len > UINT16_MAX)
+		return false;
+	fos_txn_save(&pl->c->txn, p, sizeof(*p));
+	p->len = (uint16_t)(p->len + len);
+	pl->owner[i] = pl->prev;
+	pl->made++;
+	return true;
+}
+
 /* A piece of `len` bytes of part `i`, linked behind prev. */
 static void put_piece(struct placer *pl, uint32_t i, uint64_t pos, uint32_t off, uint32_t len)
 {
 	struct fos_classifier *c = pl->c;
 	const struct fos_part *part = &pl->in->pkt->part[i];
-	uint32_t piece = fos_piece_new(c), next = next_of(pl);
-	struct fos_piece *p = &c->pieces[piece];
+	uint32_t piece, next;
+	struct fos_piece *p;
 
+	if (extend(pl, i, pos, len))
+		return;
+	piece = fos_piece_new(c);
+	next = next_of(pl);
+	p = &c->pieces[piece];
 	p->pos = pos;
 	p->number = fos_box_meta(c->box, part->frame)->number;
 	p->frame = part->frame;
 	p->gen = part->gen;
 	p->off = (uint16_t)(part->off + off);
 	p->len = (uint16_t)len;
+	p->flags = pl->in->gone ? FOS_PIECE_GONE | FOS_PIECE_BORROWED : 0;
 	p->flow = pl->flow;
 	p->flow_gen = fos_touch(c, pl->flow)->gen;
 	p->next = next;
@@ -310,7 +268,7 @@ static void put_piece(struct placer *pl, uint32_t i, uint64_t pos, uint32_t off,
 	pl->owner[i] = piece;
 	pl->prev = piece;
 	pl->made++;
-	fos_reasm_account(c, pl->flow, len, 1);
+	fos_reasm_account(c, pl->flow, held(p), 1);
 }
 
 /* Bytes [from, to) of the stream: one piece for each part that they lie in.  Returns the position
@@ -348,11 +306,11 @@ static uint64_t fill_gaps(struct placer *pl, bool *differs)
 			uint64_t stop = piece_end(p) < end ? piece_end(p) : end;
 
 			if (stop > cur) {
-				*differs = *differs ||
+				*differs = *differs || (!(p->flags & FOS_PIECE_GONE) &&
 					   fos_reasm_bytes_differ(pl->c, in->pkt,
 							in->off + (uint32_t)(cur - in->pos), p,
 							(uint32_t)(cur - p->pos),
-							(uint32_t)(stop - cur));
+							(uint32_t)(stop - cur)));
 				cur = stop;
 			}
 			pl->prev = next;
@@ -408,6 +366,8 @@ static enum fos_reasm_result place_queued(struct fos_classifier *c, uint32_t flo
 		mark_end(&pl, end);
 	if (pl.made == 0)
 		return FOS_REASM_NOTHING;
+	if (in->gone)
+		return FOS_REASM_TAKEN;
 	if (in->whole && pl.made == 1 && c->pieces[pl.owner[0]].len == in->len && in->len > 0)
 		c->pieces[pl.owner[0]].flags |= FOS_PIECE_WHOLE;
 	for (uint32_t i = 0; i < in->pkt->nr; i++)

@@ -18,7 +18,11 @@ struct fos_reasm_in {
 	uint32_t len;
 	uint32_t flags;   /* enum fos_piece_flag for the piece that ends the run (PSH, FIN) */
 	bool whole;       /* the run is the whole payload of a packet in one frame */
+	bool gone;        /* ahead of a hole, and its frame goes on: only where it lies is noted */
 };
+
+#define FOS_REASM_GONE_SPAN (1u << 26) /* bytes from a hole up to the end of what has gone on ahead of it */
+#define FOS_REASM_GONE_RUNS 1024u      /* runs of such bytes in a queue */
 
 enum fos_reasm_result {
 	FOS_REASM_TAKEN = 0,  /* at least one frame of the packet holds new bytes */

@@ -16,6 +16,7 @@
 #include "classifier/successor.h"
 #include "classifier/tcp_side.h"
 #include "classifier/timestamp.h"
+#include "classifier/unread.h"
 
 #define PURE_ACK_SPAN (1 << 26) /* sequence numbers that a segment without bytes may be off */
 
@@ -252,6 +253,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	struct fos_classifier *c = in->c;
 	uint64_t tail = in->s->app_tail;
 	bool hole = in->f->ooo_first != FOS_NONE;
+	bool goes = fos_unread_ahead(c, in->flow, in->pkt, pos, pos + len);
 	struct fos_reasm_in run = {
 		.pkt = in->pkt,
 		.pos = pos,
@@ -260,6 +262,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 		.flags = (in->seg.flags & FOS_TCP_PSH && len ? FOS_PIECE_PSH : 0) |
 			 (fin ? FOS_PIECE_FIN : 0),
 		.whole = in->pkt->nr == 1 && off == in->seg.header_len && len == in->seg.len,
+		.gone = goes,
 	};
 	bool differs = false;
 	enum fos_reasm_result r = fos_reasm_place(c, in->flow, &run, &differs);
@@ -271,7 +274,8 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	if (r == FOS_REASM_NOTHING) {
 		fos_cls_count(c, FOS_C_tcp_retransmitted);
 		note(in, FOS_EVENT_RETRANSMISSION, pos, len);
-		refuse(in, FOS_C_drop_tcp_duplicate);
+		if (!goes)
+			refuse(in, FOS_C_drop_tcp_duplicate);
 	}
 	if (pos > tail && (r == FOS_REASM_TAKEN || r == FOS_REASM_NOTHING)) {
 		fos_cls_count(c, FOS_C_tcp_ooo);
@@ -279,8 +283,11 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 			note(in, FOS_EVENT_OUT_OF_ORDER, pos, len);
 		if (!hole)
 			note(in, FOS_EVENT_GAP, tail, (uint32_t)(pos - tail));
-		fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,
-			 fin ? FOS_PIECE_FIN : 0);
+		if (goes)
+			fos_unread_send(c, in->flow, &in->pkt->part[0]);
+		else
+			fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,
+				 run.flags & FOS_PIECE_FIN);
 	}
 	if (hole && in->s->app_tail > pos + len)
 		note(in, FOS_EVENT_GAP_FILLED, pos, len);
@@ -352,18 +359,6 @@ static void take_data(struct input *in, int64_t pos)
 	place(in, (uint64_t)pos, off, (uint32_t)(end - pos), fin);
 }
 
-/* A probe of an idle connection: no byte, one before what was sent last.  (With a byte there it
- * may as well be a retransmission of a byte that a PM holds: egress knows.) */
-static bool is_keepalive(const struct input *in, int64_t pos)
-{
-	uint64_t next = in->s->app_tail + (in->s->state & FOS_FLOW_ST_FIN ? 1 : 0);
-
-	/* before the first byte there is none that it could be */
-	if (pos == -1 && next == 0 && in->seg.len == 1 && !(in->seg.flags & FOS_TCP_FIN))
-		return !(in->s->flags & FOS_FLOW_PICKUP);
-	return in->seg.len == 0 && pos == (int64_t)next - 1 && !(in->seg.flags & FOS_TCP_FIN);
-}
-
 static void take_segment(struct input *in)
 {
 	struct fos_classifier *c = in->c;
@@ -383,7 +378,7 @@ static void take_segment(struct input *in)
 	establish(in);
 	if (pos <= (int64_t)in->s->app_tail)
 		fos_timestamp_take(c, in->flow, &in->seg);
-	if (is_keepalive(in, pos)) {
+	if (fos_tcp_keepalive(c, in->flow, &in->seg, pos)) {
 		pass_control(in, FOS_DESC_PROBE);
 	} else if (bytes && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {
 		note_ack(in);

@@ -120,6 +120,18 @@ uint32_t fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow)
 	return 0;
 }
 
+bool fos_tcp_keepalive(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg,
+		       int64_t pos)
+{
+	const struct fos_shadow *s = fos_touch(c, flow);
+	uint64_t next = s->app_tail + (s->state & FOS_FLOW_ST_FIN ? 1 : 0);
+
+	/* before the first byte there is none that it could be */
+	if (pos == -1 && next == 0 && seg->len == 1 && !(seg->flags & FOS_TCP_FIN))
+		return !(s->flags & FOS_FLOW_PICKUP);
+	return seg->len == 0 && pos == (int64_t)next - 1 && !(seg->flags & FOS_TCP_FIN);
+}
+
 /* FIN as it counts for the ends: where the stream ends or, ahead of a hole, will end. */
 static bool is_end(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {

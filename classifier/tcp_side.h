@@ -12,6 +12,7 @@
 #define FOS_NOTE_ONE_WAY (1u << 2) /* on both: only one direction passes the box */
 #define FOS_NOTE_STRAY (1u << 4)   /* forward flow: not opened by a SYN */
 #define FOS_NOTE_AFTER (1u << 5)   /* forward flow: see successor.h */
+#define FOS_NOTE_UNREAD (1u << 6)  /* no module reads the side any more: see unread.h */
 
 /* One direction in numbers, for fos_tcp_judge(). */
 void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side);
@@ -52,5 +53,10 @@ static inline void fos_tcp_follow(struct fos_classifier *c, uint32_t flow,
  * and what egress keeps of it until it is acknowledged: one whose receiver has gone silent must
  * not take the frames of the others. */
 uint32_t fos_tcp_over_quota(struct fos_classifier *c, uint32_t flow);
+
+/* A probe of an idle connection: no byte, one before what was sent last.  (With a byte there it
+ * may as well be a retransmission of a byte that a PM holds: egress knows.) */
+bool fos_tcp_keepalive(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg,
+		       int64_t pos);
 
 #endif

@@ -1,12 +1,14 @@
 /* egress/again.c - what came again, what came early: see again.h */
 #include "egress/again.h"
 
+#include "egress/early.h"
 #include "egress/emit.h"
 #include "egress/frames.h"
 #include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
 #include "egress/resend.h"
+#include "egress/retain.h"
 #include "egress/sack.h"
 #include "egress/timer.h"
 
@@ -85,26 +87,26 @@ static bool probe_again(struct fos_egress *e, const struct fos_desc *d, struct f
 	return true;
 }
 
-void fos_again(struct fos_egress *e, const struct fos_desc *d)
+bool fos_again(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_tcb *t = fos_out_open(e, d->flow, d->flow_gen);
 	const struct fos_flow *f;
 	uint64_t lo, hi;
 
 	if (!t || d->len > INT32_MAX || d->pos > FOS_POS_MAX || probe_again(e, d, t))
-		return;
+		return false;
 	if (d->flags & FOS_PIECE_RST) {
 		reset_again(e, d->flow, t, (uint32_t)d->pos);
-		return;
+		return false;
 	}
 	/* the box has given the connection up, and its reset was lost */
 	if (t->flags & FOS_TCB_DONE && (t->una < fos_out_wire(t) || t->flags & FOS_TCB_GIVEN_UP)) {
 		reset_again(e, d->flow, t, t->ack_seen);
-		return;
+		return false;
 	}
 	/* a recorded packet that also brought new bytes stands for itself */
 	if (e->p->offline && d->frame == FOS_NONE)
-		return;
+		return false;
 	learn_again(e, t, d->frame);
 	f = &e->p->box.flows[d->flow];
 	if (d->pos > t->in || (d->pos == t->in && !(t->flags & FOS_TCB_FIN_SENT))) {
@@ -113,7 +115,7 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		if (!e->p->offline && t->seg_first == FOS_NONE &&
 		    (t->flags & FOS_TCB_BLOCKED || e->outs[d->flow].opened_ns == UINT64_MAX))
 			fos_emit_probe(e, d->flow);
-		return;
+		return false;
 	}
 	lo = fos_seqmap_forward(fos_out_map(e, t), &e->pool, d->pos).lo;
 	hi = fos_seqmap_forward(fos_out_map(e, t), &e->pool, d->pos + d->len).hi;
@@ -121,6 +123,8 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		hi = fos_out_wire(t);
 	if (hi > fos_out_wire(t))
 		hi = fos_out_wire(t);
+	if (hi > t->una && fos_early_again(e, d, lo > t->una ? lo : t->una, hi))
+		return true;
 	if (hi > t->una)
 		fos_resend_range(e, d->flow, lo > t->una ? lo : t->una, hi);
 	else if (!e->p->offline && d->len == 1 && d->pos + 1 == t->in &&
@@ -128,6 +132,7 @@ void fos_again(struct fos_egress *e, const struct fos_desc *d)
 		fos_emit_probe(e, d->flow); /* a keep-alive with a byte: the other end answers */
 	else if (!e->p->offline && fos_out_peer(e, d->flow))
 		fos_emit_ack(e, FOS_PEER(d->flow));
+	return false;
 }
 
 /* Has all that comes before a hole before the box been sent, but for the end of a packet of which a PM
@@ -237,7 +242,8 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 
 	if (!s->early || s->prompted == 1 || s->gen != t->gen || t->seg_last == FOS_NONE ||
 	    t->una >= t->out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
-	    !all_sent(e, flow) || !fos_egress_room(e) || e->segs[t->seg_last].len == 0)
+	    !all_sent(e, flow) || !fos_egress_room(e) || e->segs[t->seg_last].len == 0 ||
+	    fos_retain_end(&e->segs[t->seg_last]) != t->out)
 		return;
 	m = fos_box_meta(&e->p->box, t->seg_last);
 	s->prompt = fos_out_seq(t, t->out - 1);

@@ -6,8 +6,9 @@
 #include "egress/header.h"
 
 /* FOS_DESC_REXMIT: bytes still in the pipeline are ignored, of those sent and not acknowledged the
- * box sends its own copy, those acknowledged are acknowledged once more. */
-void fos_again(struct fos_egress *e, const struct fos_desc *d);
+ * box sends its own copy, those acknowledged are acknowledged once more.  True: the frame is used up, as
+ * it has itself gone on (early.h). */
+bool fos_again(struct fos_egress *e, const struct fos_desc *d);
 
 /* A segment without payload on a connection that the box has given up: its sender has missed the
  * reset, is told once more, and true is returned.  Else false. */

@@ -4,6 +4,7 @@
 #include "egress/again.h"
 #include "egress/ahead.h"
 #include "egress/before.h"
+#include "egress/early.h"
 #include "egress/emit.h"
 #include "egress/flow.h"
 #include "egress/frames.h"
@@ -456,10 +457,11 @@ void fos_direct_do(struct fos_egress *e, const struct fos_desc *d)
 		block(e, d);
 		break;
 	case FOS_DESC_REXMIT:
-		if (!fos_opaque_again(e, d)) {
-			fos_again(e, d);
+		if (!fos_opaque_again(e, d) && !fos_again(e, d))
 			release(e, d);
-		}
+		break;
+	case FOS_DESC_EARLY:
+		fos_early_send(e, d);
 		break;
 	case FOS_DESC_OOO:
 		fos_again_early(e, d);

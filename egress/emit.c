@@ -317,14 +317,22 @@ bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos)
 	return true;
 }
 
+/* It carries the newest acknowledgement, so an older window would promise room that there is not. */
+static bool overtaken(const struct fos_egress *e, const struct fos_tcb *t, const struct fos_header *h)
+{
+	return !e->p->offline && t->flags & FOS_TCB_ACK_KNOWN &&
+	       (h->l4[13] & (FOS_TH_SYN | FOS_TH_RST | FOS_TH_ACK)) == FOS_TH_ACK &&
+	       fos_out_newer(t->ack_seen, fos_header_ack(h));
+}
+
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 			 struct fos_header *h, uint32_t seq, uint32_t keep)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
 	struct fos_header_tcp w = {
 		.seq = seq,
-		.wnd = fos_header_wnd(h),
-		.clear = keep ? FOS_TH_FIN : 0,
+		.wnd = overtaken(e, t, h) || keep == FOS_EMIT_WHOLE ? t->wnd : fos_header_wnd(h),
+		.clear = keep && keep != FOS_EMIT_WHOLE ? FOS_TH_FIN : 0,
 	};
 	uint32_t as_came = fos_header_ack(h);
 	struct sack_ctx c;
@@ -351,7 +359,8 @@ void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 	count_stripped(e, fos_header_tcp(h, &w));
 	fos_mss_clamp(e, h);
 	/* only a SYN's or a keep-alive's: no module has seen it, so no end may take it for data */
-	fos_header_trim(h, keep);
+	if (keep != FOS_EMIT_WHOLE)
+		fos_header_trim(h, keep);
 	rewrite_and_finish(e, flow, h);
 	if (e->files)
 		fos_out_file(e, flow)->time_ns = e->time_ns;

@@ -29,7 +29,9 @@ bool fos_emit_byte(struct fos_egress *e, uint32_t flow, uint64_t pos, uint8_t by
 bool fos_emit_reset(struct fos_egress *e, uint32_t flow, uint64_t pos);
 
 /* Sends on a segment that came in `frame` (TCP header open in h), translated: seq, ack.  Inline only
- * the first `keep` bytes of its payload go along: 0 but for bytes before the stream's start. */
+ * the first `keep` bytes of its payload go along: 0 but for bytes before the stream's start, and for
+ * those ahead of a hole: all, with the FIN. */
+#define FOS_EMIT_WHOLE UINT32_MAX
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 			 struct fos_header *h, uint32_t seq, uint32_t keep);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "egress/again.h"
+#include "egress/early.h"
 #include "egress/edited.h"
 #include "egress/emit.h"
 #include "egress/frames.h"
@@ -304,6 +305,10 @@ static bool step(struct run *r)
 	    !fos_frames_tx_room(e, fos_out_port(e, r->flow), r->b.frame == FOS_NONE ? 1 : 2)) {
 		r->again = true;
 		return false;
+	}
+	if (r->t->flags & FOS_TCB_EARLY && fos_early_next(e, r->flow, &r->view, &span)) {
+		flush(r, false, false);
+		return account(r, &span); /* there is no edit, so no node is needed */
 	}
 	if (window == 0) {
 		r->blocked = fos_view_tail(&r->view) > r->t->out - r->delta;

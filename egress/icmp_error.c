@@ -21,7 +21,7 @@ static bool translate(const struct fos_egress *e, const struct fos_tcb *t, const
 	int64_t pos = fos_out_pos(t, q->seq, t->una), ack;
 
 	/* the SYN stands before the first byte */
-	if (pos > (int64_t)fos_out_wire(t) || pos < (int64_t)t->una - (t->una == 0 ? 1 : 0))
+	if (pos > (int64_t)fos_out_max(e, t) || pos < (int64_t)t->una - (t->una == 0 ? 1 : 0))
 		return false;
 	if (pos >= 0)
 		q->seq = fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, (uint64_t)pos));

@@ -32,7 +32,7 @@ static uint64_t chain_end(const struct fos_egress *e, const struct fos_piece *pc
 	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, pc->frame);
 	uint64_t end = pc->pos + pc->len;
 
-	if (!(m->flags & FOS_PKT_CHAIN))
+	if (pc->flags & FOS_PIECE_GONE || !(m->flags & FOS_PKT_CHAIN))
 		return 0;
 	for (uint32_t i = 0; i < FOS_CHAIN_MAX && m->next_frame < e->p->dir->nr_frames; i++) {
 		m = fos_box_meta(&e->p->box, m->next_frame);

@@ -289,7 +289,7 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 			pos = (int64_t)fos_out_wire(peer);
 	} else {
 		pos = fos_out_pos(peer, ack, peer->una);
-		if (pos > (int64_t)fos_out_wire(peer))
+		if (pos > (int64_t)fos_out_max(e, peer))
 			return false;
 	}
 	if (pos < 0 || (uint64_t)pos < peer->una)

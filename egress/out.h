@@ -116,7 +116,21 @@ static inline uint64_t fos_out_wire(const struct fos_tcb *t)
 	return t->out + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);
 }
 
-/* The same on the input side. */
+/* Position after what has left ahead of a hole (early.h); 0: nothing has. */
+static inline uint64_t fos_out_early(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	return t->flags & FOS_TCB_EARLY ? e->mores[t - e->tcbs].early : 0;
+}
+
+/* Position after everything that has left, also ahead of a hole: no more can be acknowledged. */
+static inline uint64_t fos_out_max(const struct fos_egress *e, const struct fos_tcb *t)
+{
+	uint64_t wire = fos_out_wire(t), early = fos_out_early(e, t);
+
+	return early > wire ? early : wire;
+}
+
+/* fos_out_wire() on the input side. */
 static inline uint64_t fos_out_wire_in(const struct fos_tcb *t)
 {
 	return t->in + ((t->flags & FOS_TCB_FIN_SENT) ? 1 : 0);

@@ -52,6 +52,14 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	s->nr_told = 1;
 }
 
+void fos_sack_forget(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = of(e, flow);
+
+	s->nr_held = s->nr_fresh = s->nr_told = 0;
+	s->early = s->looks = 0;
+}
+
 bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack)
 {
 	const struct fos_sack *s = &e->sacks[flow];
@@ -128,7 +136,7 @@ static bool inline_block(const struct fos_egress *e, const struct fos_tcb *g, ui
 	int64_t l = fos_out_pos(g, b[0], g->una), r = fos_out_pos(g, b[1], g->una);
 	const struct fos_seqmap *map = fos_out_map(e, g);
 
-	if (l < 0 || r <= l || (uint64_t)r > fos_out_wire(g) || !fos_seqmap_known(map, (uint64_t)l))
+	if (l < 0 || r <= l || (uint64_t)r > fos_out_max(e, g) || !fos_seqmap_known(map, (uint64_t)l))
 		return false;
 	b[0] = fos_out_seq(g, fos_seqmap_back_left(map, &e->pool, (uint64_t)l));
 	b[1] = fos_out_seq(g, fos_seqmap_back(map, &e->pool, (uint64_t)r));

@@ -66,6 +66,9 @@ bool fos_sack_holds(const struct fos_egress *e, uint32_t flow);
  * waits for hundreds of duplicates before the next fast retransmission) or as reneging. */
 bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack);
 
+/* What the box kept ahead of a hole has left: the receiver itself tells of it from now on. */
+void fos_sack_forget(struct fos_egress *e, uint32_t flow);
+
 /* Does a block that direction `flow` carries report the byte by which the box has asked for an
  * acknowledgement?  The sender has not sent that one twice. */
 bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *block);

@@ -50,7 +50,8 @@ enum fos_tcb_flag {
 	FOS_TCB_MAPPED = 1u << 19,   /* its sequence map says more than that nothing was edited */
 	FOS_TCB_LOSS = 1u << 24,     /* recover, rto_shift, dupacks may be other than 0 */
 	FOS_TCB_LONGER = 1u << 25,   /* longest is above FOS_MSS_LEAST */
-	FOS_TCB_PMTU = 1u << 26      /* pmtu is known */
+	FOS_TCB_PMTU = 1u << 26,     /* pmtu is known */
+	FOS_TCB_EARLY = 1u << 27     /* early holds something */
 };
 
 /* The sender may have no reason to send a lost byte again: the box does, by its own timer too. */
@@ -98,6 +99,7 @@ struct fos_tcb_more {
 	uint64_t batch; /* of the last save to the undo log */
 	uint64_t recover; /* una is to pass it: what was sent below may be lost too; FOS_TCB_LOSS */
 	uint64_t urg_in; /* input position after the urgent byte; FOS_TCB_URG */
+	uint64_t early;  /* output position after all that left early (early.h); FOS_TCB_EARLY */
 	uint16_t mss;      /* announced by this direction, 0 = none */
 	uint16_t longest;  /* largest payload that came in this direction */
 	uint16_t ip_id;    /* of the next packet the box makes */

@@ -51,6 +51,8 @@ static size_t copy_list(const struct held *h, uint32_t i, bool in_order, uint64_
 		stop = p.pos + p.len < pos + len ? p.pos + p.len : pos + len;
 		if (stop <= at)
 			continue;
+		if (p.flags & FOS_PIECE_GONE)
+			break;
 		memcpy(to + done, fos_box_frame(h->box, p.frame) + p.off + (at - p.pos), stop - at);
 		if (!still(h, i, &p, in_order))
 			break;
@@ -84,7 +86,11 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max)
 		return 0;
 	i = fos_relaxed32(&w->pm->box->flows[w->flow].ooo_first);
 	for (uint32_t k = 0; k < STEPS && i < h.box->cls->nr_pieces; k++, i = p.next) {
-		if (!fos_piece_get(h.box, i, h.flow, h.gen, &p) || !still(&h, i, &p, false))
+		if (!fos_piece_get(h.box, i, h.flow, h.gen, &p))
+			break;
+		if (p.flags & FOS_PIECE_GONE)
+			continue;
+		if (!still(&h, i, &p, false))
 			break;
 		if (n > 0 && out[n - 1].pos + out[n - 1].len == p.pos) {
 			out[n - 1].len += p.len;

@@ -112,7 +112,9 @@ struct fos_event {
  *	fos_buffer()     how many bytes are kept ahead of a hole
  *	fos_overlap()    which copy of them stands
  *
- * Bytes that a module has let go are not shown to it again. */
+ * Bytes that a module has let go are not shown to it again.  A side that none of the flow's modules reads
+ * any more is not put in order: what was kept ahead of a hole goes on at once, what comes goes on as it
+ * comes.  Events of it are told as before; fos_read_at() and fos_fragments() find nothing. */
 
 /* The built-in events that on_event is called for on this flow from now on (it begins as .events).
  * Those that user-defined events need come in addition. */
@@ -133,8 +135,10 @@ void fos_buffer(struct fos_window *w, uint64_t bytes);
 /* Which copy stands of bytes of this direction that come twice, and differ, while they are ahead of a
  * hole: the first (as it begins), or the last, as soon as one of the flow's modules asks for that.  The
  * receiver gets the copy that stands; fos_event_old() of FOS_ON_DIFFERING_COPY shows the other.  Bytes in
- * sequence never change: modules have been shown them.  Those in very small pieces (more than 256 under
- * one segment) do not either, nor do those of connections that pass exactly as they came. */
+ * sequence never change: modules may be looking at them (in another process, without a lock), and no
+ * receiver changes them: it cuts off what comes again (RFC 9293 section 3.10.7.4).  Those in very small
+ * pieces (more than 256 under one segment) do not either, nor do those of connections that pass exactly as
+ * they came, or of a side that no module reads. */
 enum fos_overlap { FOS_OVERLAP_FIRST = 0, FOS_OVERLAP_LAST };
 void fos_overlap(struct fos_window *w, enum fos_overlap which);
 

@@ -166,8 +166,11 @@ enum fos_desc_kind {
 	FOS_DESC_SACK,       /* no frame: block `flags` (0 first) of the segment whose FOS_DESC_ACK
 			      * follows, `pos` = left edge (low 32) | right edge << 32 */
 	FOS_DESC_HOME,       /* egress -> ingress: frame is free */
-	FOS_DESC_MORE        /* behind FRAME or FORWARD: a packet's next frame; the first says in `len`
+	FOS_DESC_MORE,       /* behind FRAME or FORWARD: a packet's next frame; the first says in `len`
 			      * how many follow.  They are committed together. */
+	/* a segment of a side that no PM reads, ahead of a hole: it goes on at once, in the numbers that
+	 * the end of the stream has; its bytes are FOS_PIECE_GONE */
+	FOS_DESC_EARLY
 };
 
 #define FOS_DESC_PROBE 1u /* it stands one before the sender's next byte: keep-alive, window probe */
@@ -472,7 +475,10 @@ enum fos_piece_flag {
 	FOS_PIECE_BORROWED = 1u << 5, /* a later piece of this stream owns the frame */
 	FOS_PIECE_FIRST = 1u << 6,  /* first piece of a packet (or datagram) */
 	FOS_PIECE_LAST = 1u << 7,   /* last piece of it */
-	FOS_PIECE_BAD_CSUM = 1u << 8
+	FOS_PIECE_BAD_CSUM = 1u << 8,
+	/* these bytes left out of order (FOS_DESC_EARLY): the frame is somebody else's by now, so
+	 * FOS_PIECE_BORROWED too; `len` may be more than a frame holds */
+	FOS_PIECE_GONE = 1u << 9
 };
 struct fos_piece {
 	uint64_t pos;    /* app: byte position; pkt: `ip` position */
@@ -522,7 +528,7 @@ struct fos_cls {
 	((1ull << 20) + (uint64_t)(flows) * 16u + (uint64_t)(frames) * 16u)
 #define FOS_EGR_PRIVATE_BYTES(flows, per_flow, frames) \
 	((4ull << 20) + (uint64_t)(flows) * (per_flow) + (uint64_t)(frames) * 192u)
-#define FOS_EGR_FLOW_BYTES 232u /* of each flow; */
+#define FOS_EGR_FLOW_BYTES 240u /* of each flow; */
 #define FOS_EGR_EDIT_BYTES 112u /* more where a module edits streams, */
 #define FOS_EGR_FILE_BYTES 24u  /* and where input is a capture */
 #define FOS_ING_PRIVATE_BYTES 65536ull

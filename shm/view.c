@@ -23,7 +23,8 @@ bool fos_piece_get(const struct fos_box *box, uint32_t piece, uint32_t flow, uin
 	    fos_relaxed64(&p->pos) != out->pos)
 		return false;
 	return out->flow == flow && out->flow_gen == gen && out->frame < box->dir->nr_frames &&
-	       (uint32_t)out->off + out->len <= box->dir->frame_size &&
+	       ((uint32_t)out->off + out->len <= box->dir->frame_size ||
+		out->flags & FOS_PIECE_GONE) &&
 	       (uint32_t)out->l4_off + out->l4_len <= box->dir->frame_size;
 }
 

@@ -4,6 +4,8 @@
  *     seed: N       the script's, with the ports of the connection
  *     profile: N    enum script_profile; left out = any
  *     stage: N      how this module is called towards the test
+ *     leave: N      three flows in four are let go for good, at a place below N or at the end of the edit
+ *                   that it lies in
  *
  * What it sees, and what was taken from it because it waited too long, it tells the test program
  * that it is loaded into, if that wants to know.
@@ -18,8 +20,9 @@
 struct ctx {
 	struct script s;
 	uint64_t cur; /* the head that it left behind */
+	uint64_t leave; /* from here on it does not read */
 	uint32_t stage;
-	bool begun;
+	bool begun, left;
 };
 
 extern void sim_pm_saw(uint32_t stage, const struct fos_flow_info *f, uint64_t pos,
@@ -119,18 +122,27 @@ static int operate(struct fos_window *w, struct script *s, uint64_t *pos, uint64
 	return 0;
 }
 
+static uint64_t leaves_at(struct fos_window *w, uint64_t key)
+{
+	uint64_t below = option(w, "leave", 0), r = script_rand(&key);
+
+	return below && r % 4 ? (r >> 8) % below : UINT64_MAX;
+}
+
 static struct ctx *open_flow(struct fos_window *w)
 {
 	const struct fos_flow_info *f = fos_flow(w);
 	struct ctx *c = fos_ctx(w);
 
 	if (!c->begun) {
-		script_start(&c->s, script_key(option(w, "seed", 0), f->sport, f->dport),
-			     (uint32_t)option(w, "profile", SCRIPT_PROFILES));
+		uint64_t key = script_key(option(w, "seed", 0), f->sport, f->dport);
+
+		script_start(&c->s, key, (uint32_t)option(w, "profile", SCRIPT_PROFILES));
+		c->leave = leaves_at(w, key);
 		c->stage = (uint32_t)option(w, "stage", 0);
 		c->begun = true;
 	}
-	if (fos_head(w) != c->cur) {
+	if (fos_head(w) != c->cur && !c->left) {
 		if (sim_pm_jumped)
 			sim_pm_jumped(c->stage, f, c->cur, fos_head(w));
 		c->cur = fos_head(w);
@@ -146,6 +158,17 @@ static bool commit(struct fos_window *w, struct ctx *c, uint64_t pos)
 	return fos_release(w, pos) == FOS_OK;
 }
 
+/* Not in the middle of an edit.  The test hears of it before the platform does: it forgets what was
+ * not committed when it hears something else. */
+static void leave(struct fos_window *w, struct ctx *c, uint64_t pos)
+{
+	if (sim_pm_jumped)
+		sim_pm_jumped(c->stage, fos_flow(w), pos, UINT64_MAX);
+	c->left = true;
+	fos_bypass(w);
+	commit(w, c, pos);
+}
+
 static void on_data(struct fos_window *w)
 {
 	struct ctx *c = open_flow(w);
@@ -157,8 +180,14 @@ static void on_data(struct fos_window *w)
 	if (c->s.tail && !fos_fin(w) && limit > pos)
 		limit--; /* what comes after the last byte can only come with it */
 	while (pos < limit && err == 0) {
+		if (pos >= c->leave && pos <= c->s.pos) {
+			leave(w, c, pos);
+			return;
+		}
 		if (pos < c->s.pos) {
-			pos = c->s.pos < limit ? c->s.pos : limit;
+			uint64_t to = c->s.pos < limit ? c->s.pos : limit;
+
+			pos = c->leave > pos && c->leave < to ? c->leave : to;
 			continue;
 		}
 		err = operate(w, &c->s, &pos, limit);

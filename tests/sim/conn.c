@@ -285,6 +285,9 @@ void conn_jumped(struct conn *c, uint32_t dir, uint32_t stage, uint64_t from, ui
 	uint32_t n = d->nr_jumps[stage];
 
 	c->missed = true;
+	/* it would have let the rest go, but was killed */
+	if (n && j[n - 1].to == UINT64_MAX && j[n - 1].from != from)
+		n = --d->nr_jumps[stage];
 	if (n && j[n - 1].from == from) {
 		j[n - 1].to = to;
 		return;

@@ -62,6 +62,7 @@ struct peer_config {
 	bool may_time_out;	/* an end that does not answer is taken for gone */
 	bool rogue;		/* sends other things besides (rogue.c); nothing it finds is a fault */
 	bool facing_rogue;	/* the other end is hostile */
+	bool exposed;		/* and no module reads its bytes: they pass, which is no fault */
 	bool fifo;		/* the network does not reorder on the way here */
 	const uint8_t *data;	/* what it sends */
 	uint32_t len;

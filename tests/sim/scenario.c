@@ -8,7 +8,7 @@
 #define SECOND (1000 * MS)
 #define TEXT_MAX 40000u
 
-bool scenario_witness;
+bool scenario_witness, scenario_leave;
 
 struct draw {
 	uint64_t seed, r;
@@ -90,6 +90,8 @@ static void add_script(struct draw *d, uint32_t stage)
 	n += (size_t)sprintf(options + n, "seed%c%llu%c", 0, (unsigned long long)st->seed, 0);
 	n += (size_t)sprintf(options + n, "profile%c%u%c", 0, st->profile, 0);
 	n += (size_t)sprintf(options + n, "stage%c%u%c", 0, d->nr_stages, 0);
+	if (scenario_leave)
+		n += (size_t)sprintf(options + n, "leave%c%u%c", 0, 6000, 0);
 	d->nr_stages++;
 	add_pm(d, "tests/pm/script", stage, FOS_STREAM_APP, true, options, n + 1);
 }
@@ -105,14 +107,14 @@ static void draw_pipeline(struct draw *d)
 	add_script(d, stage);
 	if (scenario_witness)
 		add_witness(d, stage, "first\0yes\0", sizeof("first\0yes\0"));
-	if (one_in(d, 4))
+	if (one_in(d, 4) && !scenario_leave)
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
 	stage++;
 	if (one_in(d, 4))
 		add_script(d, stage++);
-	if (one_in(d, 4))
+	if (one_in(d, 4) && !scenario_leave)
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
-	if (d->seed % 8 >= 5)
+	if (d->seed % 8 >= 5 && !scenario_leave)
 		add_halfback(d, stage);
 	if (scenario_witness)
 		add_witness(d, stage, "", 1);
@@ -279,6 +281,7 @@ static void draw_connection(struct draw *d, uint32_t i)
 		struct peer_config *r = &c[below(d, 2)];
 
 		r->rogue = true;
+		c[r == &c[0]].exposed = scenario_leave;
 		c[r == &c[0]].may_time_out = true;
 		c[0].active = true;
 		c[1].active = false;
@@ -311,6 +314,7 @@ static void add_up(struct scenario_sum *sum, const struct draw *d)
 	sum->kills += s->nr_kills;
 	sum->kills_inside += s->nr_kills_inside;
 	sum->ahead += sim_counter(s, FOS_C_resent_ahead);
+	sum->early += sim_counter(s, FOS_C_tcp_passed_early);
 	sum->no_frame += s->nr_no_frame;
 	for (uint32_t i = 0; i < d->nr; i++) {
 		const struct conn *c = &d->conns[i];

@@ -10,12 +10,15 @@
 
 struct scenario_sum { /* over all runs */
 	uint64_t connections, lost, kills, kills_inside, missed, bytes;
-	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame, ahead;
+	uint64_t timeouts, fast_retransmits, undone, probes, keepalives, no_frame, ahead, early;
 	uint64_t sack, timestamps, bare, aborted, reused, simultaneous, rogue, v6, tagged;
 };
 
 /* Set: modules that hold the platform to its word about events stand beside the first editor and last. */
 extern bool scenario_witness;
+
+/* Set: the modules, editors alone, let most sides go at a random place. */
+extern bool scenario_leave;
 
 /* Runs one seed.  False: it failed; a diagnosis with the seed has been printed. */
 bool scenario_run(uint64_t seed, struct scenario_sum *sum);
