@@ -240,7 +240,8 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow)
 	struct fos_sack *s = &e->sacks[flow];
 	const struct fos_frame_meta *m;
 
-	if (!s->early || s->prompted == 1 || s->gen != t->gen || t->seg_last == FOS_NONE ||
+	if (!fos_sack_any(e, flow) || !s->early || s->prompted == 1 || s->gen != t->gen ||
+	    t->seg_last == FOS_NONE ||
 	    t->una >= t->out || t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT) ||
 	    !all_sent(e, flow) || !fos_egress_room(e) || e->segs[t->seg_last].len == 0 ||
 	    fos_retain_end(&e->segs[t->seg_last]) != t->out)

@@ -47,13 +47,14 @@ int fos_attach_lists(struct fos_egress *e)
 	e->due_bits = calloc(words, 8);
 	e->due = calloc(nr + 1, sizeof(*e->due));
 	e->sacks = calloc(nr + 1, sizeof(*e->sacks));
+	e->sack_bits = calloc(words, 8);
 	e->hinted = calloc(nr + 1, 4);
 	e->hinted_bits = calloc(words, 8);
 	e->big = aligned_alloc(FOS_CACHE_LINE, FOS_BIG_SIZE);
 	if (e->p->offline)
 		e->offline = fos_offline_new(e->p->dir);
 	if (!e->run || !e->run_list || !e->timed_bits || !e->timed || !e->due_bits || !e->due ||
-	    !e->sacks || !e->hinted || !e->hinted_bits || !e->big ||
+	    !e->sacks || !e->sack_bits || !e->hinted || !e->hinted_bits || !e->big ||
 	    (e->p->offline && !e->offline)) {
 		fos_log(FOS_LOG_ERROR, "egress: no memory for the lists of %u flows", nr);
 		return -ENOMEM;
@@ -151,6 +152,7 @@ void fos_attach_free(struct fos_egress *e)
 	free(e->due_bits);
 	free(e->due);
 	free(e->sacks);
+	free(e->sack_bits);
 	free(e->hinted);
 	free(e->hinted_bits);
 	free(e->big);

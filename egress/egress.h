@@ -75,6 +75,7 @@ struct fos_egress {
 	uint64_t due_head, due_tail;
 	uint32_t told_later, nr_told_later; /* flow and segments that fos_again_told() is to tell of */
 	struct fos_sack *sacks; /* by flow: blocks of selective acknowledgements, sack.h */
+	uint64_t *sack_bits; /* flows that have any: nearly none; the others' are not looked at */
 	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */
 	uint64_t *hinted_bits;
 	uint32_t nr_hinted;

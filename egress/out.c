@@ -7,6 +7,7 @@
 #include "egress/edited.h"
 #include "egress/resend.h"
 #include "egress/retain.h"
+#include "egress/sack.h"
 #include "egress/timer.h"
 
 #define RTO_FIRST_US 1000000u /* RFC 6298 section 2.1 */
@@ -114,6 +115,7 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 	t->gen = gen;
 	t->piece = t->seg_first = t->seg_last = FOS_NONE;
 	t->wscale = 0xff;
+	fos_sack_none(e, flow);
 	init_rest(e, flow);
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_txn_publish64(&e->txn, &o->pos[i], 0);

@@ -13,6 +13,7 @@ static struct fos_sack *of(struct fos_egress *e, uint32_t flow)
 		memset(s, 0, sizeof(*s));
 		s->gen = e->tcbs[flow].gen;
 	}
+	e->sack_bits[flow / 64] |= 1ull << (flow % 64);
 	return s;
 }
 
@@ -65,8 +66,8 @@ bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack)
 	const struct fos_sack *s = &e->sacks[flow];
 	const struct fos_tcb *t = &e->tcbs[flow];
 
-	return s->gen == t->gen && s->nr_told && !s->early && fos_out_newer(s->told, ack) &&
-	       !fos_out_newer(s->told_from, ack) &&
+	return fos_sack_any(e, flow) && s->gen == t->gen && s->nr_told && !s->early &&
+	       fos_out_newer(s->told, ack) && !fos_out_newer(s->told_from, ack) &&
 	       fos_out_newer(fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail)), ack);
 }
 
@@ -83,19 +84,22 @@ void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t lef
 
 bool fos_sack_pending(const struct fos_egress *e, uint32_t flow)
 {
-	return e->sacks[flow].nr_seen && e->sacks[flow].gen == e->tcbs[flow].gen;
+	return fos_sack_any(e, flow) && e->sacks[flow].nr_seen &&
+	       e->sacks[flow].gen == e->tcbs[flow].gen;
 }
 
 void fos_sack_told(struct fos_egress *e, uint32_t flow)
 {
-	e->sacks[flow].nr_seen = 0;
+	if (fos_sack_any(e, flow))
+		e->sacks[flow].nr_seen = 0;
 }
 
 bool fos_sack_prompt(const struct fos_egress *e, uint32_t flow, const uint32_t *block)
 {
 	const struct fos_sack *s = &e->sacks[FOS_PEER(flow)];
 
-	return s->prompted && s->gen == e->tcbs[FOS_PEER(flow)].gen && block[0] == s->prompt &&
+	return fos_sack_any(e, FOS_PEER(flow)) && s->prompted &&
+	       s->gen == e->tcbs[FOS_PEER(flow)].gen && block[0] == s->prompt &&
 	       block[1] == s->prompt + 1;
 }
 
@@ -121,7 +125,7 @@ bool fos_sack_ahead(const struct fos_egress *e, uint32_t flow, uint32_t (*block)
 	const struct fos_sack *s = &e->sacks[FOS_PEER(flow)];
 	const struct fos_tcb *g = &e->tcbs[FOS_PEER(flow)];
 
-	if (n == 0 || s->gen != g->gen || !s->nr_ahead ||
+	if (n == 0 || !fos_sack_any(e, FOS_PEER(flow)) || s->gen != g->gen || !s->nr_ahead ||
 	    !within(block[0], s->ahead[0], s->ahead[1]))
 		return false;
 	/* below what is acknowledged, or inside the next block: else it is no report of that kind */
@@ -213,6 +217,8 @@ static uint32_t held(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 	const struct fos_tcb *t = &e->tcbs[flow];
 	uint32_t next = fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail));
 
+	if (!fos_sack_any(e, flow))
+		return n;
 	for (uint32_t i = s->from; s->gen == t->gen && i < s->nr_held && n < most; i++)
 		if (fos_out_newer(s->held[i][0], next) && fos_out_newer(s->held[i][0], ack))
 			memcpy(block[n++], s->held[i], sizeof(block[0]));
@@ -231,6 +237,8 @@ bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq)
 {
 	const struct fos_sack *s = &e->sacks[flow];
 
+	if (!fos_sack_any(e, flow))
+		return false;
 	for (uint32_t i = 0; s->gen == e->tcbs[flow].gen && i < s->nr_held; i++)
 		if (!fos_out_newer(s->held[i][0], seq) && fos_out_newer(s->held[i][1], seq))
 			return e->tcbs[flow].flags & FOS_TCB_VOUCHED;

@@ -48,6 +48,18 @@ struct fos_sack {
 	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
 };
 
+/* Is there anything in the flow's record? */
+static inline bool fos_sack_any(const struct fos_egress *e, uint32_t flow)
+{
+	return e->sack_bits[flow / 64] >> (flow % 64) & 1;
+}
+
+/* The slot begins another flow: nothing is. */
+static inline void fos_sack_none(struct fos_egress *e, uint32_t flow)
+{
+	e->sack_bits[flow / 64] &= ~(1ull << (flow % 64));
+}
+
 /* How many of these runs one acknowledgement of direction `flow` can tell. */
 uint32_t fos_sack_most(const struct fos_egress *e, uint32_t flow);
 
