@@ -15,8 +15,6 @@
 #include "classifier/tcp_side.h"
 #include "classifier/tcp_state.h"
 
-#define ROOM_AT 32u /* free slots below which old connections make room */
-
 static uint8_t tcp_flags(const struct fos_packet *pkt)
 {
 	return pkt->head_len >= 14 ? pkt->head[13] : 0;
@@ -142,8 +140,7 @@ static uint32_t open_connection(struct fos_classifier *c, struct fos_packet *pkt
 	flags |= opaque(c, pkt, flags);
 	if (flags & FOS_FLOW_TCP)
 		bound_half_open(c);
-	if (c->priv->nr_conns + ROOM_AT > c->nr_conns)
-		fos_expire_make_room(c);
+	fos_expire_make_room(c);
 	conn = fos_conn_new(c);
 	if (conn == FOS_NONE) {
 		fos_packet_drop(c, pkt, FOS_C_drop_no_flow_slot);

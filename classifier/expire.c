@@ -11,6 +11,9 @@
 #define FORCE_NS 7000000000ull
 #define PER_PASS 32u
 #define EVICT_PER_PASS 8u
+#define SETTLED_NS 1000000000ull /* silent for longer: most likely nobody asks once more */
+#define ROOM_SHARE 32u /* of the flow table: what is kept free for connections that begin, and */
+#define LEAST_ROOM 32u /* not fewer slots than this */
 #define LINGER_SHARE 4u /* of the flow table: what finished edited connections may take */
 
 static uint64_t timeout_of(const struct fos_classifier *c, uint32_t list)
@@ -224,29 +227,6 @@ static uint32_t forget_some(struct fos_classifier *c, uint32_t most)
 	return n;
 }
 
-void fos_expire_make_room(struct fos_classifier *c)
-{
-	static const uint8_t spare[] = { FOS_LIST_HANDSHAKE, FOS_LIST_DATAGRAM, FOS_LIST_CLOSING };
-
-	if (fos_expire_free(c, PER_PASS) > 0 || forget_some(c, EVICT_PER_PASS) > 0)
-		return;
-	/* room is on its way: more evictions would not bring it sooner */
-	if (c->priv->nr_closed > EVICT_PER_PASS * sizeof(spare))
-		return;
-	for (uint32_t i = 0, n = 0; i < sizeof(spare) && n < EVICT_PER_PASS; i++) {
-		uint32_t conn;
-
-		while ((conn = c->priv->list[spare[i]].first) != FOS_NONE &&
-		       n < EVICT_PER_PASS && fos_batch_room(c, 0)) {
-			fos_expire_close(c, conn, FOS_CLOSE_EVICTED);
-			fos_cls_count(c, FOS_C_flows_evicted);
-			n++;
-		}
-	}
-}
-
-/* ------------------------------------------------------------------ timers */
-
 /* Both ends have said goodbye, but egress has bytes that the receiver has not acknowledged: their
  * sender may ask for them for minutes (its timer backs off), and nobody else has them. */
 static bool still_sending(const struct fos_classifier *c, uint32_t conn)
@@ -259,6 +239,55 @@ static bool still_sending(const struct fos_classifier *c, uint32_t conn)
 	return !egress_done(c, 2 * conn, gen) ||
 	       (has_reverse(c, conn) && !egress_done(c, 2 * conn + 1, gen));
 }
+
+/* Closes what has been silent for `quiet` at least, the longest silent first.  Who knows how often a batch
+ * asks: few are looked at. */
+static uint32_t spare_some(struct fos_classifier *c, uint32_t list, uint64_t quiet)
+{
+	uint32_t n = 0;
+
+	for (uint32_t looked = 0; looked < EVICT_PER_PASS && fos_batch_room(c, 0); looked++) {
+		uint32_t conn = c->priv->list[list].first;
+
+		if (conn == FOS_NONE || !past(c->now_ns, c->conns[conn].list_ns, quiet))
+			break;
+		if (list == FOS_LIST_CLOSING && still_sending(c, conn)) {
+			fos_conn_list(c, conn, list);
+			c->conns[conn].list_ns = c->now_ns;
+			continue;
+		}
+		fos_expire_close(c, conn, FOS_CLOSE_EVICTED);
+		fos_cls_count(c, FOS_C_flows_evicted);
+		n++;
+	}
+	return n;
+}
+
+/* Free slots that are kept ready: it takes PMs and egress a moment to let go of a connection. */
+static uint32_t wanted_room(const struct fos_classifier *c)
+{
+	return c->nr_conns / ROOM_SHARE > LEAST_ROOM ? c->nr_conns / ROOM_SHARE : LEAST_ROOM;
+}
+
+/* Connections that are over make way before those that are about to begin: where thousands begin in a
+ * second the table is full of the former, and a handshake in progress is worth more than any of them. */
+void fos_expire_make_room(struct fos_classifier *c)
+{
+	static const uint8_t spare[] = { FOS_LIST_CLOSING, FOS_LIST_HANDSHAKE, FOS_LIST_DATAGRAM };
+	uint32_t room = c->nr_conns - c->priv->nr_conns, want = wanted_room(c);
+
+	if (room >= want)
+		return;
+	room += fos_expire_free(c, EVICT_PER_PASS);
+	/* what is closed is room on its way: more evictions would not bring it sooner */
+	if (room + c->priv->nr_closed >= want || forget_some(c, EVICT_PER_PASS) > 0)
+		return;
+	for (uint32_t i = 0; i < 2 * sizeof(spare); i++)
+		if (spare_some(c, spare[i % sizeof(spare)], i < sizeof(spare) ? SETTLED_NS : 0))
+			return;
+}
+
+/* ------------------------------------------------------------------ timers */
 
 static bool edited(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {

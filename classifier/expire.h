@@ -23,7 +23,9 @@ bool fos_expire_try_free(struct fos_classifier *c, uint32_t conn);
 /* Frees at most `most` closed connections; returns how many. */
 uint32_t fos_expire_free(struct fos_classifier *c, uint32_t most);
 
-/* The table is (nearly) full: frees what can be freed, closes what can be spared. */
+/* A connection is about to begin.  If the table is (nearly) full, frees what can be freed, and closes what
+ * can be spared: connections that are over before half-open ones before datagrams, in each the longest
+ * silent first; never one that is established or of which egress has bytes to send. */
 void fos_expire_make_room(struct fos_classifier *c);
 
 /* Timers that are due.  Returns connections touched. */

@@ -14,20 +14,47 @@ static void make(struct cls_world *t, uint32_t half_open)
 	cw_make(t);
 }
 
-/* A handshake from a port of host 1; the last acknowledgement may bring data. */
+/* Between a port of host 1 and port 80 of host 2, seq and ack from the ISNs on. */
+static void say(struct cls_world *t, bool client, uint32_t port, uint8_t flags, uint32_t seq,
+		uint32_t ack)
+{
+	struct cw_ip ip = { .src = client ? 1 : 2, .dst = client ? 2 : 1,
+			    .sport = (uint16_t)(client ? port : 80),
+			    .dport = (uint16_t)(client ? 80 : port), .proto = IPPROTO_TCP,
+			    .flags = flags, .seq = (client ? 100 : 7) + seq,
+			    .ack = flags & CW_ACK ? (client ? 7 : 100) + ack : 0 };
+
+	cw_packet(t, &ip, NULL, 0);
+}
+
+static void ask(struct cls_world *t, uint32_t port)
+{
+	say(t, true, port, CW_SYN, 0, 0);
+	say(t, false, port, CW_SYN | CW_ACK, 0, 1);
+}
+
+/* The acknowledgement that ends the handshake may bring data. */
+static void agree(struct cls_world *t, uint32_t port, const char *data, uint32_t len)
+{
+	struct cw_ip ip = { .src = 1, .dst = 2, .sport = (uint16_t)port, .dport = 80,
+			    .proto = IPPROTO_TCP, .flags = CW_ACK, .seq = 101, .ack = 8 };
+
+	cw_packet(t, &ip, data, len);
+	cw_run(t);
+}
+
 static void open_from(struct cls_world *t, uint32_t port, const char *data, uint32_t len)
 {
-	struct cw_ip a = { .src = 1, .dst = 2, .sport = (uint16_t)port, .dport = 80,
-			   .proto = IPPROTO_TCP, .flags = CW_SYN, .seq = 100 };
-	struct cw_ip b = { .src = 2, .dst = 1, .sport = 80, .dport = a.sport,
-			   .proto = IPPROTO_TCP, .flags = CW_SYN | CW_ACK, .seq = 7, .ack = 101 };
+	ask(t, port);
+	agree(t, port, data, len);
+}
 
-	cw_packet(t, &a, NULL, 0);
-	cw_packet(t, &b, NULL, 0);
-	a.flags = CW_ACK;
-	a.seq = 101;
-	a.ack = 8;
-	cw_packet(t, &a, data, len);
+/* The client has sent so many bytes, the server none. */
+static void both_fins(struct cls_world *t, uint32_t port, uint32_t sent)
+{
+	say(t, true, port, CW_FIN | CW_ACK, 1 + sent, 1);
+	say(t, false, port, CW_FIN | CW_ACK, 1, 2 + sent);
+	say(t, true, port, CW_ACK, 2 + sent, 2);
 	cw_run(t);
 }
 
@@ -107,6 +134,58 @@ static void test_ack_flood(void)
 	is_str(cw_text(&t, 0), "good", "ACK flood: the established connection goes on");
 	ok(t.c->priv->nr_half_open <= HALF, "ACK flood: what shows one direction only is half-open");
 	is_u64(t.nr_away, 0, "ACK flood: all frames are home");
+	cw_free(&t);
+}
+
+/* The module is through with connections that are over; of the first one egress has bytes to send still. */
+static void let_go(struct cls_world *t)
+{
+	struct fos_out *outs = (void *)(uintptr_t)t->w.box.outs;
+
+	for (uint32_t f = 2; f < FLOWS; f++)
+		if (t->w.box.flows[f].gen && t->w.box.flows[f].state & FOS_FLOW_ST_CLOSED)
+			cw_pm_says(t, 0, f, t->w.box.flows[f].app.tail, FOS_PM_CLOSED, 0);
+	outs[0].done = 0;
+}
+
+static uint32_t slot_of(const struct cls_world *t, uint32_t port)
+{
+	for (uint32_t f = 0; f < FLOWS; f += 2)
+		if (t->w.box.flows[f].gen && t->w.box.flows[f].sport == port)
+			return f;
+	return FLOWS;
+}
+
+/* A connection per request fills the table with connections that are over: they make way, not one whose
+ * handshake takes its time, nor one that egress has still to send something of. */
+static void test_connection_per_request(void)
+{
+	enum { SLOW = 500, UNSENT = 501, NR = 600 };
+	struct cls_world t;
+	uint32_t through = 0;
+
+	make(&t, 0);
+	open_from(&t, UNSENT, "last words", 10);
+	both_fins(&t, UNSENT, 10);
+	ask(&t, SLOW);
+	for (uint32_t i = 0; i < NR; i++) {
+		open_from(&t, 2000 + i, "request", 7);
+		through += slot_of(&t, 2000 + i) < FLOWS;
+		both_fins(&t, 2000 + i, 7);
+		let_go(&t);
+		t.now = t.p.now_ns += 1000000;
+		cw_forget(&t);
+	}
+	is_u64(through, NR, "a connection per request: each gets through");
+	is_u64(cw_counter(&t, FOS_C_drop_no_flow_slot), 0, "none is refused");
+	ok(cw_counter(&t, FOS_C_flows_evicted) > NR - CONNS, "those that are over make way");
+	agree(&t, SLOW, "at last", 7);
+	ok(slot_of(&t, SLOW) < FLOWS && t.w.box.flows[slot_of(&t, SLOW)].app.tail == 7,
+	   "not one whose handshake is slow");
+	is_u64(slot_of(&t, UNSENT), 0, "the first connection has the first slot");
+	is_u64(t.c->conns[0].list, FOS_LIST_CLOSING, "nor one of which something is still to be sent");
+	is_u64(cw_counter(&t, FOS_C_packets_midstream), 0, "no packet has lost its connection");
+	is_u64(t.nr_away, 0, "all frames are home");
 	cw_free(&t);
 }
 
@@ -211,6 +290,7 @@ int main(void)
 	test_syn_flood(HALF, HALF);
 	test_syn_flood(0, CONNS / 2);
 	test_ack_flood();
+	test_connection_per_request();
 	test_full();
 	test_queue();
 	test_retained();
