@@ -239,10 +239,12 @@ static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *
 	uint32_t ack;
 	bool ours;
 
+	if (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST) || !(t->flags & FOS_TCB_ACK_SENT) ||
+	    h->m->payload_len)
+		return false;
 	fos_header_options(h, &o);
 	ours = answers_box(e, flow, &o);
-	if ((!news && !ours) || (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST)) ||
-	    !(t->flags & FOS_TCB_ACK_SENT) || h->m->payload_len)
+	if (!news && !ours)
 		return false;
 	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
 		return false;
@@ -421,12 +423,22 @@ static void close_flows(struct fos_egress *e, const struct fos_desc *d)
 	}
 }
 
+/* To be asked before a packet is opened, which takes longer: may it be a SYN?  No header that is kept, or
+ * translated, has another answer. */
+static bool may_be_syn(const struct fos_egress *e, const uint8_t *frame)
+{
+	uint32_t l4 = ((const struct fos_frame_meta *)(const void *)frame)->l4_off;
+
+	return l4 + 13 < e->p->dir->frame_size && frame[l4 + 13] & FOS_TH_SYN;
+}
+
 void fos_direct_learn(struct fos_egress *e, const struct fos_desc *d)
 {
 	struct fos_header h;
 	struct fos_tcb *t;
 
 	if (d->kind != FOS_DESC_TCP_CTL || d->frame >= e->p->dir->nr_frames ||
+	    !may_be_syn(e, fos_box_frame(&e->p->box, d->frame)) ||
 	    !fos_header_open(&h, fos_box_frame(&e->p->box, d->frame), e->p->dir->frame_size,
 			     fos_frames_gen(d->gen)) ||
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP) || !(h.l4[13] & FOS_TH_SYN))

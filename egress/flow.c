@@ -454,6 +454,11 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	r.e = e;
 	r.flow = flow;
 	r.b.frame = r.template_of = r.near = FOS_NONE;
+	/* over, and said so: only pieces that have come since are left to be taken */
+	if (gen && e->tcbs[flow].gen == gen && e->tcbs[flow].flags & FOS_TCB_TOLD) {
+		fos_flow_drain(e, flow);
+		return;
+	}
 	r.t = fos_out_open(e, flow, gen);
 	if (!r.t)
 		return;

@@ -203,6 +203,10 @@ static void add_resets(struct fos_egress *e)
 
 		if (!(t->flags & FOS_TCB_ISN) || t->flags & FOS_TCB_DONE)
 			continue;
+		/* pairs with the classifier's release: the reset is linked before it is announced */
+		if (!(fos_acquire32(&e->p->box.flows[flow].state) &
+		      (FOS_FLOW_ST_RESET | FOS_FLOW_ST_CLOSED)))
+			continue;
 		frame = fos_pieces_end(e, flow, FOS_PIECE_RST);
 		if (frame >= e->p->dir->nr_frames)
 			continue;

@@ -110,6 +110,10 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 		clear_map(e, flow);
 	}
 	t = fos_out_tcb(e, flow);
+	/* those of a slot that is used for the first time are 0 */
+	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
+		if (fos_out_passed(e, flow, i))
+			fos_txn_publish64(&e->txn, &o->pos[i], 0);
 	memset(t, 0, sizeof(*t));
 	t->batch = e->batch;
 	t->gen = gen;
@@ -117,8 +121,6 @@ static void init(struct fos_egress *e, struct fos_tcb *t, uint32_t flow, uint32_
 	t->wscale = 0xff;
 	fos_sack_none(e, flow);
 	init_rest(e, flow);
-	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
-		fos_txn_publish64(&e->txn, &o->pos[i], 0);
 	fos_txn_publish64(&e->txn, &o->opened_ns, 0);
 	fos_out_tell_ack(e, flow, 0);
 	fos_txn_publish32(&e->txn, &o->flags, 0);

@@ -47,15 +47,14 @@ bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 void fos_flow_drain(struct fos_egress *e, uint32_t flow)
 {
 	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
-	struct fos_tcb *t;
+	const struct fos_tcb *t = &e->tcbs[flow];
 
 	fos_pieces_take_all(e, flow);
-	t = fos_out_tcb(e, flow);
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, i ? FOS_POS_MAX : tail + (t->ends ? 1 : 0));
 	if (t->flags & FOS_TCB_TOLD)
 		return;
-	t->flags |= FOS_TCB_TOLD;
+	fos_out_tcb(e, flow)->flags |= FOS_TCB_TOLD;
 	if (t->flags & FOS_TCB_EDITED)
 		fos_txn_publish32(&e->txn, &e->outs[flow].flags, FOS_OUT_EDITED);
 	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);

@@ -108,7 +108,7 @@ static void finish_both(struct fos_egress *e, uint32_t flow)
 bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_flow *f = &e->p->box.flows[flow];
-	struct fos_tcb *t = fos_out_tcb(e, flow);
+	struct fos_tcb *t = &e->tcbs[flow]; /* asked of every flow: not kept until there is a reset */
 	struct fos_header h;
 	uint32_t frame;
 
@@ -128,6 +128,7 @@ bool fos_tcp_end_reset(struct fos_egress *e, uint32_t flow)
 	frame = fos_pieces_take_end(e, flow, FOS_PIECE_RST);
 	if (frame == FOS_NONE && !stuck)
 		return false; /* the reset is the other direction's */
+	t = fos_out_tcb(e, flow);
 	t->flags |= FOS_TCB_RESET;
 	place(e, flow, frame);
 	if (frame != FOS_NONE && reusable(e, frame, FOS_TH_RST, &h)) {
