@@ -159,11 +159,6 @@ void fos_set32(struct fos_classifier *c, uint32_t *p, uint32_t v)
 	*p = v;
 }
 
-void fos_save_conn(struct fos_classifier *c, uint32_t conn)
-{
-	fos_txn_save(&c->txn, &c->conns[conn], sizeof(c->conns[conn]));
-}
-
 /* ------------------------------------------------------------------ pieces */
 
 uint64_t fos_pieces_left(const struct fos_classifier *c)

@@ -61,7 +61,21 @@ struct fos_cls_private *fos_touch_header(struct fos_classifier *c);
 
 /* Stores to single private words, saved first. */
 void fos_set32(struct fos_classifier *c, uint32_t *p, uint32_t v);
-void fos_save_conn(struct fos_classifier *c, uint32_t conn);
+
+/* The connection's record may be changed from now on. */
+static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
+{
+	/* kept once a batch: noted with the forward flow, where the batch has touched it */
+	uint32_t flow = 2 * conn;
+	struct fos_shadow *s =
+		c->shadow_batch[flow] == c->batch ? &c->shadow[c->shadow_of[flow]] : NULL;
+
+	if (s && s->conn_saved)
+		return;
+	fos_txn_save(&c->txn, &c->conns[conn], sizeof(c->conns[conn]));
+	if (s)
+		s->conn_saved = true;
+}
 
 /* A free piece, zeroed, `next` = FOS_NONE; FOS_NONE when there is none. */
 uint32_t fos_piece_new(struct fos_classifier *c);

@@ -43,6 +43,7 @@ struct fos_shadow {
 	uint32_t pkt_first;
 	uint32_t hint_pms; /* bit per PM that is to look at the flow */
 	bool hint_egress;
+	bool conn_saved; /* of a forward flow: its connection's record is kept already */
 	bool hint_app; /* whoever reads the app stream first is */
 	uint64_t app_tail;
 	uint64_t pkt_tail;

@@ -48,9 +48,11 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	if (flow >= 2 * c->priv->conns_used || gen == 0 || fos_gen_now(c, flow) != gen)
 		return true;
 	check_verdicts(c, flow, gen);
-	/* of the other direction as well, before the gate that its verdict stands at opens: this hint may
-	 * be here before that one's */
-	check_verdicts(c, FOS_PEER(flow), fos_gen_now(c, FOS_PEER(flow)));
+	/* of the other direction as well, before the gate that its verdict stands at opens, or packets go
+	 * on that wait for it: this hint may be here before that one's */
+	if (!(c->conns[conn].flags & FOS_CONN_OPEN) ||
+	    fos_pkt_first_now(c, FOS_PEER(flow)) != FOS_NONE)
+		check_verdicts(c, FOS_PEER(flow), fos_gen_now(c, FOS_PEER(flow)));
 	if (c->flows[flow].ooo_bytes > 0 && !fos_unread_look(c, flow))
 		return false;
 	if (c->event.nr_rings)
