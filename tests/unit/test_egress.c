@@ -371,6 +371,29 @@ static void test_out_of_order(void)
 	world_stop();
 }
 
+/* A PM that moves a flow where there is one pipeline is passed over from there on. */
+static void test_moved_nowhere(void)
+{
+	world_start(true, false, false);
+	handshake();
+	W.taken = W.nr_out;
+	is_u64(W.w.box.egr->routes_off, 0, "one pipeline: there is no room for routes");
+	data(0, "first", 5, 0);
+	data(0, "second", 6, 0);
+	pubs[0].verdict = FOS_VERDICT_MOVE;
+	pubs[0].flags = FOS_PM_CLOSED | 1u << FOS_PM_MOVE_SHIFT;
+	release_to(0, 5);
+	run();
+	expect(0, 0, "first", "what it had released leaves");
+	hint(0);
+	run();
+	expect(0, 5, "second", "the rest goes on without it");
+	is_u64(W.p.counter[FOS_C_pm_rules_broken], 1, "which is counted");
+	is_u64(W.w.box.egr->nr_routes, 0, "nothing was written");
+	all_sound("moved nowhere");
+	world_stop();
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -387,6 +410,7 @@ int main(void)
 	test_partial();
 	test_ack_rides_on();
 	test_out_of_order();
+	test_moved_nowhere();
 	free(W.out);
 	return done();
 }

@@ -1,4 +1,6 @@
 /* Golden offsets of the shared-memory contract: a change here needs a new FOS_LAYOUT_VERSION. */
+#include "egress/state.h"
+#include "shm/build.h"
 #include "shm/counter.h"
 #include "shm/layout.h"
 #include "tests/tap.h"
@@ -117,12 +119,43 @@ static void test_counters(void)
 	is_u64(documented, FOS_NR_COUNTERS, "every counter has a unit and a sentence");
 }
 
+/* What egress keeps of a flow for itself fits what the region has for it, and is there only where it can
+ * be needed. */
+static void test_egress_records(void)
+{
+	static struct fos_dir dir;
+	struct fos_egr_places at;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		dir.nr_flows = 1000;
+		dir.nr_frames = 64;
+		dir.nr_pms = 2;
+		dir.pm[1].stream = FOS_STREAM_APP;
+		dir.pm[1].edits = i & 1;
+		dir.offline = i >> 1;
+		fos_egr_places(&dir, &at);
+		is_u64(at.edits != 0, i & 1, "records of edits: %s", i & 1 ? "a PM edits" : "no PM edits");
+		is_u64(at.files != 0, i >> 1, "records of frame numbers: %s",
+		       i >> 1 ? "input is a capture" : "input is no capture");
+		is_u64(at.tcbs % FOS_CACHE_LINE, 0, "a flow's first record begins a line");
+		ok(at.end <= fos_build_egress_private(&dir), "all of them fit");
+	}
+	dir.pm[1].stream = FOS_STREAM_IP;
+	dir.pm[1].edits = 1;
+	ok(!fos_build_edits(&dir), "a PM that drops packets edits no stream");
+	dir.nr_pipelines = 2;
+	ok(fos_build_moves(&dir), "two pipelines: flows may be moved");
+	dir.pipeline[1].first = 1;
+	ok(!fos_build_moves(&dir), "two versions of one: they may not");
+}
+
 int main(void)
 {
 	test_heads();
 	test_rings();
 	test_flows();
 	test_pms();
+	test_egress_records();
 	test_counters();
 	return done();
 }
