@@ -423,6 +423,7 @@ static int init(struct fos_proc *p)
 	if (rc < 0)
 		return rc;
 	e->sink_open = true;
+	e->blind = e->sink == &fos_sink_capture_ops && !p->dir->output_off;
 	begin(e);
 	if (p->fds.sockets)
 		forget_sent(e);

@@ -34,6 +34,7 @@ struct fos_egress {
 	const struct fos_sink_ops *sink;
 	void *sink_ctx;
 	bool sink_open;
+	bool blind; /* a capture whose packets nobody gets: they are counted, their headers left alone */
 	struct fos_txn txn;
 	uint64_t batch; /* number of the transaction under way */
 	uint64_t head_batch; /* in which the head of the state was kept last */

@@ -118,8 +118,10 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 		return;
 	if (e->p->offline)
 		fos_offline_passed(e, r->flow, &h);
-	if (!copying)
+	if (!copying) {
+		fos_offline_read(fos_frames_seg(e, pc->frame), &h);
 		return;
+	}
 	fos_build_learn(e, r->flow, &h);
 	fos_urgent_learn(e, r->flow, &h, pc->pos - (pc->off - h.m->payload_off));
 	fos_out_learn_len(e, r->flow, h.m->payload_len);

@@ -78,6 +78,13 @@ static void add(struct fos_egress *e, uint64_t number, struct item it)
 	o->item[o->nr++] = it;
 }
 
+void fos_offline_read(struct fos_seg *s, const struct fos_header *h)
+{
+	s->ack = fos_header_ack(h);
+	s->wnd = fos_header_wnd(h);
+	s->read = 1;
+}
+
 void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
 {
 	struct fos_tcb_file *x = fos_out_file(e, flow);

@@ -23,6 +23,9 @@ void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame);
  * acknowledges what it did. */
 void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
 
+/* What the packet in s's frame acknowledges and offers, as it came. */
+void fos_offline_read(struct fos_seg *s, const struct fos_header *h);
+
 /* Keeps a descriptor for the flush; false: the stash is full, work it off first. */
 bool fos_offline_stash(struct fos_egress *e, const struct fos_desc *d);
 

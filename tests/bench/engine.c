@@ -1,6 +1,7 @@
 /* engine.c - all stages of an offline box in one process, one after the other
  *
  *	engine CONFIG CAPTURE
+ *	engine --write OUTPUT CONFIG CAPTURE
  *	engine --memory CONFIG
  *	engine --time SKIP CONFIG CAPTURE
  *
@@ -34,6 +35,7 @@ static struct fos_dir *dir;
 static struct fos_box box;
 static struct stage stage[FOS_MAX_PROCS];
 static uint32_t nr_stages;
+static const char *output; /* NULL: what leaves is counted only */
 
 /* --time: what was read of the clock when the last packet to skip was in */
 static uint64_t skip, began, pm_ns;
@@ -51,7 +53,7 @@ static int configure(const char *file, const char *capture)
 {
 	static struct fos_config cfg;
 	static struct fos_keeper_pms pms;
-	struct fos_plan plan = {.input = capture};
+	struct fos_plan plan = {.input = capture, .output = output};
 	char err[256];
 
 	fos_config_init(&cfg, NULL);
@@ -243,7 +245,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "--memory"))
 		return memory(argv[2]);
 	timed = argc == 5 && !strcmp(argv[1], "--time");
-	if (argc != 3 && !timed)
+	if (argc == 5 && !strcmp(argv[1], "--write"))
+		output = argv[2];
+	if (argc != 3 && !timed && !output)
 		return 2;
 	if (timed)
 		skip = strtoull(argv[2], NULL, 10);

@@ -31,6 +31,9 @@ edit() {
 	is "$(comm -13 "$D/flags.in" "$D/flags.out")" "" "$what: no new TCP analysis flag"
 	check "$what: a second run" offline "$D/edit.yaml" "$D/in.pcap" "$D/again.pcap"
 	is "$(cmp "$D/out.pcap" "$D/again.pcap" 2>&1)" "" "$what: two runs are byte-identical"
+	[ "$3" = longer ] || return 0
+	"$B/bin/flowosctl" run "$D/edit.yaml" --read "$D/in.pcap" >"$D/unseen.log" 2>&1
+	is "$(diff "$D/offline.log" "$D/unseen.log")" "" "$what: what leaves is counted alike where nobody gets it"
 }
 
 for seed in $SEEDS; do

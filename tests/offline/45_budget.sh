@@ -58,9 +58,11 @@ calls() { # callgrind's output, regular expression
 	END
 }
 
-engine() { # configuration, capture
-	valgrind --tool=callgrind --callgrind-out-file="$D/$1.$2" "$B/bench/engine" "$D/$1.yaml" \
-		"$D/$2.pcap" >"$D/out" 2>"$D/err"
+engine() { # configuration, capture, options of tests/bench/engine.c...
+	local c=$1 capture=$2
+	shift 2
+	valgrind --tool=callgrind --callgrind-out-file="$D/$c.$capture" "$B/bench/engine" "$@" \
+		"$D/$c.yaml" "$D/$capture.pcap" >"$D/out" 2>"$D/err"
 }
 
 budget() { awk -v c="$1" -v p="$2" '$1 == c && $2 == p {print $3}' $BUDGET_FILE; }
@@ -68,8 +70,12 @@ budget() { awk -v c="$1" -v p="$2" '$1 == c && $2 == p {print $3}' $BUDGET_FILE;
 {
 	sed '/^[^#]/d' $BUDGET_FILE
 } >"$D/budget"
-for c in count reader edit; do
-	need "$c: all stages run over $LONG packets" engine $c long
+cp "$D/reader.yaml" "$D/write.yaml"
+for c in count reader edit write; do
+	# what nobody gets is not made ready to be sent
+	options=()
+	[ $c != write ] || options=(--write "$D/out.pcap")
+	need "$c: all stages run over $LONG packets" engine $c long "${options[@]}"
 	for stage in ingress=ingress.c:ingress_work classifier=classifier.c:classifier_work \
 		pm=pmhost/host.c:work egress=egress/egress.c:work; do
 		n=$(($(instructions "$D/$c.long" "${stage#*=}") / LONG))
