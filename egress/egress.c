@@ -22,8 +22,6 @@
 #define DESCS_PER_BATCH 256u
 #define HINTS_PER_RING 512u
 #define RUNS_PER_BATCH 256u
-#define UNDO_SPARE (512u << 10) /* what one unit of work may need of the undo log */
-#define REDO_SPARE 1024u
 #define POLL_NS 1000000ull      /* while the sink has frames, or a flow waits for room */
 
 struct fos_egress *fos_egress_new(const struct fos_sink_ops *ops, void *ctx)
@@ -109,11 +107,6 @@ static void send_hints(struct fos_egress *e)
 }
 
 /* ------------------------------------------------------------------ the batch */
-
-bool fos_egress_room(const struct fos_egress *e)
-{
-	return fos_txn_room(&e->txn, REDO_SPARE, UNDO_SPARE) && e->st->nr_tx + 64 < FOS_EGR_TX_MAX;
-}
 
 static void begin(struct fos_egress *e)
 {

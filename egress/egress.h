@@ -122,8 +122,16 @@ void fos_egress_run_clear(struct fos_egress *e);
 /* Tell classifier and PMs about this flow's progress after the commit. */
 void fos_egress_tell(struct fos_egress *e, uint32_t flow);
 
+/* What one unit of work may need of the transaction's logs. */
+#define FOS_EGR_REDO_SPARE 1024u
+#define FOS_EGR_UNDO_SPARE (512u << 10)
+
 /* Room for one more unit of work in this batch's transaction and packet list? */
-bool fos_egress_room(const struct fos_egress *e);
+static inline bool fos_egress_room(const struct fos_egress *e)
+{
+	return fos_txn_room(&e->txn, FOS_EGR_REDO_SPARE, FOS_EGR_UNDO_SPARE) &&
+	       e->st->nr_tx + 64 < FOS_EGR_TX_MAX;
+}
 
 /* Ends the batch: commit, send, hints.  Begins the next. */
 void fos_egress_commit(struct fos_egress *e);

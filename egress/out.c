@@ -354,14 +354,6 @@ uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
 	return (uint16_t)room;
 }
 
-uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)
-{
-	uint32_t in = e->p->box.flows[flow].port;
-	uint32_t out = in < e->p->dir->nr_ports ? e->p->dir->port[in].peer : FOS_NONE;
-
-	return out < e->p->dir->nr_ports ? out : FOS_NONE;
-}
-
 uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
 {
 	bool pickup = e->p->box.flows[t - e->tcbs].flags & FOS_FLOW_PICKUP;

@@ -197,7 +197,13 @@ void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd);
 bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t wnd, bool scaled);
 
 /* Port that packets of this direction leave by; FOS_NONE: none. */
-uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow);
+static inline uint32_t fos_out_port(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t in = e->p->box.flows[flow].port;
+	uint32_t out = in < e->p->dir->nr_ports ? e->p->dir->port[in].peer : FOS_NONE;
+
+	return out < e->p->dir->nr_ports ? out : FOS_NONE;
+}
 
 /* Bytes the receiver's window allows beyond `out`. */
 uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t);

@@ -77,7 +77,8 @@ uint64_t fos_pieces_take(struct fos_egress *e, uint32_t flow, uint64_t upto)
 	uint32_t state = state_of(e, flow), at;
 	struct fos_piece pc;
 
-	while (untaken(e, flow, state, &at, &pc)) {
+	/* (what ends there is not looked for: where nothing follows yet, from the first piece on) */
+	while (e->tcbs[flow].taken < upto && untaken(e, flow, state, &at, &pc)) {
 		if (pc.len == 0 || pc.pos + pc.len > upto) {
 			fos_out_tcb(e, flow)->piece = at;
 			break;

@@ -162,9 +162,9 @@ struct fos_seg {
 	uint8_t state;
 	uint8_t flags;
 	uint32_t gen; /* of the piece that it came as */
-	uint32_t ack; /* offline: acknowledgement and window, of an own one those of the newest packet in it, */
+	uint32_t ack; /* offline: as it came, with wnd; own: of the newest packet in it */
 	uint64_t batch; /* of the last save to the undo log */
-	uint16_t wnd; /* as they came */
+	uint16_t wnd;
 	uint16_t read; /* ack and wnd are those of the packet in the frame */
 	uint16_t pad[2];
 };

@@ -208,6 +208,9 @@ static bool open_once(struct fos_view *v, uint32_t stage, uint64_t pos)
 	v->pipeline = pipeline;
 	pl = &v->box->dir->pipeline[pipeline];
 	v->nr_layers = stage > pl->nr_pkt_stages ? stage - pl->nr_pkt_stages : 0;
+	v->edited = v->nr_layers > 0 && pl->nr_editors > 0;
+	if (v->edited)
+		read_passed(v);
 	for (uint32_t i = v->nr_layers; i-- > 0;) {
 		struct fos_layer *l = &v->layer[i];
 
@@ -229,7 +232,7 @@ static bool still_passed(const struct fos_view *v)
 {
 	const struct fos_out *o = &v->box->outs[v->flow];
 
-	if (fos_acquire32(&o->gen) != v->gen)
+	if (!v->edited || fos_acquire32(&o->gen) != v->gen)
 		return true;
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		if (fos_acquire64(&o->pos[i]) != v->passed[i])
@@ -249,7 +252,7 @@ bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow,
 		bool good;
 
 		v->broken = FOS_NONE;
-		read_passed(v);
+		v->edited = false;
 		good = open_once(v, stage, pos);
 		if (!still_passed(v) && again++ < OPEN_TRIES) {
 			i = 0;

@@ -72,6 +72,7 @@ struct fos_view {
 	uint64_t base_tail; /* app.tail when opened */
 	uint64_t base;      /* cursor in the unedited stream */
 	uint32_t piece;     /* one at or before `base`, or FOS_NONE: look it up from `first` */
+	bool edited;        /* below the view there may be edits; else `passed` is not read */
 	uint64_t passed[FOS_MAX_EDITORS + 1]; /* by egress, when opened: struct fos_out's pos */
 	uint32_t broken;    /* PM index that broke the rules, or FOS_NONE */
 	struct fos_layer layer[FOS_MAX_STAGES]; /* last: fos_view_copy() */

@@ -33,7 +33,8 @@ edit() {
 	is "$(cmp "$D/out.pcap" "$D/again.pcap" 2>&1)" "" "$what: two runs are byte-identical"
 	[ "$3" = longer ] || return 0
 	"$B/bin/flowosctl" run "$D/edit.yaml" --read "$D/in.pcap" >"$D/unseen.log" 2>&1
-	is "$(diff "$D/offline.log" "$D/unseen.log")" "" "$what: what leaves is counted alike where nobody gets it"
+	is "$(diff "$D/offline.log" "$D/unseen.log")" "" \
+		"$what: what leaves is counted alike where nobody gets it"
 }
 
 for seed in $SEEDS; do
