@@ -5,9 +5,9 @@
 
 uint64_t fos_gate_forced(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)
 {
-	struct fos_forced f;
+	struct fos_box_force f;
 
-	return fos_box_forced(c->box, pm, flow, gen, &f) ? f.pos : 0;
+	return fos_box_forced(c->box, pm, flow, gen, &f) ? FOS_POS_MAX : 0;
 }
 
 uint32_t fos_gate_verdict(const struct fos_classifier *c, uint32_t flow, uint32_t gen)

@@ -2,18 +2,10 @@
 #include "egress/forced.h"
 
 #include "egress/out.h"
+#include "shm/build.h"
 #include "shm/view.h"
 
 #define LOOK_NS 20000000ull /* while a PM is down */
-
-static struct fos_forced *record(struct fos_egress *e, uint32_t pm, uint32_t flow)
-{
-	uint8_t *own = fos_box_own(&e->p->box);
-	const struct fos_egr *r = (const void *)own;
-
-	return (struct fos_forced *)(void *)(own + r->forced_off) +
-	       (uint64_t)pm * r->nr_flows + flow;
-}
 
 /* Whoever waits for the PM's head looks again: the PMs behind it, the classifier, we. */
 static void tell(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen)
@@ -29,17 +21,29 @@ static void tell(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t gen)
 }
 
 static void force(struct fos_egress *e, uint32_t pm, uint32_t flow, const struct fos_pm_pub *pub,
-		  uint32_t edits)
+		  bool reset)
 {
-	struct fos_egr *r = (void *)fos_box_own(&e->p->box);
-	struct fos_forced *f = record(e, pm, flow);
+	uint8_t *own = fos_box_own(&e->p->box);
+	struct fos_egr *r = (void *)own;
+	struct fos_forced *f = (struct fos_forced *)(void *)(own + r->forced_off) + flow;
+	uint64_t pms = f->pms;
+	uint32_t resets = f->reset;
 
-	/* released in this order: a reader that finds the generation finds the rest */
-	fos_txn_publish32(&e->txn, &f->flow_gen, 0);
-	fos_txn_publish32(&e->txn, &f->edits, edits);
-	fos_txn_publish64(&e->txn, &f->delta, pub->out_head - pub->head);
-	fos_txn_publish64(&e->txn, &f->pos, FOS_POS_MAX);
-	fos_txn_publish32(&e->txn, &f->flow_gen, pub->gen);
+	/* released in this order: a reader that finds the PM's bit finds the rest */
+	if (pms >> 32 != pub->gen) {
+		pms = (uint64_t)pub->gen << 32;
+		resets = 0;
+		fos_txn_publish64(&e->txn, &f->pms, pms);
+	}
+	if (e->p->dir->pm[pm].edits) {
+		struct fos_forced_edits *d = (void *)(own + r->forced_edits_off);
+
+		d += (uint64_t)fos_build_edits_index(e->p->dir, pm) * r->nr_flows + flow;
+		fos_txn_publish32(&e->txn, &d->edits, pub->edits);
+		fos_txn_publish64(&e->txn, &d->delta, pub->out_head - pub->head);
+	}
+	fos_txn_publish32(&e->txn, &f->reset, resets | (uint32_t)reset << pm);
+	fos_txn_publish64(&e->txn, &f->pms, pms | 1ull << pm);
 	fos_txn_publish32(&e->txn, &r->nr_forced, r->nr_forced + 1);
 	fos_egress_commit(e);
 	tell(e, pm, flow, pub->gen);
@@ -50,7 +54,7 @@ static bool concerned(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t
 		      struct fos_pm_pub *pub)
 {
 	const struct fos_box *box = &e->p->box;
-	struct fos_forced f;
+	struct fos_box_force f;
 
 	if (flow >= e->p->dir->nr_flows || gen == 0 || fos_acquire32(&box->flows[flow].gen) != gen ||
 	    fos_dir_place(e->p->dir, fos_box_pipeline(box, flow, gen), pm) == FOS_NONE ||
@@ -101,7 +105,7 @@ static uint32_t quarantine(struct fos_egress *e, uint32_t pm, const struct fos_d
 	fos_log(FOS_LOG_WARN, "%s died %u times on flow %u: the connection %s", p->name,
 		d->deaths, flow, reset ? "is reset" : "goes on without it");
 	fos_count(e->p->counter, FOS_C_flows_quarantined, 1);
-	force(e, pm, flow, &pub, reset ? FOS_FORCED_RESET : pub.edits);
+	force(e, pm, flow, &pub, reset);
 	return 1;
 }
 
@@ -161,7 +165,7 @@ static uint32_t bypass(struct fos_egress *e, uint32_t pm)
 		if (!concerned(e, pm, flow, gen, &pub) || !waits(e, pm, flow, &pub))
 			continue;
 		fos_count(e->p->counter, FOS_C_flows_bypassed, 1);
-		force(e, pm, flow, &pub, pub.edits);
+		force(e, pm, flow, &pub, false);
 		n++;
 	}
 	return n;
@@ -197,7 +201,7 @@ void fos_forced_over(struct fos_egress *e, uint32_t pm, uint32_t flow, uint32_t 
 
 	fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
 	if (fos_box_pub_own(&e->p->box, pm, flow, gen, &pub))
-		force(e, pm, flow, &pub, pub.edits);
+		force(e, pm, flow, &pub, false);
 }
 
 uint32_t fos_forced_work(struct fos_egress *e)

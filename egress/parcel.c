@@ -129,7 +129,7 @@ static enum fos_counter_id counter_of(enum fos_parcel_why why)
 /* Is the flow there, of that generation, and still the PM's? */
 static bool has_flow(struct fos_egress *e, uint32_t pm, const struct fos_parcel *p)
 {
-	struct fos_forced forced;
+	struct fos_box_force forced;
 
 	return p->flow < e->p->dir->nr_flows && p->flow_gen != 0 &&
 	       fos_acquire32(&e->p->box.flows[p->flow].gen) == p->flow_gen &&

@@ -394,13 +394,13 @@ static bool overruled(struct fos_instance *pm, uint32_t flow, uint32_t gen)
 {
 	struct fos_local *l = &pm->local[flow];
 	struct fos_window *w = &pm->w;
-	struct fos_forced f;
+	struct fos_box_force f;
 
 	if (!fos_box_forced(pm->box, pm->index, flow, gen, &f))
 		return false;
 	if (!fos_window_turn(pm, flow, gen))
 		return true;
-	if (!l->overruled && f.edits != FOS_FORCED_RESET && w->pub.edits > f.edits)
+	if (!l->overruled && !f.reset && w->pub.edits > f.edits)
 		fos_count(pm->p->counter, FOS_C_pm_overruled, 1);
 	l->overruled = 1;
 	w->moved = true;

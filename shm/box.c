@@ -50,6 +50,18 @@ static void bind_pm(struct fos_box *box, uint32_t pm, const uint8_t *base)
 	box->rewriters |= t.rewrites_off != 0;
 }
 
+static void bind_forced(struct fos_box *box, const uint8_t *base)
+{
+	const struct fos_forced_edits *row = (const void *)(base + box->egr->forced_edits_off);
+
+	box->forced = (const void *)(base + box->egr->forced_off);
+	for (uint32_t i = 0; i < box->dir->nr_pms; i++)
+		box->forced_edits[i] =
+			box->dir->pm[i].edits ?
+				row + (uint64_t)fos_build_edits_index(box->dir, i) * box->dir->nr_flows :
+				NULL;
+}
+
 static void bind_lane_member(struct fos_box *box, const struct fos_dir_proc *proc)
 {
 	const uint8_t *base = box->region[proc->region].base;
@@ -61,6 +73,7 @@ static void bind_lane_member(struct fos_box *box, const struct fos_dir_proc *pro
 	} else if (proc->role == FOS_ROLE_EGRESS) {
 		box->egr = (const void *)base;
 		box->outs = (const void *)(base + box->egr->outs_off);
+		bind_forced(box, base);
 	} else if (proc->role == FOS_ROLE_PM) {
 		bind_pm(box, proc->index, base);
 	}
@@ -94,20 +107,28 @@ int fos_box_bind(struct fos_box *box, char *err, size_t err_size)
 }
 
 bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
-		    struct fos_forced *out)
+		    struct fos_box_force *out)
 {
 	const struct fos_forced *f;
+	uint64_t pms;
 
 	if (!box->egr || fos_acquire32(&box->egr->nr_forced) == 0 || gen == 0)
 		return false;
-	f = (const void *)((const uint8_t *)box->egr + box->egr->forced_off);
-	f += (uint64_t)pm * box->dir->nr_flows + flow;
-	/* pairs with egress's release: the rest was written before */
-	if (fos_acquire32(&f->flow_gen) != gen)
+	f = &box->forced[flow];
+	/* pairs with egress's release: what belongs to the bit was written before */
+	pms = fos_acquire64(&f->pms);
+	if (pms >> 32 != gen || !(pms >> pm & 1u))
 		return false;
-	*out = *f;
+	*out = (struct fos_box_force){.reset = fos_relaxed32(&f->reset) >> pm & 1u};
+	if (box->forced_edits[pm]) {
+		const struct fos_forced_edits *e = &box->forced_edits[pm][flow];
+
+		out->edits = fos_relaxed32(&e->edits);
+		out->delta = fos_relaxed64(&e->delta);
+	}
+	/* pairs with the same release: these are not those of the slot's next connection */
 	fos_fence_acquire();
-	return fos_relaxed32(&f->flow_gen) == gen;
+	return fos_relaxed64(&f->pms) >> 32 == gen;
 }
 
 void fos_box_route(const struct fos_box *box, uint32_t flow, uint32_t gen,
@@ -134,18 +155,18 @@ void fos_box_route(const struct fos_box *box, uint32_t flow, uint32_t gen,
 }
 
 /* Edits beyond those that stood when the head was forced are as if they had never been. */
-static void apply_forced(const struct fos_forced *f, uint32_t gen, struct fos_pm_pub *pub)
+static void apply_forced(const struct fos_box_force *f, uint32_t gen, struct fos_pm_pub *pub)
 {
 	if (pub->gen != gen)
 		memset(pub, 0, sizeof(*pub));
 	pub->gen = gen;
-	if (f->edits != FOS_FORCED_RESET && pub->edits > f->edits)
+	if (!f->reset && pub->edits > f->edits)
 		pub->edits = f->edits;
 	if ((int32_t)(pub->edits - pub->edits_freed) < 0)
 		pub->edits = pub->edits_freed; /* what is left of them nobody needs */
-	pub->head = f->pos;
-	pub->out_head = f->pos + f->delta;
-	if (f->edits == FOS_FORCED_RESET)
+	pub->head = FOS_POS_MAX;
+	pub->out_head = FOS_POS_MAX + f->delta;
+	if (f->reset)
 		pub->verdict = FOS_VERDICT_RESET;
 	else if (pub->verdict == FOS_VERDICT_PASS)
 		pub->verdict = FOS_VERDICT_BYPASS;
@@ -157,7 +178,7 @@ bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t
 		 struct fos_pm_pub *out)
 {
 	bool known = fos_box_pub_own(box, pm, flow, gen, out);
-	struct fos_forced f;
+	struct fos_box_force f;
 
 	if (!fos_box_forced(box, pm, flow, gen, &f))
 		return known;

@@ -31,6 +31,8 @@ struct fos_box {
 	const struct fos_piece *pieces;
 	const struct fos_egr *egr;
 	const struct fos_out *outs;
+	const struct fos_forced *forced;
+	const struct fos_forced_edits *forced_edits[FOS_MAX_PMS]; /* NULL: the PM may not edit */
 	/* this lane's PMs, by index in dir->pm[]; NULL = none */
 	const struct fos_pm_region *pm[FOS_MAX_PMS];
 	const struct fos_pm_flow *pm_flows[FOS_MAX_PMS];
@@ -107,8 +109,13 @@ bool fos_box_pub(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t
 		 struct fos_pm_pub *out);
 
 /* Has egress forced PM `pm`'s head on this flow?  Then *out is what it decided. */
+struct fos_box_force {
+	bool reset;     /* the connection is to be reset */
+	uint32_t edits; /* that many of the PM's edits stand */
+	uint64_t delta; /* bytes that they have added to the flow, modulo 2^64 */
+};
 bool fos_box_forced(const struct fos_box *box, uint32_t pm, uint32_t flow, uint32_t gen,
-		    struct fos_forced *out);
+		    struct fos_box_force *out);
 
 /* Stage of a PM in a pipeline, FOS_NONE: it is not in it. */
 static inline uint32_t fos_dir_place(const struct fos_dir *dir, uint32_t pipeline, uint32_t pm)

@@ -85,7 +85,9 @@ static uint64_t lay_egress(const struct fos_dir *dir, struct fos_egr *e)
 	e->nr_frames = dir->nr_frames;
 	at = align_up(at, FOS_REGION_HEAD_SIZE);
 	e->outs_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_out));
-	e->forced_off = take(&at, (uint64_t)e->nr_flows * dir->nr_pms * sizeof(struct fos_forced));
+	e->forced_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_forced));
+	e->forced_edits_off = take(&at, (uint64_t)e->nr_flows * fos_build_edits_index(dir, dir->nr_pms) *
+						sizeof(struct fos_forced_edits));
 	if (fos_build_moves(dir))
 		e->routes_off = take(&at, (uint64_t)e->nr_flows * sizeof(struct fos_route));
 	e->told_off = take(&at, (uint64_t)e->nr_flows * 4);

@@ -56,6 +56,9 @@ uint32_t fos_build_slot_size(uint32_t kind); /* enum fos_ring_kind */
 /* Row of PM `pm` in struct fos_cls's table of missed events: how many before it have an event ring. */
 uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm);
 
+/* Row of PM `pm` in struct fos_egr's table of fos_forced_edits: how many before it may edit. */
+uint32_t fos_build_edits_index(const struct fos_dir *dir, uint32_t pm);
+
 /* Where an event ring's room for packets begins in its producer's region; 0 = it has none. */
 uint64_t fos_build_event_room(const struct fos_dir *dir, const struct fos_dir_ring *r);
 

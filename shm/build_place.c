@@ -86,3 +86,12 @@ uint32_t fos_build_event_index(const struct fos_dir *dir, uint32_t pm)
 		n += (dir->pm[i].event_wants & FOS_PM_WANTS_EVENTS) != 0;
 	return n;
 }
+
+uint32_t fos_build_edits_index(const struct fos_dir *dir, uint32_t pm)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pm; i++)
+		n += dir->pm[i].edits != 0;
+	return n;
+}

@@ -712,17 +712,27 @@ struct fos_out {
 #define FOS_OUT_DONE 1u
 #define FOS_OUT_EDITED 1u /* edits have left: the ends do not agree on their numbers without the box */
 
-/* struct fos_forced - a head that egress imposes on a PM (it is down, or the flow is quarantined).
- * Who reads what a PM published (fos_box_pub) takes the larger head, and ignores edits beyond the
- * count.  Written once per generation of the flow: flow_gen 0, the rest, flow_gen. */
+/* struct fos_forced - heads that egress imposes on PMs of a flow (they are down, or it is quarantined):
+ * they stand beyond all for good, at FOS_POS_MAX.  Who reads what a PM published (fos_box_pub) takes that
+ * for its head, and ignores edits beyond the count in fos_forced_edits.  Bits of a generation are never
+ * taken back.  A new one begins with `pms` without any, then the rest, then `pms` again: who finds the
+ * generation in `pms` before and after has read what belongs to it.
+ *  offset size field  writer  readers          order
+ *       0    8 pms    egress  classifier, PMs  release, last: bit per PM | generation << 32
+ *       8    4 reset  egress  classifier, PMs  release: bit per PM; because of it the connection is to be
+ *                                              reset: the classifier does it */
 struct fos_forced {
-	uint64_t pos;      /* in the PM's input: FOS_POS_MAX, it is passed over for good */
-	uint32_t edits;    /* that many of the PM's edits stand; FOS_FORCED_RESET */
-	uint32_t flow_gen; /* release, last */
-	uint64_t delta;    /* bytes that those edits have added to the flow, modulo 2^64 */
-	uint64_t pad;
+	uint64_t pms;
+	uint32_t reset;
+	uint32_t pad;
 };
-#define FOS_FORCED_RESET UINT32_MAX /* the connection is to be reset: the classifier does it */
+
+/* struct fos_forced_edits - of PMs that may edit, besides; before their bits */
+struct fos_forced_edits {
+	uint64_t delta; /* bytes that those edits have added to the flow, modulo 2^64 */
+	uint32_t edits; /* that many of the PM's edits stand */
+	uint32_t pad;
+};
 
 /* struct fos_route - the pipeline that a flow is in, where it is not the one it began in; two slots as in
  * struct fos_pm_flow.  `start` is its first byte there, an input position: all of its PMs' streams begin
@@ -747,7 +757,7 @@ struct fos_egr {
 	struct fos_region_head head;
 	uint8_t pad[FOS_REGION_HEAD_SIZE - sizeof(struct fos_region_head)];
 	uint64_t outs_off;    /* struct fos_out[nr_flows] */
-	uint64_t forced_off;  /* struct fos_forced[nr_pms][nr_flows] */
+	uint64_t forced_off;  /* struct fos_forced[nr_flows] */
 	uint64_t claims_off;  /* uint32_t[nr_frames] */
 	uint64_t cursors_off;
 	uint64_t txn_off;
@@ -762,6 +772,7 @@ struct fos_egr {
 	 * told; a RST of an end that is gone names it.  0 = none yet. */
 	uint64_t told_off;
 	uint64_t routes_off; /* struct fos_route[nr_flows]; 0 = there is one pipeline: no flow moves */
+	uint64_t forced_edits_off; /* struct fos_forced_edits[PMs that may edit][nr_flows] */
 	uint32_t nr_routes;  /* release: how often a route was written; 0 = nobody need look */
 	uint32_t flush_more; /* offline: flows have moved, so one flush is not enough; before flush_seen */
 };
@@ -1015,5 +1026,7 @@ _Static_assert(sizeof(struct fos_pm_edited) == 64, "what a PM edited of a flow: 
 _Static_assert(sizeof(struct fos_edit) == 64, "edit: one line");
 _Static_assert(sizeof(struct fos_rewrite) == 64, "rewrite: one line");
 _Static_assert(sizeof(struct fos_out) == 64, "published output: one line");
+_Static_assert(sizeof(struct fos_forced) == 16 && sizeof(struct fos_forced_edits) == 16, "forced heads");
+_Static_assert(FOS_MAX_PMS <= 32, "a bit for each PM, above them the generation");
 
 #endif

@@ -258,6 +258,7 @@ static uint32_t first_frame;
 /* Set before world_start(): the editor rewrites headers, may have the tail sent ahead, or send packets of
  * its own, too. */
 static bool rewriting, resending, sending;
+static uint32_t readers; /* PMs behind the editor that read, one a stage */
 
 /* `editor`: a PM that edits, at stage 0, publishing what the test says; else no PM at all. */
 static inline void world_start(bool editor, bool offline, bool v6)
@@ -278,6 +279,8 @@ static inline void world_start(bool editor, bool offline, bool v6)
 		pm->resends = resending;
 		pm->sends = sending;
 	}
+	for (uint32_t i = 0; i < readers; i++)
+		world_pm(&W.w, "reader", i + 1, FOS_STREAM_APP, false);
 	world_make(&W.w);
 	for (uint32_t i = 0; i < W.w.dir->nr_rings; i++)
 		attach_ring(&W.w.dir->ring[i]);

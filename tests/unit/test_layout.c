@@ -100,8 +100,10 @@ static void test_pms(void)
 	OFFSET(fos_egr, retained, 4168);
 	OFFSET(fos_egr, told_off, 4176);
 	OFFSET(fos_out, opened_ns, 56);
-	SIZE(fos_forced, 32);
-	OFFSET(fos_forced, flow_gen, 12);
+	SIZE(fos_forced, 16);
+	OFFSET(fos_forced, reset, 8);
+	SIZE(fos_forced_edits, 16);
+	OFFSET(fos_forced_edits, edits, 8);
 	SIZE(fos_frame_meta, 64);
 	OFFSET(fos_frame_meta, flags, 16);
 	OFFSET(fos_frame_meta, l3_off, 28);

@@ -235,13 +235,16 @@ static void test_damage(void)
 	world_free(&w);
 }
 
-static void force(struct world *w, uint32_t pm, uint32_t edits, uint64_t delta)
+static void force(struct world *w, uint32_t pm, uint32_t edits, uint64_t delta, bool reset)
 {
 	struct fos_egr *r = (void *)(uintptr_t)w->box.egr;
 	struct fos_forced *f = (void *)((uint8_t *)r + r->forced_off);
+	struct fos_forced_edits *d = (void *)((uint8_t *)r + r->forced_edits_off);
 
-	f[pm * w->dir->nr_flows + FLOW] = (struct fos_forced){
-		.pos = FOS_POS_MAX, .edits = edits, .flow_gen = GEN, .delta = delta};
+	f[FLOW] = (struct fos_forced){.pms = (uint64_t)GEN << 32 | 1u << pm,
+				      .reset = (uint32_t)reset << pm};
+	d[fos_build_edits_index(w->dir, pm) * w->dir->nr_flows + FLOW] =
+		(struct fos_forced_edits){.edits = edits, .delta = delta};
 	r->nr_forced++;
 }
 
@@ -268,7 +271,7 @@ static void test_forced(void)
 	publish(&e);
 	ok(fos_view_open(&v, &w.box, FLOW, GEN, 1, 0) && fos_view_tail(&v) == e.pub.out_head,
 	   "the view ends at the PM's head");
-	force(&w, e.pm, 1, (uint64_t)-2);
+	force(&w, e.pm, 1, (uint64_t)-2, false);
 	ok(fos_view_open(&v, &w.box, FLOW, GEN, 1, 0) && fos_view_tail(&v) == 98,
 	   "with a forced head it goes on to the end, the edit stands");
 	edit(&e, 40, 20, NULL, 0);
@@ -281,7 +284,7 @@ static void test_forced(void)
 	ok(pub.verdict == FOS_VERDICT_PASS && fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) &&
 		   pub.verdict == FOS_VERDICT_BYPASS && pub.flags & FOS_PM_CLOSED,
 	   "nobody waits for the PM");
-	force(&w, e.pm, FOS_FORCED_RESET, 0);
+	force(&w, e.pm, 1, 0, true);
 	ok(fos_box_pub(&w.box, e.pm, FLOW, GEN, &pub) && pub.verdict == FOS_VERDICT_RESET,
 	   "or the connection is to be reset");
 	ok(!fos_box_pub(&w.box, e.pm, FLOW, GEN + 1, &pub) && pub.verdict == FOS_VERDICT_PASS,
