@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What a packet costs, counted and not timed: instructions of each process on fixed captures within the
-# budget (tests/bench/budget: measured, 5 % more are allowed), and neither memory allocated nor system
-# calls made per packet.  All stages run in one process, tests/bench/engine.c, under callgrind.
+# What a packet costs, and a connection without data, counted and not timed: instructions of each process
+# on fixed captures within the budget (tests/bench/budget: measured, 5 % more are allowed), and neither
+# memory allocated nor system calls made per packet.  All stages run in one process,
+# tests/bench/engine.c, under callgrind.
 #
 #   BUDGET=write tests/run.sh tests/offline/45_budget.sh    writes what was measured; a commit that
 #                                                           raises it says why
@@ -24,6 +25,8 @@ config edit "$(pm_replace edit qz -)"
 "$B/bench/gen" tcp "$D/short.pcap" 1 50 20 10 1448 >"$D/short.nr" &&
 	"$B/bench/gen" tcp "$D/long.pcap" 4 50 80 10 1448 >"$D/long.nr" || skip_all 'no captures'
 SHORT=$(cat "$D/short.nr") LONG=$(cat "$D/long.nr")
+SETUPS=1000
+"$B/bench/gen" setups "$D/setups.pcap" $SETUPS >"$D/setups.nr" || skip_all 'no captures'
 
 # Inclusive instructions of a stage's work(), by file and name; what is inlined is listed twice.
 instructions() { # callgrind's output, file:function
@@ -70,22 +73,28 @@ budget() { awk -v c="$1" -v p="$2" '$1 == c && $2 == p {print $3}' $BUDGET_FILE;
 {
 	sed '/^[^#]/d' $BUDGET_FILE
 } >"$D/budget"
+within() { # row of the budget, callgrind's output, divisor, of what
+	local stage n
+	for stage in ingress=ingress.c:ingress_work classifier=classifier.c:classifier_work \
+		pm=pmhost/host.c:work egress=egress/egress.c:work; do
+		n=$(($(instructions "$2" "${stage#*=}") / $3))
+		is_within=$(awk -v n=$n -v b="$(budget "$1" "${stage%=*}")" \
+			'BEGIN {print (n > 0 && n <= b * 1.05) ? 0 : 1}')
+		echo "$1 ${stage%=*} $n" >>"$D/budget"
+		ok "$is_within" "$1: instructions per $4 of ${stage%=*} are within the budget" ||
+			echo "# $n, measured before: $(budget "$1" "${stage%=*}")"
+	done
+}
 cp "$D/reader.yaml" "$D/write.yaml"
 for c in count reader edit write; do
 	# what nobody gets is not made ready to be sent
 	options=()
 	[ $c != write ] || options=(--write "$D/out.pcap")
 	need "$c: all stages run over $LONG packets" engine $c long "${options[@]}"
-	for stage in ingress=ingress.c:ingress_work classifier=classifier.c:classifier_work \
-		pm=pmhost/host.c:work egress=egress/egress.c:work; do
-		n=$(($(instructions "$D/$c.long" "${stage#*=}") / LONG))
-		is_within=$(awk -v n=$n -v b="$(budget $c "${stage%=*}")" \
-			'BEGIN {print (n > 0 && n <= b * 1.05) ? 0 : 1}')
-		echo "$c ${stage%=*} $n" >>"$D/budget"
-		ok "$is_within" "$c: instructions per packet of ${stage%=*} are within the budget" ||
-			echo "# $n, measured before: $(budget $c "${stage%=*}")"
-	done
+	within $c "$D/$c.long" "$LONG" packet
 done
+need "setup: all stages run over $SETUPS connections without data" engine reader setups
+within setup "$D/reader.setups" $SETUPS connection
 [ "${BUDGET:-}" != write ] || cp "$D/budget" $BUDGET_FILE
 
 # Four times the packets on as many connections: what is allocated or asked of the kernel for each of
