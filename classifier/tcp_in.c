@@ -286,8 +286,8 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 		if (goes)
 			fos_unread_send(c, in->flow, &in->pkt->part[0]);
 		else
-			fos_emit(c, FOS_DESC_OOO, FOS_NONE, 0, in->flow, pos, len,
-				 run.flags & FOS_PIECE_FIN);
+			fos_emit(c, FOS_DESC_OOO, FOS_NONE, (uint32_t)(pos - tail), in->flow,
+				 pos, len, run.flags & FOS_PIECE_FIN);
 	}
 	if (hole && in->s->app_tail > pos + len)
 		note(in, FOS_EVENT_GAP_FILLED, pos, len);

@@ -19,7 +19,7 @@
 /* Told too early of what lies beyond a hole, a sender takes what is still on its way to the receiver
  * for lost, finds by its timestamps that it was not, and Linux (6.18), having undone that, does not see
  * the true loss any more until its timer runs out. */
-#define WAIT_RECEIVER_NS 8000000u
+#define WAIT_RECEIVER_NS 20000000u
 #define WAIT_PIPELINE_NS 32000000u
 #define WAIT_MOST_NS 64000000u
 
@@ -135,6 +135,30 @@ bool fos_again(struct fos_egress *e, const struct fos_desc *d)
 	return false;
 }
 
+/* Is what the sender would be told now a step through bytes of which it knows? */
+static bool rises(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t ack;
+
+	return fos_out_peer(e, flow) && e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_ACK_SENT &&
+	       fos_out_ack(e, FOS_PEER(flow), 0, &ack) && fos_sack_rising(e, flow, ack);
+}
+
+bool fos_again_rises(struct fos_egress *e, uint32_t flow)
+{
+	struct fos_sack *s = &e->sacks[flow];
+	uint64_t since;
+
+	if (!fos_sack_any(e, flow))
+		return false;
+	since = s->rise_ns ? s->rise_ns : e->p->now_ns;
+	s->rise_ns = 0;
+	if (e->p->now_ns - since >= WAIT_MOST_NS || !rises(e, flow))
+		return false;
+	s->rise_ns = since;
+	return true;
+}
+
 /* Has all that comes before a hole before the box been sent, but for the end of a packet of which a PM
  * has let the beginning go?  It holds that, and what it waits for may be what was lost. */
 static bool all_sent(struct fos_egress *e, uint32_t flow)
@@ -158,18 +182,45 @@ static bool at_hole(struct fos_egress *e, uint32_t flow)
 	       fos_sack_holds(e, flow) && all_sent(e, flow);
 }
 
+/* Or all up to the hole behind which something came, which may have been filled since?  One of which the
+ * sender does not know is not worth telling then. */
+static bool reached(struct fos_egress *e, uint32_t flow, uint64_t hole)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+
+	if (at_hole(e, flow))
+		return true;
+	return fos_sack_known(e, flow) && !(t->flags & (FOS_TCB_DONE | FOS_TCB_FIN_SENT)) &&
+	       fos_seqmap_back(fos_out_map(e, t), &e->pool, t->una) >= hole;
+}
+
 static bool sack(const struct fos_egress *e, uint32_t flow)
 {
 	return e->tcbs[flow].flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK;
 }
 
+/* The receiver may be on its way through bytes of which the sender was told: then what is told is what a
+ * receiver would say that held them itself, and whose first hole is the one at `hole`. */
+static void keep_ack(struct fos_egress *e, uint32_t flow, uint64_t hole)
+{
+	uint32_t ack, at = fos_out_seq(&e->tcbs[flow], hole), sent = e->tcbs[FOS_PEER(flow)].ack_sent;
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (!rises(e, flow) || !fos_out_ack(e, FOS_PEER(flow), 0, &ack) || ack == at)
+		return;
+	s->keep = fos_out_newer(ack, at) && fos_out_newer(at, sent) ? at : sent;
+	e->kept = flow + 1;
+}
+
 /* Tells the sender of all runs that it does not know, the newest last. */
-static void tell(struct fos_egress *e, uint32_t flow)
+static void tell(struct fos_egress *e, uint32_t flow, uint64_t hole)
 {
 	struct fos_sack *s = &e->sacks[flow];
 	uint32_t most = fos_sack_most(e, FOS_PEER(flow));
 	uint32_t from = s->nr_fresh ? (s->nr_fresh - 1) / most * most : 0;
 
+	s->telling = 1;
+	keep_ack(e, flow, hole);
 	for (;; from -= most) {
 		s->from = (uint8_t)from;
 		if (!fos_egress_room(e) || !fos_emit_ack(e, FOS_PEER(flow)))
@@ -179,6 +230,8 @@ static void tell(struct fos_egress *e, uint32_t flow)
 			break;
 	}
 	s->from = 0;
+	s->telling = 0;
+	e->kept = 0;
 }
 
 /* Another segment has come behind the hole.  A sender without SACK counts the duplicates; others may,
@@ -197,7 +250,7 @@ static void tell_next(struct fos_egress *e, uint32_t flow, uint64_t hole)
 	s->dups_at = hole + 1;
 	if (s->dups < DUPACKS) {
 		s->dups++;
-		tell(e, flow);
+		tell(e, flow, hole);
 		return;
 	}
 	if (e->nr_told_later && e->told_later != flow)
@@ -214,20 +267,20 @@ void fos_again_told(struct fos_egress *e)
 
 	if (e->nr_told_later && t->gen == e->sacks[flow].gen && !(t->flags & FOS_TCB_DONE) &&
 	    fos_out_peer(e, flow))
-		tell(e, flow);
+		tell(e, flow, e->sacks[flow].dups_at - 1);
 	e->nr_told_later = 0;
 }
 
 /* Segments beyond the hole have waited for the receiver: now the sender is told, of each by a duplicate
  * where it counts them.  `first`: the first acknowledgement is none, it is new. */
-static void tell_early(struct fos_egress *e, uint32_t flow, bool first)
+static void tell_early(struct fos_egress *e, uint32_t flow, uint64_t hole, bool first)
 {
 	struct fos_sack *s = &e->sacks[flow];
 	uint32_t nr = s->early + first;
 
 	s->early = 0; /* from now on their blocks are told */
 	if (sack(e, flow)) {
-		tell(e, flow);
+		tell(e, flow, hole);
 		return;
 	}
 	for (uint32_t n = 0; n < nr && fos_egress_room(e); n++)
@@ -265,6 +318,15 @@ static uint64_t patience_ns(struct fos_egress *e, uint32_t flow)
 	return ns < WAIT_RECEIVER_NS ? WAIT_RECEIVER_NS : ns > WAIT_MOST_NS ? WAIT_MOST_NS : ns;
 }
 
+/* Where the stream ended when the segment came: the classifier may be further by now. */
+static uint64_t hole_before(const struct fos_egress *e, const struct fos_desc *d)
+{
+	uint64_t tail = fos_acquire64(&e->p->box.flows[d->flow].app.tail);
+	uint64_t hole = d->gen && d->gen <= d->pos ? d->pos - d->gen : tail;
+
+	return hole < tail ? hole : tail;
+}
+
 /* A hole before the box: the receiver cannot see it, so the box tells the sender.  Not before the
  * receiver has acknowledged what comes before the hole, or the sender would take that for lost too;
  * it is asked to, lest it delay that.  But not for ever: a PM may hold those bytes. */
@@ -278,20 +340,30 @@ void fos_again_early(struct fos_egress *e, const struct fos_desc *d)
 	if (!t || !g || e->p->offline || t->flags & FOS_TCB_DONE || fos_opaque(e, d->flow))
 		return;
 	end = d->pos + d->len + (d->flags & FOS_PIECE_FIN ? 1 : 0);
+	hole = hole_before(e, d);
+	if (e->nr_told_later && e->told_later == d->flow && s->dups_at != hole + 1)
+		fos_again_told(e); /* of this one maybe not yet */
 	if (end > d->pos && d->pos > t->in) {
 		fos_sack_hold(e, d->flow, fos_out_seq(t, d->pos), fos_out_seq(t, end));
 		if (sack(e, d->flow))
 			t->flags |= FOS_TCB_VOUCHED;
 	}
-	hole = fos_acquire64(&e->p->box.flows[d->flow].app.tail);
-	if (at_hole(e, d->flow) || s->gen != t->gen || s->given_up == hole + 1 ||
-	    !fos_sack_holds(e, d->flow)) {
+	if (reached(e, d->flow, hole) || s->gen != t->gen || s->given_up == hole + 1) {
 		tell_next(e, d->flow, hole);
 		return;
 	}
+	if (!fos_sack_holds(e, d->flow) && !fos_sack_known(e, d->flow)) {
+		/* filled before the sender knew of it: blocks would make it look for what is on its way */
+		if (!sack(e, d->flow))
+			tell_next(e, d->flow, hole);
+		return;
+	}
+	fos_sack_rise(e, d->flow, fos_out_seq(t, end));
 	if (s->early++ == 0) {
 		s->prompted = s->prompted ? 2 : 0;
 		s->early_ns = e->p->now_ns;
+		s->early_una = t->una;
+		s->early_hole = hole;
 		fos_timer_look(e, FOS_PEER(d->flow));
 	} else if (s->early == 0) {
 		s->early = UINT8_MAX;
@@ -304,14 +376,17 @@ void fos_again_hole(struct fos_egress *e, uint32_t flow)
 	const struct fos_tcb *t = &e->tcbs[flow];
 	struct fos_sack *s = &e->sacks[flow];
 
+	if (s->early && s->gen == t->gen && reached(e, flow, s->early_hole)) {
+		tell_early(e, flow, s->early_hole, true);
+		if (sack(e, flow))
+			return;
+	}
 	if (!at_hole(e, flow))
 		return;
 	if (sack(e, flow)) {
-		tell_early(e, flow, true);
+		tell_early(e, flow, fos_acquire64(&e->p->box.flows[flow].app.tail), true);
 		return;
 	}
-	if (s->early)
-		tell_early(e, flow, true);
 	s->hole = t->una;
 	s->looks = s->wait = LOOK_FIRST;
 	fos_timer_look(e, FOS_PEER(flow));
@@ -321,15 +396,21 @@ void fos_again_hole(struct fos_egress *e, uint32_t flow)
 static void look_early(struct fos_egress *e, uint32_t flow)
 {
 	struct fos_sack *s = &e->sacks[flow];
+	uint64_t una = e->tcbs[flow].una;
+	bool here = reached(e, flow, s->early_hole);
 
-	if (!at_hole(e, flow) && e->p->now_ns - s->early_ns < patience_ns(e, flow)) {
+	/* one that gets on gets there */
+	if (s->early_una != una)
+		s->early_ns = e->p->now_ns;
+	s->early_una = una;
+	if (!here && e->p->now_ns - s->early_ns < patience_ns(e, flow)) {
 		fos_timer_look(e, FOS_PEER(flow));
 		return;
 	}
 	if (fos_sack_holds(e, flow)) {
-		if (!at_hole(e, flow))
-			s->given_up = fos_acquire64(&e->p->box.flows[flow].app.tail) + 1;
-		tell_early(e, flow, false);
+		if (!here)
+			s->given_up = s->early_hole + 1;
+		tell_early(e, flow, s->early_hole, false);
 	}
 	s->early = 0;
 }

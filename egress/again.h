@@ -16,10 +16,12 @@ bool fos_again_given_up(struct fos_egress *e, uint32_t flow, const struct fos_he
 
 /* FOS_DESC_OOO: there is a hole before the box, which the receiver cannot see; the box tells the
  * sender, by duplicate acknowledgements with what the OOSEQ queue holds, as soon as the receiver has
- * acknowledged what comes before the hole, and after 8 ms or one and a half round trips to it in any
- * case (32 ms while PMs have bytes before the hole; the end of a packet whose beginning has left is
- * held, and not waited for).  Each of the first three behind a hole has an acknowledgement of its own,
- * as each has where blocks are not agreed on; of others fos_again_told() tells. */
+ * acknowledged what comes before the hole, and in any case when it has not got on for 20 ms or one and a
+ * half round trips to it (32 ms while PMs have bytes before the hole; the end of a packet whose beginning
+ * has left is held, and not waited for).  If the sender knows of that hole, it is the one that was there
+ * when the segment came, though it may have been filled since.  Each of the first three behind a hole has
+ * an acknowledgement of its own, as each has where blocks are not agreed on; of others fos_again_told()
+ * tells. */
 void fos_again_early(struct fos_egress *e, const struct fos_desc *d);
 
 /* The batch has ended: one acknowledgement for those segments of it that needed none of their own (or
@@ -37,6 +39,11 @@ void fos_again_prompt(struct fos_egress *e, uint32_t flow);
  * not moved for some milliseconds, and again after twice as long: more duplicates than segments
  * wait would read as reordering. */
 void fos_again_hole(struct fos_egress *e, uint32_t flow);
+
+/* An acknowledgement for the sender of `flow` is due.  Is it to wait, for 64 ms at the most, as it would be
+ * a step through bytes of which the sender was told (sack.h)?  After the first such step Linux stops
+ * mending losses until the next, and after 10 ms takes the receiver for one that has dropped them. */
+bool fos_again_rises(struct fos_egress *e, uint32_t flow);
 
 /* A millisecond has passed (fos_timer_look()). */
 void fos_again_look(struct fos_egress *e, uint32_t flow);

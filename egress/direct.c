@@ -271,12 +271,12 @@ static bool rises(struct fos_egress *e, uint32_t flow, const struct fos_header *
 	struct fos_header_options o;
 	uint32_t ack;
 
-	if (e->p->offline || !news || h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST) ||
+	if (e->p->offline || h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST) ||
 	    !fos_out_ack(e, flow, fos_header_ack(h), &ack) ||
 	    !fos_sack_rising(e, FOS_PEER(flow), ack))
 		return false;
 	fos_header_options(h, &o);
-	if (o.has_sack && !answers_box(e, flow, &o))
+	if (!answers_box(e, flow, &o) && (!news || o.has_sack))
 		return false;
 	fos_timer_ack_due(e, flow);
 	return true;

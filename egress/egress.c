@@ -323,8 +323,8 @@ static uint32_t work(struct fos_proc *p)
 	fos_frames_share(e);
 	n = fos_frames_reap(e);
 	n += fos_forced_work(e);
-	n += fos_timer_run(e);
 	n += take_descs(e);
+	n += fos_timer_run(e); /* what has come is not waited for */
 	fos_again_told(e);
 	n += take_hints(e);
 	n += fos_parcel_work(e);

@@ -75,6 +75,7 @@ struct fos_egress {
 	struct fos_due *due;
 	uint64_t due_head, due_tail;
 	uint32_t told_later, nr_told_later; /* flow and segments that fos_again_told() is to tell of */
+	uint32_t kept;      /* 1 + flow whose sender is told of `keep` (sack.h) just now; 0: none */
 	struct fos_sack *sacks; /* by flow: blocks of selective acknowledgements, sack.h */
 	uint64_t *sack_bits; /* flows that have any: nearly none; the others' are not looked at */
 	uint32_t *hinted;   /* flows whose progress is told at the end of the batch */

@@ -107,6 +107,24 @@ static void pin_ack(struct fos_egress *e, uint32_t flow)
 	fos_out_prune(e, flow, g->una);
 }
 
+/* The sender is not to see how far the receiver is (sack.h): the window's edge stays where it was told. */
+static void keep_ack(struct fos_egress *e, uint32_t flow, struct fos_header_tcp *w)
+{
+	struct fos_tcb *t = fos_out_tcb(e, flow);
+	const struct fos_tcb *g = fos_out_peer(e, flow);
+	uint32_t shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
+	uint32_t less;
+
+	w->ack = e->sacks[FOS_PEER(flow)].keep;
+	less = (w->ack - t->ack_sent) >> shift;
+	w->wnd = less < t->wnd_sent ? (uint16_t)(t->wnd_sent - less) : 0;
+	w->with_ace = t->flags & FOS_TCB_ACCECN;
+	w->ace = t->ace;
+	t->ack_sent = w->ack;
+	t->wnd_sent = w->wnd;
+	fos_out_tell_ack(e, FOS_PEER(flow), w->ack);
+}
+
 /* Sets the acknowledgement side of w for a packet of direction `flow`. */
 static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		     struct fos_header_tcp *w, struct sack_ctx *c)
@@ -116,6 +134,10 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	uint64_t edge;
 	uint16_t wnd;
 
+	if (e->kept == FOS_PEER(flow) + 1 && fos_out_peer(e, flow)) {
+		keep_ack(e, flow, w);
+		return;
+	}
 	w->ack = as_came;
 	if (!fos_out_ack(e, flow, as_came, &w->ack))
 		return;
@@ -135,6 +157,8 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	/* a counter: what is held back must not take it back */
 	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
 	w->ace = t->ace;
+	if (t->ack_sent != w->ack && t->flags & FOS_TCB_ACK_DUE && fos_sack_any(e, FOS_PEER(flow)))
+		e->sacks[FOS_PEER(flow)].rise_ns = 0;
 	t->ack_sent = w->ack;
 	fos_out_tell_ack(e, FOS_PEER(flow), w->ack);
 	t->wnd_sent = w->wnd;
@@ -283,12 +307,19 @@ bool fos_emit_ack(struct fos_egress *e, uint32_t flow)
 {
 	uint32_t sack[FOS_SACK_MAX][2], nr = 0, ack;
 	struct fos_build b;
+	bool acks;
 
-	if (fos_out_ack(e, flow, e->tcbs[flow].ack_seen, &ack))
+	acks = fos_out_ack(e, flow, e->tcbs[flow].ack_seen, &ack);
+	if (acks) {
+		if (e->kept == FOS_PEER(flow) + 1)
+			ack = e->sacks[FOS_PEER(flow)].keep;
 		nr = fos_sack_list(e, flow, ack, sack);
+	}
 	if (!begin_control(e, flow, sack, nr, &b))
 		return false;
 	fos_sack_told(e, flow);
+	if (acks)
+		fos_sack_listed(e, FOS_PEER(flow), ack);
 	fos_emit_control(e, &b, fos_out_wire(&e->tcbs[flow]), 0);
 	fos_count(e->p->counter, FOS_C_acks_made, 1);
 	return true;

@@ -304,6 +304,8 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 	else
 		move_edge(e, to, g, (uint64_t)pos, wnd);
 	advanced = (uint64_t)pos > g->una;
+	if (advanced && e->nr_told_later && e->told_later == to)
+		fos_again_told(e); /* of what came before this did */
 	if (advanced)
 		advance(e, to, g, (uint64_t)pos);
 	if (advanced)

@@ -17,6 +17,12 @@ static struct fos_sack *of(struct fos_egress *e, uint32_t flow)
 	return s;
 }
 
+/* Have the ends agreed on blocks? */
+static bool blocks(const struct fos_egress *e, uint32_t flow)
+{
+	return e->tcbs[flow].flags & e->tcbs[FOS_PEER(flow)].flags & FOS_TCB_SACK;
+}
+
 /* ---- what OOSEQ holds ------------------------------------------------------------------------ */
 
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right)
@@ -45,12 +51,48 @@ void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t 
 	s->held[0][1] = right;
 	memcpy(s->held[1], rest, kept * sizeof(rest[0]));
 	s->nr_held = (uint8_t)(kept + 1);
-	s->nr_fresh = (uint8_t)(fresh < kept + 1 ? fresh : kept + 1);
-	if (!s->nr_told || !fos_out_newer(s->told, una) || fos_out_newer(s->told_from, left))
-		s->told_from = left;
-	if (!s->nr_told || fos_out_newer(right, s->told))
-		s->told = right;
-	s->nr_told = 1;
+	s->nr_fresh = (uint8_t)(!blocks(e, flow) ? 0 : fresh < kept + 1 ? fresh : kept + 1);
+}
+
+/* News are told when their time has come (again.c), what was told is told again, for as long as it lies
+ * beyond the acknowledgement: also when it has become part of the stream since. */
+static bool tellable(const struct fos_sack *s, uint32_t i, uint32_t ack)
+{
+	return fos_out_newer(s->held[i][0], ack) && (s->telling || i >= s->nr_fresh);
+}
+
+void fos_sack_listed(struct fos_egress *e, uint32_t flow, uint32_t ack)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	struct fos_sack *s = &e->sacks[flow];
+	uint32_t una = fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, t->una));
+	uint32_t end = s->from + fos_sack_most(e, FOS_PEER(flow));
+
+	if (!fos_sack_any(e, flow) || (!blocks(e, flow) && s->early))
+		return;
+	for (uint32_t i = s->from; s->gen == t->gen && i < s->nr_held && i < end; i++) {
+		const uint32_t *b = s->held[i];
+
+		if (!tellable(s, i, ack))
+			continue;
+		if (!s->nr_told || !fos_out_newer(s->told, una) || fos_out_newer(s->told_from, b[0]))
+			s->told_from = b[0];
+		if (!s->nr_told || fos_out_newer(b[1], s->told))
+			s->told = b[1];
+		if (!s->nr_told || fos_out_newer(s->told, s->rise_to))
+			s->rise_to = s->told;
+		s->nr_told = 1;
+	}
+}
+
+bool fos_sack_known(const struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	const struct fos_sack *s = &e->sacks[flow];
+	uint32_t una = fos_out_seq(t, fos_seqmap_back(fos_out_map(e, t), &e->pool, t->una));
+
+	return fos_sack_any(e, flow) && s->gen == t->gen && s->nr_told &&
+	       fos_out_newer(s->told, una) && blocks(e, flow);
 }
 
 void fos_sack_forget(struct fos_egress *e, uint32_t flow)
@@ -66,9 +108,17 @@ bool fos_sack_rising(const struct fos_egress *e, uint32_t flow, uint32_t ack)
 	const struct fos_sack *s = &e->sacks[flow];
 	const struct fos_tcb *t = &e->tcbs[flow];
 
-	return fos_sack_any(e, flow) && s->gen == t->gen && s->nr_told && !s->early &&
-	       fos_out_newer(s->told, ack) && !fos_out_newer(s->told_from, ack) &&
+	return fos_sack_any(e, flow) && s->gen == t->gen && s->nr_told &&
+	       fos_out_newer(s->rise_to, ack) && !fos_out_newer(s->told_from, ack) &&
 	       fos_out_newer(fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail)), ack);
+}
+
+void fos_sack_rise(struct fos_egress *e, uint32_t flow, uint32_t right)
+{
+	struct fos_sack *s = &e->sacks[flow];
+
+	if (fos_sack_known(e, flow) && fos_out_newer(right, s->rise_to))
+		s->rise_to = right;
 }
 
 void fos_sack_see(struct fos_egress *e, uint32_t flow, uint32_t nr, uint32_t left, uint32_t right)
@@ -209,18 +259,16 @@ uint32_t fos_sack_translate(const struct fos_egress *e, uint32_t flow, uint32_t 
 
 /* ---- acknowledgements that the box makes ------------------------------------------------------ */
 
-/* Runs that have become part of the stream since are left out. */
 static uint32_t held(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 		     uint32_t (*block)[2], uint32_t n, uint32_t most)
 {
 	const struct fos_sack *s = &e->sacks[flow];
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t next = fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail));
 
 	if (!fos_sack_any(e, flow))
 		return n;
 	for (uint32_t i = s->from; s->gen == t->gen && i < s->nr_held && n < most; i++)
-		if (fos_out_newer(s->held[i][0], next) && fos_out_newer(s->held[i][0], ack))
+		if (tellable(s, i, ack))
 			memcpy(block[n++], s->held[i], sizeof(block[0]));
 	return n;
 }
@@ -228,9 +276,15 @@ static uint32_t held(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 bool fos_sack_holds(const struct fos_egress *e, uint32_t flow)
 {
 	const struct fos_tcb *t = &e->tcbs[flow];
-	uint32_t block[FOS_SACK_MAX][2];
+	const struct fos_sack *s = &e->sacks[flow];
+	uint32_t next = fos_out_seq(t, fos_acquire64(&e->p->box.flows[flow].app.tail));
 
-	return held(e, flow, fos_out_seq(t, t->in), block, 0, 1) > 0;
+	if (!fos_sack_any(e, flow))
+		return false;
+	for (uint32_t i = 0; s->gen == t->gen && i < s->nr_held; i++)
+		if (fos_out_newer(s->held[i][0], next))
+			return true;
+	return false;
 }
 
 bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq)
@@ -267,9 +321,7 @@ uint32_t fos_sack_list(const struct fos_egress *e, uint32_t flow, uint32_t ack,
 	twice = m && !fos_out_newer(seen[0][1], ack);
 	if (twice)
 		memcpy(block[n++], seen[0], sizeof(block[0]));
-	/* not before their time (again.c) */
-	if (!e->sacks[FOS_PEER(flow)].early)
-		n = held(e, FOS_PEER(flow), ack, block, n, most);
+	n = held(e, FOS_PEER(flow), ack, block, n, most);
 	for (uint32_t i = twice; i < m && n < most; i++)
 		memcpy(block[n++], seen[i], sizeof(block[0]));
 	return n;

@@ -4,7 +4,7 @@
  * output and are moved into the sender's numbers on both edges.  Those of the box stand for bytes that
  * wait in the OOSEQ queue for a hole before the box, which the receiver cannot see (RFC 2018: up to
  * four blocks, the newest first; three beside timestamps).  While the sender is not told, or only once
- * for a whole batch, more may come together: each of up to 16 is in one acknowledgement at least, or the
+ * for a whole batch, more may come together: each of up to 32 is in one acknowledgement at least, or the
  * sender would send again what is here.
  *
  * Never told is a block that touches the acknowledgement, as for bytes that lie in order and are only
@@ -12,6 +12,12 @@
  * selectively acknowledged already, takes that for reneging (tcp_check_sack_reneging), and within
  * 10 ms forgets all blocks and starts over as after a timeout.  So the box waits with such bytes, as
  * the receiver would: a sender stopped by its congestion window is not helped.
+ *
+ * A sender that learns by time (RFC 8985) takes for lost what it sent before anything that it is told of.
+ * So it is told in the order in which it sent: of what came before a hole was filled no later than of
+ * what filled it, of what came after no sooner.  While the receiver works its way through the bytes behind
+ * the filled hole, which the sender knows to be here, the acknowledgement stays before them; then it
+ * moves to the next hole in one step.
  *
  * The blocks are kept in the process; a successor knows none, which costs speed and nothing else.
  */
@@ -21,7 +27,7 @@
 #include "egress/egress.h"
 
 #define FOS_SACK_MAX 4u  /* blocks of an option */
-#define FOS_SACK_HELD 16u /* runs remembered of what OOSEQ holds */
+#define FOS_SACK_HELD 32u /* runs remembered of what OOSEQ holds */
 
 struct fos_sack {
 	uint32_t gen; /* of the flow */
@@ -35,14 +41,20 @@ struct fos_sack {
 	uint8_t nr_ahead; /* 1: ahead is set */
 	uint8_t nr_fresh; /* the first so many of held are news to the sender */
 	uint8_t from;     /* the next acknowledgement begins with this one of held */
+	uint8_t telling;  /* 1: what the box acknowledges now tells the news, too */
 	uint8_t dups;     /* segments of which the sender was told by a duplicate each, behind dups_at */
 	uint32_t ahead[2]; /* bytes that were sent ahead (ahead.h) lie in there, receiver's numbers */
+	uint32_t keep; /* acknowledged while e->kept, sender's numbers: less than the receiver has */
 	uint32_t prompt; /* sequence number of the byte by which it was asked, receiver's numbers */
-	uint64_t early_ns; /* when the first of them came */
+	uint64_t rise_ns; /* since when an acknowledgement is kept back as one that rises; 0 = none is */
+	uint64_t early_ns; /* when the first of them came, or the receiver got on since */
+	uint64_t early_una; /* una then */
+	uint64_t early_hole; /* position of the hole behind which they came */
 	uint64_t given_up; /* 1 + position of the hole whose bytes before it do not get there */
 	uint64_t hole;   /* una when the wait began */
 	uint64_t dups_at; /* 1 + position of that hole; 0 = none */
 	uint32_t told; /* after the highest byte that was told to be in OOSEQ */
+	uint32_t rise_to; /* at least that; what came meanwhile and is not told yet lies before it */
 	uint32_t told_from; /* lowest such byte that is still to be acknowledged */
 	uint32_t held[FOS_SACK_HELD][2]; /* of this flow's bytes, sender's numbers, newest first */
 	uint32_t seen[FOS_SACK_MAX][2];  /* carried by this direction and not told yet, as they came */
@@ -65,6 +77,17 @@ uint32_t fos_sack_most(const struct fos_egress *e, uint32_t flow);
 
 /* The OOSEQ queue of `flow` holds the bytes with sequence numbers [left, right). */
 void fos_sack_hold(struct fos_egress *e, uint32_t flow, uint32_t left, uint32_t right);
+
+/* Of these, the sender is told by an acknowledgement `ack` that the box has made. */
+void fos_sack_listed(struct fos_egress *e, uint32_t flow, uint32_t ack);
+
+/* Was the sender told of bytes that the receiver has not acknowledged yet?  It knows then of every hole
+ * between them. */
+bool fos_sack_known(const struct fos_egress *e, uint32_t flow);
+
+/* Bytes up to `right` have come and are told later: what arrived before the hole was filled is to be told
+ * no later than that it was filled, or a sender that learns by time (RFC 8985) takes it for lost. */
+void fos_sack_rise(struct fos_egress *e, uint32_t flow, uint32_t right);
 
 /* Was the sender told that the byte at sequence number `seq` has arrived?  It will not send it again. */
 bool fos_sack_vouched(const struct fos_egress *e, uint32_t flow, uint32_t seq);

@@ -90,7 +90,10 @@ static uint32_t run_due(struct fos_egress *e)
 		n++;
 		if (t->gen != d.gen || t->flags & FOS_TCB_DONE)
 			continue;
-		if (t->flags & FOS_TCB_ACK_DUE) {
+		if (t->flags & FOS_TCB_ACK_DUE && fos_out_peer(e, d.flow) &&
+		    fos_again_rises(e, FOS_PEER(d.flow))) {
+			fos_timer_look(e, d.flow);
+		} else if (t->flags & FOS_TCB_ACK_DUE) {
 			fos_timer_ack_done(e, d.flow);
 			fos_emit_ack(e, d.flow);
 		}

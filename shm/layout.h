@@ -156,7 +156,8 @@ enum fos_desc_kind {
 	 * the FIN too; FOS_PIECE_RST: after the connection's reset, `pos` = what it acknowledged */
 	FOS_DESC_REXMIT,
 	/* a segment at [pos, pos+len) is in the OOSEQ queue: the frame stays there; `flags`
-	 * FOS_PIECE_FIN: and a FIN after it */
+	 * FOS_PIECE_FIN: and a FIN after it; `gen` = how far ahead of the stream's end it was (0: not
+	 * said): that may have moved on when egress reads this */
 	FOS_DESC_OOO,
 	FOS_DESC_FREE,       /* the frame is to be freed; `flags` = drop counter id */
 	FOS_DESC_REPLY,      /* ARP, ND, a refused TCP segment: egress is to answer out of port `len` */

@@ -46,6 +46,7 @@ struct step {
 	int64_t pos, n;
 	const char *text, *what;
 	int64_t block[4][2]; /* both 0: no more */
+	int64_t hole; /* 0: where the stream ends */
 };
 
 #define DATA(d, t) { .op = S_DATA, .dir = d, .text = t }
@@ -59,6 +60,8 @@ struct step {
 #define AGAIN(d, p, k) { .op = S_AGAIN, .dir = d, .pos = p, .n = k }
 #define AGAIN_FIN(d, p, k) { .op = S_AGAIN_FIN, .dir = d, .pos = p, .n = k }
 #define EARLY(d, p, k) { .op = S_EARLY, .dir = d, .pos = p, .n = k }
+/* the hole before it was at `h`, whatever has come since */
+#define BEHIND(d, p, k, h) { .op = S_EARLY, .dir = d, .pos = p, .n = k, .hole = h }
 #define SOON(d, p, k) { .op = S_SOON, .dir = d, .pos = p, .n = k }
 #define WAIT(ms) { .op = S_WAIT, .n = ms }
 #define OUT(d, p, t, w) { .op = S_OUT, .dir = d, .pos = p, .text = t, .what = w }
@@ -133,6 +136,7 @@ static inline void script_again(const struct step *s)
 		  script_base + (uint64_t)s->pos, (uint32_t)s->n);
 	d = fos_ring_slot(&W.descs, UINT64_MAX);
 	d->flags = s->op == S_AGAIN_FIN ? FOS_PIECE_FIN : 0;
+	d->gen = s->hole ? (uint32_t)(s->pos - s->hole) : 0;
 }
 
 /* The next sequence number of a direction, in its input. */

@@ -92,6 +92,35 @@ static const struct step early_many[] = {
 	NOTHING("no more"),
 };
 
+/* The stream is further than the receiver: a sender that learns by time (RFC 8985) is told what came before
+ * a hole was filled no later than that it was, and what came after no sooner. */
+static const struct step early_known[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	ACKS(1, 10, WND, { 9, 10 }), TOLD(1, 10, -1, "(the hole is told)", { 20, 30 }),
+	BEHIND(0, 40, 10, 10), TOLD(1, 10, -1, "(and the next one)", { 40, 50 }, { 20, 30 }),
+	DATA(0, "abcdefghijABCDEFGHIJ"), NOTHING("(the first is filled, and a PM has the bytes)"),
+	BEHIND(0, 60, 10, 10), TOLD(1, 10, -1, "what came before that is told",
+				    { 60, 70 }, { 40, 50 }, { 20, 30 }),
+	BEHIND(0, 80, 10, 30), NOTHING("what came after is not: what filled it would seem lost"),
+	PASS(0, 30), OUT(0, 10, "abcdefghijABCDEFGHIJ", "(it is sent)"),
+		OUT(0, 29, "J", "(the receiver is asked)"),
+	ACKS(1, 20, WND), NOTHING("a step through what was told is kept back"),
+	DATA(0, "klmnopqrstKLMNOPQRST"), NOTHING("(the next hole is filled)"),
+	ACKS(1, 30, WND), TOLD(1, 30, -1, "when the receiver is there, it is told all the same",
+			       { 80, 90 }, { 60, 70 }, { 40, 50 }),
+	BEHIND(0, 100, 10, 50), NOTHING("(another run)"),
+	PASS(0, 50), OUT(0, 30, "klmnopqrstKLMNOPQRST", "(sent)"),
+		OUT(0, 49, "T", "(the receiver is asked)"),
+	ACKS(1, 45, WND), NOTHING("(a step)"),
+	DATA(0, "uvwxyzuvwxUVWXYZUVWX"), PASS(0, 70),
+		OUT(0, 50, "uvwxyzuvwxUVWXYZUVWX", "(the third is filled and sent)"),
+	ACKS(1, 55, WND), TOLD(1, 50, -1, "a receiver beyond the hole is said to be there",
+			       { 100, 110 }, { 80, 90 }, { 60, 70 }),
+	ACKS(1, 65, WND), NOTHING("a step"),
+	ACKS(1, 70, WND), TOLD(1, 70, -1, "all that is in order", { 100, 110 }, { 80, 90 }),
+};
+
 /* A PM that holds the end of a packet may wait for what was lost. */
 static const struct step early_word[] = {
 	DATA(0, "a sentence that ends in a wo"), PASS(0, 26),
@@ -116,17 +145,18 @@ static const struct step early_edited[] = {
 	NOTHING("and the receiver's own is absorbed"),
 	EARLY(0, 70, 5), TOLD(1, 40, -1, "from then on one for each", { 50, 75 }),
 	ACKS(1, 39, WND, { 38, 39 }), NOTHING("an answer that comes after all says nothing"),
-	DATA(0, "eeeeeeeeeeffffffffffgggggggggg"), /* held: 40 to 70 */
-	EARLY(0, 80, 10), NOTHING("while a PM has bytes before the hole they are waited for"),
+	DATA(0, "eeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiii"), /* held: 40 to 85 */
+	EARLY(0, 95, 10), NOTHING("while a PM has bytes before the hole they are waited for"),
 	WAIT(31), NOTHING("a while"), WAIT(1),
-	TOLD(1, 40, -1, "but not for ever; what is in order is told no more", { 80, 90 }),
-	EARLY(0, 95, 5), TOLD(1, 40, -1, "after that no longer", { 95, 100 }, { 80, 90 }),
+	TOLD(1, 40, -1, "but not for ever; what was told is told again", { 95, 105 }, { 50, 75 }),
+	EARLY(0, 110, 5),
+		TOLD(1, 40, -1, "after that no longer", { 110, 115 }, { 95, 105 }, { 50, 75 }),
 };
 
 static const struct step early_silent[] = {
 	DATA(0, "x"), PASS(0, 1), OUT(0, 0, "x", "(a byte)"),
-	EARLY(0, 10, 5), OUT(0, 0, "x", "the receiver is asked"), WAIT(7), NOTHING("and waited for"),
-	WAIT(1), TOLD(1, 0, WND, "8 ms: the sender is told in any case", { 10, 15 }),
+	EARLY(0, 10, 5), OUT(0, 0, "x", "the receiver is asked"), WAIT(19), NOTHING("and waited for"),
+	WAIT(1), TOLD(1, 0, WND, "20 ms: the sender is told in any case", { 10, 15 }),
 };
 
 static const struct step early_reno[] = {
@@ -168,7 +198,8 @@ static const struct step rising[] = {
 	OUT(0, 10, "abcdefghijklmnopqrst", "(it is filled)"),
 	ACKS(1, 15, WND), TOLD(1, 15, -1, "acknowledgements of what filled it pass"),
 	ACKS(1, 20, WND), NOTHING("those on the way through told bytes are withheld"),
-	ACKS(1, 25, WND), NOTHING("every one"), WAIT(2), TOLD(1, 25, -1, "for a millisecond"),
+	ACKS(1, 25, WND), NOTHING("every one"), WAIT(1), WAIT(63),
+		NOTHING("for a while"), WAIT(1), TOLD(1, 25, -1, "not for ever"),
 	ACKS(1, 30, WND), TOLD(1, 30, -1, "the last one is not"),
 	DATA(0, "uvwxyz"), PASS(0, 36), OUT(0, 30, "uvwxyz", "(what follows)"),
 	ACKS(1, 33, WND), TOLD(1, 33, -1, "behind them all pass"),
@@ -199,7 +230,7 @@ static const struct step held[] = {
 static const struct step both[] = {
 	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
 	EARLY(1, 50, 10), OUT(1, 8, "s", "(the receiver is asked)"), EARLY(1, 70, 10),
-	WAIT(8), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
+	WAIT(20), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
 	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
 	TOLD(0, 2, -1, "bytes that came twice first, then the box's, then the receiver's",
 	     { 0, 2 }, { 70, 80 }, { 50, 60 }, { 5, 9 }),
@@ -208,7 +239,7 @@ static const struct step both[] = {
 static const struct step both_ts[] = {
 	DATA(1, "responses"), PASS(1, 9), OUT(1, 0, "responses", "(the server's)"),
 	EARLY(1, 50, 10), OUT(1, 8, "s", "(the receiver is asked)"), EARLY(1, 70, 10),
-	WAIT(8), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
+	WAIT(20), TOLD(0, 0, -1, "(holes before the box)", { 70, 80 }, { 50, 60 }),
 	TELLS(0, 2, WND, { 0, 2 }, { 5, 9 }), WAIT(2),
 	TOLD(0, 2, -1, "three blocks beside timestamps", { 0, 2 }, { 70, 80 }, { 50, 60 }),
 };
@@ -228,6 +259,9 @@ int main(void)
 	PLAY(early_batch, .name = "a batch of them, at the wrap", .sack = true, .ts = true,
 	     .base = 0xfffffff0);
 	PLAY(early_many, .name = "many runs", .sack = true, .ts = true);
+	PLAY(early_known, .name = "known holes", .sack = true);
+	PLAY(early_known, .name = "known holes, at the wrap", .sack = true, .ts = true, .v6 = true,
+	     .base = 0xffffffe8);
 	PLAY(early_word, .name = "half a word", .sack = true);
 	PLAY(early_edited, .name = "before the box, edited", .sack = true);
 	PLAY(early_silent, .name = "a silent receiver", .sack = true);

@@ -52,7 +52,7 @@ static const struct step senders[] = {
 /* The box told the sender that 6 to 9 has arrived; then that is lost behind the box. */
 #define VOUCHED                                                                                \
 	DATA(0, "abc"), PASS(0, 3), OUT(0, 0, "abc", "(sent)"),                                    \
-	EARLY(0, 6, 3), OUT(0, 2, "c", "(the receiver is asked)"), WAIT(8),                        \
+	EARLY(0, 6, 3), OUT(0, 2, "c", "(the receiver is asked)"), WAIT(20),                       \
 		TOLD(1, 0, -1, "(a hole before the box)", { 6, 9 }),                                   \
 	DATA(0, "def"), PASS(0, 6), OUT(0, 3, "def", "(it is filled)"),                            \
 	DATA(0, "ghi"), PASS(0, 9), OUT(0, 6, "ghi", "(with this)"),                               \
@@ -71,7 +71,7 @@ static const struct step vouched[] = {
 
 static const struct step vouched_silent[] = {
 	VOUCHED,
-	ACKS(1, 6, WND), WAIT(2), TOLD(1, 6, -1, "(lost behind the box, and what came after)"),
+	ACKS(1, 6, WND), WAIT(1), WAIT(65), TOLD(1, 6, -1, "(lost behind the box, and what came after)"),
 	WAIT(250), OUT(0, 6, "ghi", "the box's timer runs for it, too"),
 	ACKS(1, 9, WND), TOLD(1, 9, -1, "(repaired)"), OUT(0, 9, "jkl", "what was sent with it follows"),
 };
