@@ -262,7 +262,7 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 		s->sent_ns = e->p->now_ns;
 		fos_count(e->p->counter, FOS_C_segments_resent, 1);
 	}
-	fos_frames_send(e, frame, fos_out_port(e, flow), true);
+	fos_frames_send(e, frame, fos_out_port(e, flow), s->state == FOS_SEG_RETAINED);
 }
 
 static void send_made(struct fos_egress *e, struct fos_build *b, uint64_t pos, uint8_t flags,

@@ -43,6 +43,7 @@ struct run {
 	bool fin_here;      /* the newest piece in it brought the FIN */
 	bool blocked;       /* by the window */
 	bool again;         /* by anything else: look again */
+	bool unread;        /* no module reads it, no edit is to come */
 	struct fos_view view; /* last: not cleared at the beginning */
 };
 
@@ -78,12 +79,14 @@ static void flush(struct run *r, bool last, bool fin)
 	}
 	e->number = r->number;
 	e->time_ns = r->time_ns;
+	r->b.frame = FOS_NONE;
+	r->len = 0;
+	if (r->unread && fos_early_unkept(e, r->flow, frame))
+		return;
 	fos_retain_add(e, r->flow, frame);
 	fos_flow_emit(e, r->flow, frame);
 	if (r->t->flags & FOS_TCB_ANSWERS)
 		fos_timer_start(e, r->flow);
-	r->b.frame = FOS_NONE;
-	r->len = 0;
 }
 
 /* Learns from the packet that a span's bytes came in. */
@@ -408,6 +411,7 @@ static void run_tcp(struct run *r)
 		r->number = r->e->files[r->flow].number;
 		r->time_ns = r->e->files[r->flow].time_ns;
 	}
+	r->unread = fos_early_unread(r->e, r->flow, &r->view);
 	while (n < SPANS_PER_RUN && step(r))
 		n++;
 	if (n == SPANS_PER_RUN)
@@ -420,16 +424,6 @@ static void run_tcp(struct run *r)
 	if (r->again)
 		fos_egress_run_later(r->e, r->flow);
 	fos_out_check_done(r->e, r->flow);
-}
-
-/* A packet all of whose bytes were deleted shows in no span; its timestamp counts all the same: the
- * sender recognises by its echo which copy was acknowledged (RFC 7323, RFC 3522). */
-static void learn_time(struct run *r, const struct fos_flow *f)
-{
-	uint32_t tsval = fos_relaxed32(&f->ts_recent);
-
-	if (!r->e->p->offline && r->t->flags & FOS_TCB_TS && fos_out_newer(tsval, r->t->ts_seen))
-		r->t->ts_seen = tsval;
 }
 
 /* What a PM says of itself cannot be; nothing is done by it, so it is only counted. */
@@ -489,7 +483,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	if (fos_opaque(e, flow)) {
 		fos_opaque_run(e, flow, &r.view);
 	} else if (f->flags & FOS_FLOW_TCP) {
-		learn_time(&r, f);
+		fos_out_learn_passed(e, r.t, f);
 		run_tcp(&r);
 		fos_out_note_window(e, flow);
 	} else {

@@ -162,6 +162,17 @@ static inline void fos_out_learn_ts(struct fos_tcb *t, uint32_t tsval)
 	t->flags |= FOS_TCB_TS;
 }
 
+/* A packet all of whose bytes were deleted shows in no span; its timestamp counts all the same: the
+ * sender recognises by its echo which copy was acknowledged (RFC 7323, RFC 3522). */
+static inline void fos_out_learn_passed(const struct fos_egress *e, struct fos_tcb *t,
+					const struct fos_flow *f)
+{
+	uint32_t tsval = fos_relaxed32(&f->ts_recent);
+
+	if (!e->p->offline && t->flags & FOS_TCB_TS && fos_out_newer(tsval, t->ts_seen))
+		t->ts_seen = tsval;
+}
+
 /* May a timestamp in a packet of this direction that is no SYN be learnt?  Where the handshake was seen
  * it has said so: a hostile end may put one in that nobody agreed on. */
 static inline bool fos_out_has_ts(const struct fos_egress *e, const struct fos_tcb *t)

@@ -123,8 +123,40 @@ static void test_edited(void)
 	world_stop();
 }
 
+/* What leaves in sequence is not kept either, once the module has let the side go. */
+static void test_unkept(void)
+{
+	uint32_t home;
+
+	start(true);
+	data(0, "abcd", 4, 0);
+	release_to(0, 4);
+	run();
+	expect(0, 0, "abcd", "read");
+	home = frames_home();
+	release_to(0, FOS_POS_MAX);
+	data(0, "efgh", 4, 0);
+	run();
+	expect(0, 4, "efgh", "let go");
+	is_u64(frames_home(), home + 1, "its frame is free");
+	is_u64(W.w.box.outs[0].pos[0], 8, "its place is passed");
+	send_desc(FOS_DESC_REXMIT, 0, segment(4, "efgh"), 4, 4);
+	run();
+	expect(0, 4, "efgh", "what comes again goes on");
+	send_desc(FOS_DESC_REXMIT, 0, segment(0, "abcd"), 0, 4);
+	run();
+	expect(0, 0, "abcd", "what was kept is sent again");
+	control(1, ACK, 0, 8, 5000);
+	run();
+	expect_ack(1, 0, 8, "all is acknowledged");
+	is_u64(frames_home(), home + 5, "and nothing kept");
+	all_sound("unkept");
+	world_stop();
+}
+
 int main(void)
 {
+	test_unkept();
 	test_passes();
 	test_acknowledged();
 	test_edited();
