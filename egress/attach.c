@@ -108,9 +108,15 @@ static void share_frames(struct fos_egress *e)
 	e->reserve = dir->egress_frames / lanes;
 }
 
+/* The list's head lies among what is kept once a batch. */
 static void touch_node(void *ctx, const void *p, uint32_t n)
 {
-	fos_egress_save(ctx, p, n);
+	struct fos_egress *e = ctx;
+
+	if (p == e->pool.free)
+		fos_frames_touch(e);
+	else
+		fos_egress_save(e, p, n);
 }
 
 int fos_attach(struct fos_egress *e)

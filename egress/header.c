@@ -143,11 +143,14 @@ bool fos_header_restore(struct fos_header *h, uint32_t gen)
 }
 
 /* Changes n bytes (even, at an even offset of what the transport checksum covers). */
-static void patch(struct fos_header *h, void *field, const void *now, size_t n)
+static inline __attribute__((always_inline)) void patch(struct fos_header *h, void *field,
+							const void *now, size_t n)
 {
-	if (!memcmp(field, now, n))
-		return;
-	h->sum = fos_csum_update(h->sum, field, now, n);
+	if (!h->full) { /* else it is made anew of all bytes */
+		if (!memcmp(field, now, n))
+			return;
+		h->sum = fos_csum_update(h->sum, field, now, n);
+	}
 	memcpy(field, now, n);
 }
 

@@ -19,7 +19,7 @@ static bool same(const struct pattern *pat, size_t i, const uint8_t *text, size_
 	if (!pat->icase)
 		return memcmp(pat->p + i, text, n) == 0;
 	for (size_t k = 0; k < n; k++)
-		if (tolower(pat->p[i + k]) != tolower(text[k]))
+		if (pat->p[i + k] != text[k] && tolower(pat->p[i + k]) != tolower(text[k]))
 			return false;
 	return true;
 }

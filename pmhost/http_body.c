@@ -5,7 +5,6 @@
  * bytes before p.  In a body that leaves in chunks of our own every release deletes the framing it
  * passes, and puts one chunk around what it lets go.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "pmhost/commit.h"
@@ -212,6 +211,22 @@ static int delete_framing(struct fos_window *w, uint64_t raw_to)
 	return rc || raw_to <= at ? rc : stage_raw(w, at, raw_to - at, NULL, 0);
 }
 
+/* A chunk's first line: its size. */
+static size_t put_size(char *line, uint64_t size)
+{
+	uint32_t shift = 60;
+	size_t n = 0;
+
+	while (shift && !(size >> shift))
+		shift -= 4;
+	for (; shift; shift -= 4)
+		line[n++] = "0123456789abcdef"[size >> shift & 15];
+	line[n++] = "0123456789abcdef"[size & 15];
+	line[n++] = '\r';
+	line[n++] = '\n';
+	return n;
+}
+
 /* All that a release at `pos` does to raw bytes; `end`: the body ends there. */
 static int stage_release(struct fos_window *w, uint64_t pos, bool end)
 {
@@ -220,15 +235,14 @@ static int stage_release(struct fos_window *w, uint64_t pos, bool end)
 	bool own = s->mode == FOS_HTTP_OWN;
 	uint64_t out = pos - w->head, raw = pos == w->tail ? v->raw_end : raw_of(w, pos);
 	struct fos_staged_edit part;
+	static const char after[] = "\r\n0\r\n\r\n"; /* behind a chunk; the last one; its trailer's end */
 	char line[32];
-	int rc = FOS_OK, n;
+	int rc = FOS_OK;
 
 	for (uint32_t i = 0; i < w->edits.nr && fos_edits_part(&w->edits.e[i], pos, &part); i++)
 		out += part.ins - part.del;
-	if (own && out > 0) {
-		n = snprintf(line, sizeof(line), "%llx\r\n", (unsigned long long)out);
-		rc = stage_raw(w, v->head, 0, line, (size_t)n);
-	}
+	if (own && out > 0)
+		rc = stage_raw(w, v->head, 0, line, put_size(line, out));
 	if (own && rc == FOS_OK)
 		rc = delete_framing(w, raw);
 	for (uint32_t i = 0; i < w->edits.nr && rc == FOS_OK; i++) {
@@ -238,9 +252,9 @@ static int stage_release(struct fos_window *w, uint64_t pos, bool end)
 	}
 	if (!own || rc != FOS_OK)
 		return rc;
-	n = snprintf(line, sizeof(line), "%s%s%s", out > 0 ? "\r\n" : "", end ? "0\r\n" : "",
-		     end && s->frame.body != FOS_HTTP_CHUNKED ? "\r\n" : "");
-	return stage_raw(w, raw, 0, line, (size_t)n);
+	return stage_raw(w, raw, 0, after + (out > 0 ? 0 : 2),
+			 (out > 0 ? 2 : 0) +
+				 (!end ? 0 : s->frame.body != FOS_HTTP_CHUNKED ? 5 : 3));
 }
 
 /* ---------------------------------------------------------------- releasing */

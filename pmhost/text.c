@@ -10,9 +10,35 @@
 #include "pmhost/host.h"
 #include "pmhost/preopen.h"
 
+/* what separates attributes */
+static const bool separates[256] = {
+	[' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, ['\f'] = true, ['/'] = true,
+};
+
+/* what a host's name ends at */
+static const bool ends_host[256] = {
+	['\0'] = true, ['/'] = true, ['?'] = true, ['#'] = true,  [':'] = true,  ['"'] = true,
+	['\''] = true, ['<'] = true, ['>'] = true, [' '] = true,  ['\t'] = true, ['\r'] = true,
+	['\n'] = true,
+};
+
 static bool blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '/';
+	return separates[(unsigned char)c];
+}
+
+/* Where a value ends that begins at tag[i], behind the quote if it has one. */
+static size_t value_end(const char *tag, size_t len, size_t i, char quote)
+{
+	const char *end;
+
+	if (quote) {
+		end = memchr(tag + i, quote, len - i);
+		return end ? (size_t)(end - tag) : len;
+	}
+	while (i < len && tag[i] != '>' && (tag[i] == '/' || !blank(tag[i])))
+		i++;
+	return i;
 }
 
 /* Steps over one attribute at tag[i]; fills name and value spans; returns the place after it. */
@@ -37,8 +63,7 @@ static size_t attribute(const char *tag, size_t len, size_t i, size_t *name_len,
 	if (i < len && (tag[i] == '"' || tag[i] == '\''))
 		quote = tag[i++];
 	*val = i;
-	while (i < len && (quote ? tag[i] != quote : tag[i] != '>' && (tag[i] == '/' || !blank(tag[i]))))
-		i++;
+	i = value_end(tag, len, i, quote);
 	*val_len = i - *val;
 	return quote && i < len ? i + 1 : i;
 }
@@ -181,7 +206,7 @@ static bool host_of(const char *url, size_t len, char *host, size_t size)
 
 	if (!p)
 		return false;
-	for (p += 2; p < url + len && !strchr("/?#:\"'<> \t\r\n", *p) && n + 1 < size; p++) {
+	for (p += 2; p < url + len && !ends_host[(unsigned char)*p] && n + 1 < size; p++) {
 		if (*p == '@')
 			n = 0;
 		else
