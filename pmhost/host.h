@@ -182,6 +182,7 @@ struct fos_instance {
 	uint32_t refused_moves; /* bit per pipeline: why has been said */
 	uint64_t hold_bytes; /* the configuration's limits */
 	uint64_t hold_ns;
+	uint32_t near_seg; /* a guess where the next position that is asked for lies: index in w.seg */
 	enum fos_handler in;
 	struct fos_window w;
 };

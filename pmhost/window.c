@@ -193,10 +193,15 @@ bool fos_fin(const struct fos_window *w)
 
 uint32_t fos_window_seg(const struct fos_window *w, uint64_t pos)
 {
-	uint32_t lo = 0, hi = w->nr_seg;
+	uint32_t lo = w->pm->near_seg, hi = w->nr_seg;
 
 	if (pos < w->head || pos >= w->tail)
 		return w->nr_seg;
+	/* where the last one was, or behind it, most are */
+	for (uint32_t i = 0; i < 2 && lo < hi && w->seg[lo].pos <= pos; i++, lo++)
+		if (pos - w->seg[lo].pos < w->seg[lo].len)
+			return w->pm->near_seg = lo;
+	lo = 0;
 	while (hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -205,7 +210,7 @@ uint32_t fos_window_seg(const struct fos_window *w, uint64_t pos)
 		else
 			hi = mid;
 	}
-	return lo;
+	return w->pm->near_seg = lo;
 }
 
 size_t fos_read(struct fos_window *w, uint64_t pos, void *buf, size_t len)
