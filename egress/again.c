@@ -205,10 +205,15 @@ static void keep_ack(struct fos_egress *e, uint32_t flow, uint64_t hole)
 {
 	uint32_t ack, at = fos_out_seq(&e->tcbs[flow], hole), sent = e->tcbs[FOS_PEER(flow)].ack_sent;
 	struct fos_sack *s = &e->sacks[flow];
+	uint64_t edge;
+	uint16_t wnd;
 
 	if (!rises(e, flow) || !fos_out_ack(e, FOS_PEER(flow), 0, &ack) || ack == at)
 		return;
-	s->keep = fos_out_newer(ack, at) && fos_out_newer(at, sent) ? at : sent;
+	s->keep = fos_out_newer(ack, at) && fos_out_newer(at, sent) &&
+				  fos_out_kept_wnd(e, FOS_PEER(flow), at, &wnd, &edge)
+			  ? at
+			  : sent;
 	e->kept = flow + 1;
 }
 

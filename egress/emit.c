@@ -111,13 +111,11 @@ static void pin_ack(struct fos_egress *e, uint32_t flow)
 static void keep_ack(struct fos_egress *e, uint32_t flow, struct fos_header_tcp *w)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
-	const struct fos_tcb *g = fos_out_peer(e, flow);
-	uint32_t shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
-	uint32_t less;
+	uint64_t edge;
 
 	w->ack = e->sacks[FOS_PEER(flow)].keep;
-	less = (w->ack - t->ack_sent) >> shift;
-	w->wnd = less < t->wnd_sent ? (uint16_t)(t->wnd_sent - less) : 0;
+	fos_out_kept_wnd(e, flow, w->ack, &w->wnd, &edge);
+	fos_out_tell_edge(e, flow, edge);
 	w->with_ace = t->flags & FOS_TCB_ACCECN;
 	w->ace = t->ace;
 	t->ack_sent = w->ack;
@@ -149,11 +147,9 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 		w->sack = translate_sack;
 	w->ctx = c;
 	wnd = fos_out_wnd(e, flow, &edge);
-	if (edge) {
+	if (edge)
 		w->wnd = wnd;
-		if (edge > e->edits[FOS_PEER(flow)].edge_in)
-			fos_out_edit(e, FOS_PEER(flow))->edge_in = edge;
-	}
+	fos_out_tell_edge(e, flow, edge);
 	/* a counter: what is held back must not take it back */
 	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
 	w->ace = t->ace;

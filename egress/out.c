@@ -315,57 +315,6 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 	return true;
 }
 
-/* The edge to offer to the sender.  Small steps wait for more while more is to come: no silly
- * window (RFC 1122 section 4.2.3.3). */
-static uint64_t edge_for_sender(const struct fos_egress *e, const struct fos_tcb *g, uint32_t mss)
-{
-	uint64_t told = e->edits[g - e->tcbs].edge_in;
-	uint64_t edge = g->edge >= g->out ? g->in + (g->edge - g->out) :
-						fos_seqmap_back(fos_out_map(e, g), &e->pool, g->edge);
-	uint64_t step = g->wnd_max / 2 < mss ? g->wnd_max / 2 : mss;
-	uint64_t most = fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una) + g->wnd_max;
-
-	/* Bytes to be deleted need no room, but a window larger than the receiver ever has would be
-	 * remembered: the sender waits for half of it (section 4.2.3.4), and sends by its persist
-	 * timer alone where it never comes again. */
-	if (edge > most)
-		edge = most;
-	if (edge <= told || (edge - told < step && g->una < fos_out_wire(g)))
-		return told;
-	return edge;
-}
-
-uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge)
-{
-	const struct fos_tcb *t = &e->tcbs[flow], *g = fos_out_peer(e, flow);
-	uint32_t shift, mss, pickup = e->p->box.flows[flow].flags & FOS_FLOW_PICKUP;
-	uint64_t ack, room;
-
-	*edge = 0;
-	if (e->p->offline || pickup || !g || !(g->flags & FOS_TCB_EDITED) ||
-	    !(g->flags & FOS_TCB_WND))
-		return t->wnd;
-	shift = t->wscale != 0xff && g->wscale != 0xff ? t->wscale : 0;
-	ack = fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una);
-	mss = e->mores[flow].mss;
-	*edge = edge_for_sender(e, g, mss ? mss : FOS_MSS_LEAST);
-	room = *edge > ack ? *edge - ack : 0;
-	room = (room + (1u << shift) - 1) >> shift;
-	room = room > UINT16_MAX ? UINT16_MAX : room;
-	*edge = ack + (room << shift);
-	return (uint16_t)room;
-}
-
-uint64_t fos_out_window(const struct fos_egress *e, const struct fos_tcb *t)
-{
-	bool pickup = e->p->box.flows[t - e->tcbs].flags & FOS_FLOW_PICKUP;
-
-	/* without the handshake the scale is not known; the ends keep their own window */
-	if (e->p->offline || pickup || !(t->flags & FOS_TCB_WND))
-		return UINT32_MAX;
-	return t->edge > t->out ? t->edge - t->out : 0;
-}
-
 void fos_out_learn_len(struct fos_egress *e, uint32_t flow, uint32_t len)
 {
 	if (len <= e->mores[flow].longest)

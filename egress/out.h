@@ -233,6 +233,15 @@ uint32_t fos_out_segment_max(const struct fos_egress *e, const struct fos_tcb *t
  * (RFC 9293 section 3.8.6: the right edge is not taken back).  *edge: that edge, 0 = as it came. */
 uint16_t fos_out_wnd(const struct fos_egress *e, uint32_t flow, uint64_t *edge);
 
+/* The same for an acknowledgement `ack` between the one that left last and what the receiver has said: the
+ * edge stays where it was, but for what the scale cannot say.  False: that would be beyond the receiver's
+ * own edge, and a window is not to shrink when that is told. */
+bool fos_out_kept_wnd(const struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t *wnd,
+		      uint64_t *edge);
+
+/* A packet of direction `flow` tells that edge (0: none): later windows are not to end before it. */
+void fos_out_tell_edge(struct fos_egress *e, uint32_t flow, uint64_t edge);
+
 /* Queues a published position; positions never recede. */
 void fos_out_publish(struct fos_egress *e, uint32_t flow, uint32_t i, uint64_t pos);
 

@@ -79,6 +79,7 @@ static const uint64_t FOUND[] = {
 	9000128212,  /* a hostile SYN while the box's reset is under way */
 	138779267730, /* the same, the reset gone with a killed egress */
 	9100018465,  /* a bare end goes back to the middle of a segment */
+	973370465055, /* an acknowledgement kept back, its window rounded beyond the receiver's */
 };
 
 int main(int argc, char **argv)

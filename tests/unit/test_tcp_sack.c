@@ -121,6 +121,26 @@ static const struct step early_known[] = {
 	ACKS(1, 70, WND), TOLD(1, 70, -1, "all that is in order", { 100, 110 }, { 80, 90 }),
 };
 
+/* Windows in steps of eight: what is told of an acknowledgement that is kept back is no more than the
+ * receiver has offered, or its own word would take it back. */
+static const struct step early_scaled[] = {
+	DATA(0, "0123456789"), PASS(0, 10), OUT(0, 0, "0123456789", "(sent)"),
+	EARLY(0, 20, 10), OUT(0, 9, "9", "(the receiver is asked)"),
+	ACKS(1, 10, WND), TOLD(1, 10, WND, "(the hole is told)", { 20, 30 }),
+	BEHIND(0, 40, 10, 10), TOLD(1, 10, WND, "(and the next one)", { 40, 50 }, { 20, 30 }),
+	BEHIND(0, 60, 10, 10), TOLD(1, 10, WND, "(and one more)", { 60, 70 }, { 40, 50 }, { 20, 30 }),
+	DATA(0, "abcdefghijABCDEFGHIJ"), PASS(0, 30), OUT(0, 10, "abcdefghijABCDEFGHIJ", "(sent)"),
+	ACKS(1, 30, WND), TOLD(1, 30, WND, "(the receiver is at the next hole)", { 60, 70 }, { 40, 50 }),
+	DATA(0, "klmnopqrstKLMNOPQRST"), NOTHING("(it is filled, and a PM has the bytes)"),
+	BEHIND(0, 80, 10, 50), NOTHING("(a run behind the one after it)"),
+	PASS(0, 50), OUT(0, 30, "klmnopqrstKLMNOPQRST", "(sent)"),
+		OUT(0, 49, "T", "(the receiver is asked)"),
+	DATA(0, "uvwxyzuvwxUVWXYZUVWX"), PASS(0, 70),
+		OUT(0, 50, "uvwxyzuvwxUVWXYZUVWX", "(so is the third)"),
+	ACKS(1, 55, WND - 3), TOLD(1, 30, WND, "50 would need a window that ends behind the receiver's",
+				   { 80, 90 }, { 60, 70 }, { 40, 50 }),
+};
+
 /* A PM that holds the end of a packet may wait for what was lost. */
 static const struct step early_word[] = {
 	DATA(0, "a sentence that ends in a wo"), PASS(0, 26),
@@ -262,6 +282,7 @@ int main(void)
 	PLAY(early_known, .name = "known holes", .sack = true);
 	PLAY(early_known, .name = "known holes, at the wrap", .sack = true, .ts = true, .v6 = true,
 	     .base = 0xffffffe8);
+	PLAY(early_scaled, .name = "windows in steps", .sack = true, .scale = { 3, 3 });
 	PLAY(early_word, .name = "half a word", .sack = true);
 	PLAY(early_edited, .name = "before the box, edited", .sack = true);
 	PLAY(early_silent, .name = "a silent receiver", .sack = true);
