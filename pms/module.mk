@@ -3,15 +3,6 @@ pms_digest_LIBS := -lcrypto
 pms_balance_LIBS := -lm
 pms_filescan_PKG := yara
 
-# Modules that only the tests load.
-TEST_PMS := $(patsubst tests/pm/%.c,$(B)/tests/pm/%.so,$(wildcard tests/pm/*.c))
-unit: $(TEST_PMS)
-
-$(B)/tests/pm/%.so: tests/pm/%.c pmhost/pm.h $(wildcard pmhost/pm_*.h) $(B)/.flags
-	@mkdir -p $(@D)
-	@echo "  PM      $@"
-	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC $(FOS_LDFLAGS) $(LDFLAGS) -shared -o $@ $<
-
 # Libraries that may be absent (Debian: libvectorscan-dev or libhyperscan-dev, libpcre2-dev,
 # libndpi-dev).  nDPI changes its calls between versions; 4.2 is Debian 12's.
 pms_match_PKG := libhs libpcre2-8
