@@ -111,7 +111,7 @@ bench_config() { # variant
 		parallel*) readers "${1#parallel}" parallel ;;
 		adblock) echo "      - $(pm_adblock ads.example)" ;;
 		delete) echo "      - $(pm_replace edit 'http://ads.example/ad.js' '')" ;;
-		replace) echo "      - $(pm_replace edit 'not in the data' x)" ;;
+		replace | together) echo "      - $(pm_replace edit 'not in the data' x)" ;;
 		*) bench_stages "$1" ;;
 		esac
 	} | box_config "$D/$1.yaml"
@@ -165,7 +165,8 @@ proxy_nginx() {
 			}
 		}
 	END
-	in_box nginx -e "$D/proxy/error.log" -p "$D/proxy" -c "$D/proxy/nginx.conf" \
+	# a simple command, so that $! is the proxy itself
+	ip netns exec "$NET-box" nginx -e "$D/proxy/error.log" -p "$D/proxy" -c "$D/proxy/nginx.conf" \
 		>"$D/proxy/out" 2>&1 &
 	PROXY=$!
 	wait_for 100 listens box 80
@@ -187,7 +188,7 @@ proxy_privoxy() {
 	printf '{ +filter{ads} }\n/\n' >"$D/privoxy/ads.action"
 	printf 'FILTER: ads\ns|<script src="http://ads\\.example/[^>]*>[^<]*</script>||g\n' \
 		>"$D/privoxy/ads.filter"
-	in_box privoxy --no-daemon "$D/privoxy/config" >"$D/privoxy/out" 2>&1 &
+	ip netns exec "$NET-box" privoxy --no-daemon "$D/privoxy/config" >"$D/privoxy/out" 2>&1 &
 	PROXY=$!
 	wait_for 100 listens box 80
 }
@@ -219,6 +220,15 @@ forget_neighbours() {
 	ip -n "$NET-server" neigh flush dev eth0
 }
 
+on_one_core() { # command...: what it starts stays on the first core, this shell does not
+	local all status
+	all=$(taskset -pc $BASHPID) && taskset -pc 0 $BASHPID >/dev/null || return
+	"$@"
+	status=$?
+	taskset -pc "${all##* }" $BASHPID >/dev/null
+	return $status
+}
+
 variant_start() { # variant
 	VARIANT=$1 TARGET=$SERVER
 	case $1 in
@@ -227,9 +237,8 @@ variant_start() { # variant
 	testpmd) start_testpmd ;;
 	nginx) TARGET=$BOX && proxy_nginx ;;
 	privoxy) TARGET=$BOX && proxy_privoxy ;;
-	*)
-		bench_config "$1" && box_start "$D/$1.yaml"
-		;;
+	together) bench_config "$1" && on_one_core box_start "$D/$1.yaml" ;;
+	*) bench_config "$1" && box_start "$D/$1.yaml" ;;
 	esac && wait_for 50 in_client ping -q -c 1 -W 1 "$TARGET"
 }
 
