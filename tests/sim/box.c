@@ -127,6 +127,9 @@ void sim_box_packet(struct sim *s, uint32_t port, const uint8_t *data, uint32_t 
 	struct fos_desc *d;
 	uint32_t frame;
 
+	if (s->in_order && s->last_port != port)
+		sim_box_run(s);
+	s->last_port = port;
 	sim_box_collect(s);
 	if (s->nr_frames[port] == 0 || fos_ring_room(r, 1) == 0) {
 		s->nr_no_frame++; /* as a NIC does without a frame */
@@ -153,6 +156,8 @@ void sim_box_packet(struct sim *s, uint32_t port, const uint8_t *data, uint32_t 
 	d->kind = FOS_DESC_FRAME;
 	fos_ring_advance(r, 1);
 	fos_ring_commit(r);
+	if (s->entered)
+		s->entered(s, port, data, len);
 }
 
 /* ------------------------------------------------------------------ kills */

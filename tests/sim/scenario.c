@@ -2,13 +2,14 @@
 #include "tests/sim/scenario.h"
 
 #include "pmhost/host.h"
+#include "tests/sim/event_told.h"
 #include "tests/tap.h"
 
 #define MS 1000000ull
 #define SECOND (1000 * MS)
 #define TEXT_MAX 40000u
 
-bool scenario_witness, scenario_leave;
+bool scenario_witness, scenario_events, scenario_leave;
 
 struct draw {
 	uint64_t seed, r;
@@ -58,13 +59,23 @@ static void add_reader(struct draw *d, const char *file, uint32_t stage, uint32_
 }
 
 /* A module that is told everything; it draws nothing, so seeds mean the same with it. */
-static void add_witness(struct draw *d, uint32_t stage, const char *options, size_t len)
+static void add_told(struct draw *d, const char *file, uint32_t stage, const char *options, size_t len)
 {
 	struct fos_dir_pm *pm = &d->sim->world.dir->pm[d->sim->world.dir->nr_pms];
 
-	add_pm(d, "tests/pm/witness", stage, FOS_STREAM_APP, false, options, len);
+	add_pm(d, file, stage, FOS_STREAM_APP, false, options, len);
 	pm->events = FOS_EVENT_BIT(FOS_NR_EVENTS) - 1 - FOS_EVENT_BIT(FOS_EVENT_ORPHAN);
 	pm->event_wants = FOS_PM_WANTS_EVENTS;
+}
+
+static void add_witness(struct draw *d, uint32_t stage, bool first)
+{
+	static const char options[] = "first\0yes\0", recorder[2][10] = {"number\0001", "number\0000"};
+
+	if (scenario_witness)
+		add_told(d, "tests/pm/witness", stage, first ? options : "", first ? sizeof(options) : 1);
+	if (scenario_events)
+		add_told(d, "tests/pm/recorder", stage, recorder[first], sizeof(recorder[first]));
 }
 
 /* One that has tails sent ahead.  It draws nothing either: seeds without it mean what they did. */
@@ -87,6 +98,8 @@ static void add_script(struct draw *d, uint32_t stage)
 	/* the second one is modest: streams would grow without bounds */
 	if (d->nr_stages)
 		st->profile = one_in(d, 3) ? SCRIPT_CUT : SCRIPT_LIGHT;
+	if (scenario_events && d->seed % 2)
+		st->profile = SCRIPT_NOTHING;
 	n += (size_t)sprintf(options + n, "seed%c%llu%c", 0, (unsigned long long)st->seed, 0);
 	n += (size_t)sprintf(options + n, "profile%c%u%c", 0, st->profile, 0);
 	n += (size_t)sprintf(options + n, "stage%c%u%c", 0, d->nr_stages, 0);
@@ -105,8 +118,7 @@ static void draw_pipeline(struct draw *d)
 	if (one_in(d, 3))
 		add_reader(d, "pms/count", stage++, FOS_STREAM_IP);
 	add_script(d, stage);
-	if (scenario_witness)
-		add_witness(d, stage, "first\0yes\0", sizeof("first\0yes\0"));
+	add_witness(d, stage, true);
 	if (one_in(d, 4) && !scenario_leave)
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
 	stage++;
@@ -116,8 +128,7 @@ static void draw_pipeline(struct draw *d)
 		add_reader(d, "pms/digest", stage, FOS_STREAM_APP);
 	if (d->seed % 8 >= 5 && !scenario_leave)
 		add_halfback(d, stage);
-	if (scenario_witness)
-		add_witness(d, stage, "", 1);
+	add_witness(d, stage, false);
 }
 
 /* ------------------------------------------------------------------ the network */
@@ -384,12 +395,17 @@ bool scenario_run(uint64_t seed, struct scenario_sum *sum)
 	d.nr = 1 + below(&d, 9);
 	for (uint32_t i = 0; i < d.nr; i++)
 		draw_connection(&d, i);
-	good = sim_run(&s) && verify(&d) && sim_settle(&s);
+	if (scenario_events)
+		event_told_begin(&s, seed % 2 == 0);
+	good = sim_run(&s) && verify(&d) && sim_settle(&s) &&
+	       (!scenario_events || event_told_compare(&s));
 	if (!good) {
 		diag("seed %llu: %s", (unsigned long long)seed, s.error);
 		sim_report(&s);
 	}
 	add_up(sum, &d);
+	if (scenario_events)
+		event_told_end(&s);
 	for (uint32_t i = 0; i < d.nr; i++)
 		conn_fini(&d.conns[i]);
 	sim_fini(&s);

@@ -17,6 +17,10 @@ struct scenario_sum { /* over all runs */
 /* Set: modules that hold the platform to its word about events stand beside the first editor and last. */
 extern bool scenario_witness;
 
+/* Set: modules that record what they are told stand there, and it is compared with a model of what they
+ * ought to be told (event_told.h).  Half of the seeds edit nothing. */
+extern bool scenario_events;
+
 /* Set: the modules, editors alone, let most sides go at a random place. */
 extern bool scenario_leave;
 

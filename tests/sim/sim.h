@@ -54,6 +54,10 @@ struct sim {
 	uint32_t nr_frames[2];
 	/* before each batch of a stage, when set; it may make the stage anew (sim_box_restart) */
 	void (*before)(struct sim *s, struct sim_proc *sp);
+	/* told of each packet that the box's ingress takes in, when set */
+	void (*entered)(struct sim *s, uint32_t port, const uint8_t *data, uint32_t len);
+	bool in_order; /* the box rests before a packet comes in by the other port */
+	uint32_t last_port;
 	bool trace; /* SIM_TRACE=1: every packet and kill, to stderr */
 	char error[320];
 };
