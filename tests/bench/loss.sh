@@ -69,7 +69,8 @@ goodput() { # case: Mbit/s
 measure() { # variant
 	local case
 	for case in $CASES; do
-		[[ $1 =~ ^(testpmd|together)$ && $case != *:0:?? ]] || record "$case" "$1" "$(goodput "$case")"
+		[[ $1 =~ ^(testpmd|together)$ && $case != *:0:?? ]] ||
+			record "$case" "$1" "$(goodput "$case")"
 	done
 }
 MATCH='tcp port 80'
