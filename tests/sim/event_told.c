@@ -68,6 +68,14 @@ static bool same(const struct event_line *a, const struct event_line *b)
 	       a->was[1] == b->was[1];
 }
 
+/* Nothing is compared of a run whose event rings overflowed: how many events were missed may have grown
+ * when that is told again. */
+static void fault(const char *what)
+{
+	if (sim_counter(current, FOS_C_events_missed) == 0)
+		sim_fail(current, what, "");
+}
+
 void sim_pm_event(uint32_t recorder, const struct fos_flow_info *f, uint64_t number,
 		  const struct fos_event *ev)
 {
@@ -93,7 +101,7 @@ void sim_pm_event(uint32_t recorder, const struct fos_flow_info *f, uint64_t num
 	} else if (number + 1 == l->nr && same(&l->line[number], &e)) {
 		event_told_sum.again++;
 	} else {
-		sim_fail(current, "an event has another number than it had", "");
+		fault("an event has another number than it had");
 	}
 }
 
@@ -104,7 +112,7 @@ void sim_pm_events(uint32_t recorder, const struct fos_flow_info *f, uint64_t nr
 
 	if (t && recorder < RECORDERS && t->start_ns == f->start_ns &&
 	    t->list[recorder][dir].nr != nr)
-		sim_fail(current, "a module has not committed all events that it was told", "");
+		fault("a module has not committed all events that it was told");
 }
 
 /* ------------------------------------------------------------------ the comparison */

@@ -44,9 +44,10 @@ int main(int argc, char **argv)
 					FOS_ON_OUT_OF_ORDER, FOS_ON_GAP, FOS_ON_GAP_FILLED,
 					FOS_ON_WINDOW_OVERRUN, FOS_ON_ZERO_WINDOW, FOS_ON_INVALID_RST,
 					FOS_ON_INVALID_SYN, FOS_ON_NEW_DATA, FOS_ON_STATE, FOS_ON_END};
-	/* invalid SYN; window overruns; RST; timestamps that are too old; packets long after the end */
+	/* invalid SYN; window overruns; RST; timestamps that are too old; packets long after
+	 * the end; event rings that overflow */
 	static const uint64_t rare[] = {1000000357, 1000000303, 1000001171, 1000000492, 1000000011,
-					932086937559};
+					932086937559, 125295337261};
 	const struct event_told_sum *t = &event_told_sum;
 	uint32_t never = 0;
 
