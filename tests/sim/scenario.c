@@ -388,6 +388,9 @@ bool scenario_run(uint64_t seed, struct scenario_sum *sum)
 	/* much happens while a successor looks at its flows, or little */
 	fos_pmhost_step = seed % 2 ? 1 : 256;
 	conf.kill_per_mille = below(&d, 2) ? below(&d, 60) : 0;
+	/* (ten processes hardly come to rest with more: each new one looks at its flows) */
+	if (scenario_events && conf.kill_per_mille > 25)
+		conf.kill_per_mille = 25;
 	conf.audit_per_mille = 2;
 	conf.kill_inside_ppm = below(&d, 2) ? below(&d, 2000) : 0;
 	sim_init(&s, &conf);
