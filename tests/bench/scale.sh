@@ -12,7 +12,7 @@ done
 compare 'memory per idle connection, 4 PMs' bytes idle/memory - value '<=2048'
 compare 'connections set up and torn down, wall' 1/s setups/setups - value '>=200000'
 HOW_MANY='1 10 100 1000'
-# a million connections need some 960 pages of 2 MiB; memory may be in pieces
+# a million connections need some 850 pages of 2 MiB; memory may be in pieces
 for _ in 1 2 3; do
 	hugepages_reserve 1400
 	[ "$(cat "$HUGE")" -lt 1400 ] || break

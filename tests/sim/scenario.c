@@ -1,6 +1,9 @@
 /* tests/sim/scenario.c - what one seed of the simulation stands for, see scenario.h */
 #include "tests/sim/scenario.h"
 
+#include <time.h>
+#include <unistd.h>
+
 #include "pmhost/host.h"
 #include "tests/sim/event_told.h"
 #include "tests/tap.h"
@@ -370,6 +373,16 @@ static bool verify(struct draw *d)
 			return false;
 		}
 	return true;
+}
+
+uint64_t scenario_fresh_seed(void)
+{
+	struct timespec t;
+	uint64_t s;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	s = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec ^ (uint64_t)getpid() << 20;
+	return world_rand(&s) >> 24;
 }
 
 bool scenario_run(uint64_t seed, struct scenario_sum *sum)

@@ -24,6 +24,9 @@ extern bool scenario_events;
 /* Set: the modules, editors alone, let most sides go at a random place. */
 extern bool scenario_leave;
 
+/* A seed that hardly anybody has tried before. */
+uint64_t scenario_fresh_seed(void);
+
 /* Runs one seed.  False: it failed; a diagnosis with the seed has been printed. */
 bool scenario_run(uint64_t seed, struct scenario_sum *sum);
 

@@ -6,22 +6,10 @@
  *	test_event_model SEED [COUNT]    from this seed on
  */
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "tests/sim/event_told.h"
 #include "tests/sim/scenario.h"
 #include "tests/tap.h"
-
-static uint64_t fresh_seed(void)
-{
-	struct timespec t;
-	uint64_t s;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	s = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec ^ (uint64_t)getpid() << 20;
-	return world_rand(&s) >> 24;
-}
 
 static void run(const char *what, uint64_t first, uint64_t connections)
 {
@@ -62,7 +50,7 @@ int main(int argc, char **argv)
 			run("seeds", rare[i], 1);
 		run("seeds", 1, 1500);
 		if (full && full[0] == '1')
-			run("fresh seeds", fresh_seed(), 1500);
+			run("fresh seeds", scenario_fresh_seed(), 1500);
 	}
 	diag("compared: %llu connections, %llu events, each with two modules; %llu told again after a kill",
 	     (unsigned long long)t->connections, (unsigned long long)t->events,

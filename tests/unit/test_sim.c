@@ -10,7 +10,6 @@
  * SIM_TRACE=1 prints every packet.  A failing seed is printed and replays by itself.
  */
 #include <time.h>
-#include <unistd.h>
 
 #include "tests/sim/scenario.h"
 #include "tests/tap.h"
@@ -30,16 +29,6 @@ static uint64_t seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec;
-}
-
-static uint64_t fresh_seed(void)
-{
-	struct timespec t;
-	uint64_t s;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	s = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec ^ (uint64_t)getpid() << 20;
-	return world_rand(&s) >> 24;
 }
 
 /* From a seed on, until there were so many connections or it is so late. */
@@ -89,7 +78,7 @@ int main(int argc, char **argv)
 	uint64_t fixed = SLOW ? 1500 : all ? 50000 : 16000, fresh = SLOW ? 1500 : all ? 50000 : 4000;
 
 	if (argc > 2 && strcmp(argv[1], "--soak") == 0) {
-		run("fresh seeds", fresh_seed(), UINT64_MAX,
+		run("fresh seeds", scenario_fresh_seed(), UINT64_MAX,
 		    seconds() + strtoull(argv[2], NULL, 0));
 	} else if (argc > 1) {
 		run("seeds", strtoull(argv[1], NULL, 0),
@@ -98,7 +87,7 @@ int main(int argc, char **argv)
 		for (uint32_t i = 0; i < sizeof(FOUND) / sizeof(FOUND[0]); i++)
 			run("once failed,", FOUND[i], 1, UINT64_MAX);
 		run("seeds", 1, fixed, UINT64_MAX);
-		run("fresh seeds", fresh_seed(), fresh, UINT64_MAX);
+		run("fresh seeds", scenario_fresh_seed(), fresh, UINT64_MAX);
 	}
 	return done();
 }
