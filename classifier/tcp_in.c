@@ -253,6 +253,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	struct fos_classifier *c = in->c;
 	uint64_t tail = in->s->app_tail;
 	bool hole = in->f->ooo_first != FOS_NONE;
+	uint64_t waits = hole ? c->pieces[in->f->ooo_first].pos : 0;
 	bool goes = fos_unread_ahead(c, in->flow, in->pkt, pos, pos + len);
 	struct fos_reasm_in run = {
 		.pkt = in->pkt,
@@ -289,7 +290,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 			fos_emit(c, FOS_DESC_OOO, FOS_NONE, (uint32_t)(pos - tail), in->flow,
 				 pos, len, run.flags & FOS_PIECE_FIN);
 	}
-	if (hole && in->s->app_tail > pos + len)
+	if (hole && pos == tail && in->s->app_tail >= waits)
 		note(in, FOS_EVENT_GAP_FILLED, pos, len);
 	if (in->s->app_tail != tail || in->s->state & FOS_FLOW_ST_FIN)
 		fos_deliver_hint_app(c, in->flow);
@@ -399,7 +400,8 @@ static void take_segment(struct input *in)
 		else
 			take_data(in, pos);
 	}
-	fos_goodbye_ack(c, in->flow);
+	if (fos_tcp_acks_fin(c, in->flow, &in->seg))
+		fos_goodbye_ack(c, in->flow);
 }
 
 /* ------------------------------------------------------------------ the way in */

@@ -141,19 +141,26 @@ static bool is_end(struct fos_classifier *c, uint32_t flow, const struct fos_tcp
 	return end == (int64_t)(s->state & FOS_FLOW_ST_FIN ? s->fin_pos : fos_reasm_pinned_fin(c, flow));
 }
 
+bool fos_tcp_acks_fin(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
+{
+	const struct fos_shadow *p = fos_touch(c, FOS_PEER(flow));
+	uint32_t fin = c->flows[FOS_PEER(flow)].isn + 1 + (uint32_t)p->fin_pos;
+
+	return seg->flags & FOS_TCP_ACK && p->state & FOS_FLOW_ST_FIN &&
+	       (int32_t)(seg->ack - (fin + 1 + fos_tcp_edited_by(c, FOS_PEER(flow), p->gen))) >= 0;
+}
+
 void fos_tcp_follow_on(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {
-	const struct fos_shadow *s = fos_touch(c, flow), *p = fos_touch(c, FOS_PEER(flow));
+	const struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_flow *f = &c->flows[flow], *pf = &c->flows[FOS_PEER(flow)];
 	struct fos_tcp_seen seen = {
 		.flags = seg->flags & (uint8_t)~FOS_TCP_FIN,
+		.acks_fin = fos_tcp_acks_fin(c, flow, seg),
 		.fin_taken = s->state & FOS_FLOW_ST_FIN,
 	};
 
 	if (seg->flags & FOS_TCP_FIN && is_end(c, flow, seg))
 		seen.flags |= FOS_TCP_FIN;
-	if (seg->flags & FOS_TCP_ACK && p->state & FOS_FLOW_ST_FIN)
-		seen.acks_fin = (int32_t)(seg->ack - (pf->isn + 2 + (uint32_t)p->fin_pos +
-						      fos_tcp_edited_by(c, FOS_PEER(flow), p->gen))) >= 0;
 	fos_tcp_track(&f->tcp_state, &pf->tcp_state, &seen);
 }

@@ -34,6 +34,9 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns);
  * inline it acknowledges the edited stream.  Recorded acknowledgements know of no edits. */
 uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen);
 
+/* Does the segment acknowledge the FIN of the other direction, which has been taken? */
+bool fos_tcp_acks_fin(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
+
 /* Moves the states of both ends on to what they are once the segment, which was accepted, has arrived. */
 void fos_tcp_follow_on(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg);
 

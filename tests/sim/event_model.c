@@ -151,11 +151,14 @@ static void in_order(struct hand *h, uint32_t end, bool fin)
 	struct event_end *s = h->s;
 	uint32_t before = s->tail;
 	bool hole = ahead_of_hole(s);
+	uint32_t until = before;
 
+	while (until < s->far && !s->came[until])
+		until++;
 	mark(s, before, end);
 	while (s->tail < EVENT_MODEL_BYTES && s->came[s->tail])
 		s->tail++;
-	if (hole && s->tail > end)
+	if (hole && s->tail >= until)
 		tell(h, h->from, FOS_ON_GAP_FILLED, before, end - before);
 	if (s->tail > before)
 		tell(h, h->from, FOS_ON_NEW_DATA, before, s->tail - before);
@@ -312,7 +315,7 @@ static void follow(struct hand *h)
 		move(r, GETS_ACK_OF_FIN);
 	if (s->ended)
 		move(r, GETS_FIN);
-	if (h->m->both_ended && h->m->last_fin != h->from) {
+	if (acks_fin && h->m->both_ended && h->m->last_fin != h->from) {
 		tell_both(h, FOS_ON_END, FOS_END_FIN);
 		h->m->over = h->m->by_packets = true;
 	}

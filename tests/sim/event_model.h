@@ -17,9 +17,8 @@
  * - a timestamp one tick back is let pass (classifier/tcp_state.h says so);
  * - a RST is exact at the end of what came in order, and at what the other end has acknowledged last;
  *   further ahead it is invalid up to the window or 65,535 bytes, beyond that no event;
- * - a gap is told as filled when bytes that waited follow behind those that fill it (not when the segment
- *   itself reaches to the end of them, or only a FIN waited);
- * - the end by FIN comes with the next segment of the other end after the later FIN.
+ * - a gap is told as filled by the segment that ends at or behind the first byte, or FIN, that waited;
+ * - the end by FIN comes with the acknowledgement of the later FIN.
  *
  * It does not know, and says so (`unknown`): connections that do not begin by SYN, a RST before the
  * handshake or after both FIN, one at a number that the box has named (it acknowledges in the receiver's
