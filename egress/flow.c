@@ -396,7 +396,7 @@ static void finish_run(struct run *r)
 	} else {
 		r->t->flags &= ~(uint32_t)FOS_TCB_BLOCKED;
 	}
-	all = fos_flow_publish(e, r->flow, &r->view);
+	all = fos_flow_publish(e, r->flow, &r->view, r->t->in);
 	/* the FIN, too, once the frames before it have been taken over: what is passed is forgotten */
 	if (r->t->flags & FOS_TCB_FIN_SENT && all)
 		fos_out_publish(e, r->flow, 0, r->t->in + 1);

@@ -14,11 +14,11 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow);
 /* Accounts for input up to `base` that has no output: deletion.  False: no map node. */
 bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base);
 
-/* Publishes how far a flow has come; v stands at the flow's output position.  False: frames of pieces
+/* Publishes how far a flow has come: its input up to `in`, where v stands.  False: frames of pieces
  * that have been passed are still to be taken over, in the next run. */
-bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v);
+bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v, uint64_t in);
 
-/* A finished flow: what still comes is only taken over; publishes `done`. */
+/* A finished flow: what still comes is only taken over; publishes `done` once modules are through. */
 void fos_flow_drain(struct fos_egress *e, uint32_t flow);
 
 /* Sends a segment that was just retained; offline it waits for its turn by frame number. */

@@ -3,6 +3,7 @@
 #include "egress/flow.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
+#include "egress/rest.h"
 #include "egress/retain.h"
 
 bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
@@ -20,17 +21,16 @@ bool fos_flow_skip(struct fos_egress *e, uint32_t flow, uint64_t base)
 	return true;
 }
 
-bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v)
+bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view *v, uint64_t in)
 {
-	const struct fos_tcb *t = &e->tcbs[flow];
-	uint64_t at = fos_pieces_take(e, flow, t->in);
+	uint64_t at = fos_pieces_take(e, flow, in);
 	uint64_t pos[FOS_MAX_EDITORS + 1];
 	const struct fos_dir *dir = e->p->dir;
 
 	pos[0] = at;
 	for (uint32_t i = 1; i <= FOS_MAX_EDITORS; i++)
 		pos[i] = 0;
-	if (at == t->in)
+	if (at == in)
 		for (uint32_t i = 0; i < v->nr_layers; i++) {
 			uint32_t pm = v->layer[i].editor;
 
@@ -41,20 +41,24 @@ bool fos_flow_publish(struct fos_egress *e, uint32_t flow, const struct fos_view
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, pos[i]);
 	fos_retain_tell(e, flow);
-	return at == t->in;
+	return at == in;
 }
 
 void fos_flow_drain(struct fos_egress *e, uint32_t flow)
 {
-	uint64_t tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
 	const struct fos_tcb *t = &e->tcbs[flow];
+	uint64_t tail;
 
+	if (!(t->flags & FOS_TCB_TOLD) && !fos_rest_read(e, flow))
+		return;
+	tail = fos_acquire64(&e->p->box.flows[flow].app.tail);
 	fos_pieces_take_all(e, flow);
 	for (uint32_t i = 0; i <= FOS_MAX_EDITORS; i++)
 		fos_out_publish(e, flow, i, i ? FOS_POS_MAX : tail + (t->ends ? 1 : 0));
 	if (t->flags & FOS_TCB_TOLD)
 		return;
 	fos_out_tcb(e, flow)->flags |= FOS_TCB_TOLD;
+	fos_out_tcb(e, flow)->rto_at = 0;
 	if (t->flags & FOS_TCB_EDITED)
 		fos_txn_publish32(&e->txn, &e->outs[flow].flags, FOS_OUT_EDITED);
 	fos_txn_publish32(&e->txn, &e->outs[flow].done, FOS_OUT_DONE);

@@ -61,9 +61,9 @@ static bool allowed(const struct fos_egress *e, const struct fos_route_slot *rou
 	return true;
 }
 
-static bool all_closed(const struct fos_egress *e, uint32_t flow, uint32_t gen,
-		       const struct fos_dir_pipeline *pl)
+bool fos_route_all_closed(const struct fos_egress *e, uint32_t flow, uint32_t gen, uint32_t of)
 {
+	const struct fos_dir_pipeline *pl = pipeline(e, of);
 	const struct fos_box *box = &e->p->box;
 
 	for (uint32_t s = 0; s < pl->nr_stages; s++)
@@ -85,7 +85,7 @@ static uint32_t drained(const struct fos_egress *e, uint32_t flow, const struct 
 	struct fos_view v;
 
 	/* heads may have moved since the run */
-	if (!all_closed(e, flow, t->gen, pipeline(e, route->pipeline)) || t->passed < t->in ||
+	if (!fos_route_all_closed(e, flow, t->gen, route->pipeline) || t->passed < t->in ||
 	    !fos_view_open(&v, &e->p->box, flow, t->gen, pipeline(e, route->pipeline)->nr_stages,
 			   t->out - route->delta))
 		return FOS_NONE;

@@ -17,6 +17,9 @@
 void fos_route_look(struct fos_egress *e, uint32_t flow, const struct fos_view *v,
 		   const struct fos_route_slot *route);
 
+/* Have all PMs of pipeline `of` that watch the flow closed it? */
+bool fos_route_all_closed(const struct fos_egress *e, uint32_t flow, uint32_t gen, uint32_t of);
+
 /* Offline, at a flush's end: everybody looks at everything when a route was written in it.  True: so it
  * was, and there may be more to send than this flush has. */
 bool fos_route_tell(struct fos_egress *e);

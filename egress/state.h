@@ -28,7 +28,7 @@ enum fos_tcb_flag {
 	FOS_TCB_WND = 1u << 1,       /* edge is known */
 	FOS_TCB_EDITED = 1u << 2,    /* an edit has left: the box answers for delivery */
 	FOS_TCB_FIN_SENT = 1u << 3,
-	FOS_TCB_DONE = 1u << 4,      /* nothing more will leave; what comes is freed */
+	FOS_TCB_DONE = 1u << 4,      /* nothing more will leave; what modules release is freed */
 	FOS_TCB_BLOCKED = 1u << 5,   /* bytes wait for the receiver's window */
 	FOS_TCB_TS = 1u << 6,        /* this direction's packets carry timestamps */
 	FOS_TCB_SACK = 1u << 7,      /* this direction permitted SACK */
@@ -37,7 +37,7 @@ enum fos_tcb_flag {
 	FOS_TCB_ACK_SENT = 1u << 10, /* ack_sent, wnd_sent hold what left last */
 	FOS_TCB_RESET = 1u << 11,    /* its end was a reset, which has left */
 	FOS_TCB_ACK_KNOWN = 1u << 13, /* ack_seen, wnd hold what came newest */
-	FOS_TCB_TOLD = 1u << 14,     /* `done` is published */
+	FOS_TCB_TOLD = 1u << 14,     /* `done` is published: modules are through, too */
 	FOS_TCB_GIVEN_UP = 1u << 15, /* on both: the box has reset the connection, by its own timer */
 	FOS_TCB_TS_SENT = 1u << 16,  /* ts_sent holds what left newest */
 	FOS_TCB_PASSED = 1u << 23,   /* passed_ack, passed_wnd hold something */
@@ -51,7 +51,8 @@ enum fos_tcb_flag {
 	FOS_TCB_LOSS = 1u << 24,     /* recover, rto_shift, dupacks may be other than 0 */
 	FOS_TCB_LONGER = 1u << 25,   /* longest is above FOS_MSS_LEAST */
 	FOS_TCB_PMTU = 1u << 26,     /* pmtu is known */
-	FOS_TCB_EARLY = 1u << 27     /* early holds something */
+	FOS_TCB_EARLY = 1u << 27,    /* early holds something */
+	FOS_TCB_REST = 1u << 28      /* rest holds something, recover nothing */
 };
 
 /* The sender may have no reason to send a lost byte again: the box does, by its own timer too. */
@@ -73,7 +74,7 @@ struct fos_tcb {
 	uint64_t taken; /* input position below which pieces' frames have been taken over */
 	uint64_t passed; /* as published in struct fos_out's pos[0] */
 
-	uint64_t rto_at; /* ns; 0 = not running */
+	uint64_t rto_at; /* ns; 0 = not running; FOS_TCB_DONE: modules have that long for the rest */
 	uint32_t isn;
 	uint32_t wnd_max; /* largest window that the receiver has announced, bytes */
 	uint32_t piece; /* next piece to take over, or FOS_NONE: look from app.first */
@@ -97,7 +98,10 @@ struct fos_tcb {
  * and in the handshake (fos_out_more()) */
 struct fos_tcb_more {
 	uint64_t batch; /* of the last save to the undo log */
-	uint64_t recover; /* una is to pass it: what was sent below may be lost too; FOS_TCB_LOSS */
+	union {
+		uint64_t recover; /* una is to pass it: what was sent below may be lost too; FOS_TCB_LOSS */
+		uint64_t rest; /* output position that modules have reached since; FOS_TCB_REST, rest.h */
+	};
 	uint64_t urg_in; /* input position after the urgent byte; FOS_TCB_URG */
 	uint64_t early;  /* output position after all that left early (early.h); FOS_TCB_EARLY */
 	uint16_t mss;      /* announced by this direction, 0 = none */

@@ -127,6 +127,10 @@ static bool expire(struct fos_egress *e, uint32_t flow)
 	bool waiting = t->seg_first != FOS_NONE;
 	struct fos_tcb_more *m;
 
+	if (t->flags & FOS_TCB_DONE) {
+		fos_egress_run_later(e, flow); /* the time for its rest is over */
+		return false;
+	}
 	if (!waiting && !(t->flags & FOS_TCB_BLOCKED))
 		return false;
 	if (t->rto_at > e->p->now_ns)
@@ -160,7 +164,7 @@ static uint32_t tick(struct fos_egress *e)
 	for (uint32_t i = 0; i < e->nr_timed; i++) {
 		uint32_t flow = e->timed[i];
 		const struct fos_tcb *t = &e->tcbs[flow];
-		bool stay = t->gen && !(t->flags & FOS_TCB_DONE) && t->rto_at;
+		bool stay = t->gen && !(t->flags & FOS_TCB_TOLD) && t->rto_at;
 
 		if (stay && t->rto_at <= e->p->now_ns && fos_egress_room(e)) {
 			stay = expire(e, flow);

@@ -194,5 +194,5 @@ void fos_udp_run(struct fos_egress *e, uint32_t flow, struct fos_view *v)
 		n++;
 	if (n == DATAGRAMS_PER_RUN)
 		fos_egress_run_later(e, flow);
-	fos_flow_publish(e, flow, v);
+	fos_flow_publish(e, flow, v, e->tcbs[flow].in);
 }

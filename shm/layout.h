@@ -704,7 +704,9 @@ struct fos_out {
 	uint32_t gen;
 	uint32_t flags; /* FOS_OUT_EDITED; before done */
 	uint64_t pos[FOS_MAX_EDITORS + 1]; /* release, each monotonic within a generation */
-	uint32_t done; /* release: FOS_OUT_DONE when the flow has nothing left to send or retain */
+	/* release: FOS_OUT_DONE when the flow has nothing left to send or retain, and PMs have read what
+	 * there is of it (egress/rest.h) */
+	uint32_t done;
 	uint32_t retained; /* relaxed: segments kept until the receiver acknowledges them, about */
 	/* release: when the receiver's window last opened, ns; UINT64_MAX = it is closed now; 0 = it
 	 * never was.  Bytes that a PM waits with could not leave before. */

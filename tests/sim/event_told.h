@@ -19,9 +19,6 @@
  * - ports used again while, by the packets, the connection before is not over: there the box goes by time;
  * - what the model says it does not know;
  * - what comes of packets after the connection's end, when the box has forgotten it;
- * - of a connection that was reset: the rest, when a module was told nothing more.  Egress has no use for
- *   its bytes then, and what a module had not read by that time may be gone; all before that is compared,
- *   and it must stay rare (`cut` of 2 * `reset` sequences);
  * - window overruns behind editing modules: where the edge is only egress knows.
  */
 #ifndef TESTS_SIM_EVENT_TOLD_H
@@ -33,7 +30,7 @@
 enum event_left_out { LEFT_HOSTILE, LEFT_NO_ROOM, LEFT_HELD, LEFT_REUSED, LEFT_UNKNOWN, NR_LEFT };
 
 struct event_told_sum {
-	uint64_t connections, events, again, reset, cut; /* again: told once more, after a kill */
+	uint64_t connections, events, again, reset; /* again: told once more, after a kill */
 	uint64_t left[NR_LEFT];
 	uint64_t kind[FOS_NR_ON];
 };

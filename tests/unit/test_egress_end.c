@@ -1,6 +1,6 @@
 /* How things end for egress: resets, being killed, no room, nonsense */
 #include "tests/tap.h"
-#include "tests/unit/egress_play.h"
+#include "tests/unit/egress_script.h"
 
 static void test_reset_by_pm(void)
 {
@@ -34,11 +34,84 @@ static void test_reset_by_pm(void)
 		   "a PM's reset reaches the %s with the exact number",
 		   o && o->port ? "receiver" : "sender");
 	}
-	is_u64(W.w.box.outs[0].done, FOS_OUT_DONE, "the flow is done");
+	is_u64(W.w.box.outs[0].done, 0, "what is in the pipeline stays while the PM may read it");
+	pubs[0].flags = pubs[1].flags = FOS_PM_CLOSED;
+	release_to(0, 4);
+	release_to(1, 0);
+	run();
+	is_u64(W.w.box.outs[0].done, FOS_OUT_DONE, "the PM has closed: the flow is done");
 	is_u64(W.w.box.outs[0].pos[0], 13, "what was in the pipeline is passed");
 	run();
 	is_u64(frames_home() - home, 2, "and its frames go home");
 	all_sound("reset");
+	world_stop();
+}
+
+/* The client resets while the PM still has bytes of the server before it. */
+static void abort_before_unread(void)
+{
+	struct out_packet *o;
+
+	world_start(true, false, false);
+	handshake();
+	frames_home();
+	W.taken = W.nr_out;
+	data(1, "page one", 8, 0);
+	data(1, "page two", 8, 0);
+	data(1, "last", 4, 0);
+	script_abort(0);
+	run();
+	o = next_out();
+	ok(o && o->tcp[13] & RST && o->port == 1, "a reset does not wait for what the other end has sent");
+	W.taken = W.nr_out;
+	run();
+	is_u64(W.w.box.outs[0].done, FOS_OUT_DONE, "its own direction is done");
+	ok(W.w.box.outs[1].done == 0 && W.w.box.outs[1].pos[0] == 0, "the other's bytes stay");
+}
+
+static void test_reset_unread(void)
+{
+	const struct fos_out *out;
+	uint32_t home;
+
+	abort_before_unread();
+	out = &W.w.box.outs[1];
+	home = frames_home();
+	edit(1, 5, 3, "2");
+	release_to(1, 12);
+	run();
+	ok(out->pos[0] == 8 + 4 && out->pos[1] == 8 - 3 + 1 + 4,
+	   "what the PM releases is passed, in both numberings");
+	is_u64(frames_home() - home, 1, "and its frames go home");
+	kill_egress();
+	start_egress();
+	run();
+	is_u64(out->done, 0, "a successor gives nothing back either");
+	edit(1, 16, 0, "more");
+	release_to(1, 20);
+	run();
+	is_u64(out->done, FOS_OUT_DONE, "all is released: done");
+	is_u64(frames_home() - home, 3, "every frame is home");
+	expect_nothing("and nothing of it has left");
+	world_stop();
+}
+
+/* It hangs, or is dead for long. */
+static void test_reset_hangs(void)
+{
+	abort_before_unread();
+	release_to(1, 8);
+	run();
+	W.now += 6000000000ull;
+	run();
+	kill_egress();
+	start_egress();
+	run();
+	is_u64(W.w.box.outs[1].done, 0, "after 6 s a PM is still waited for");
+	W.now += 1100000000ull;
+	run();
+	is_u64(W.w.box.outs[1].done, FOS_OUT_DONE, "after 7 s no longer, a restart of egress not counting");
+	is_u64(W.w.box.outs[1].pos[0], 20, "all is passed");
 	world_stop();
 }
 
@@ -202,6 +275,8 @@ int main(void)
 {
 	tap_plan(0);
 	test_reset_by_pm();
+	test_reset_unread();
+	test_reset_hangs();
 	test_reset_in_order();
 	test_restart();
 	test_killed_before_send();
