@@ -278,9 +278,9 @@ static uint32_t admit_new(struct fos_classifier *c, struct fos_packet *pkt,
 
 /* ------------------------------------------------------------------ known tuples */
 
-static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt,
-			const struct fos_flow_key *key)
+static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
+	struct fos_flow_key key = fos_packet_key(pkt, fos_box_frame(c->box, pkt->part[0].frame));
 	uint32_t conn = flow >> 1;
 	uint64_t number = c->flows[flow & ~1u].number + !fos_pickup_stray(c, flow);
 	bool after = fos_successor_due(c, flow);
@@ -289,7 +289,7 @@ static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_pack
 		fos_expire_close(c, conn, FOS_CLOSE_TIMEOUT);
 	fos_flow_unhash(c, 2 * conn);
 	fos_flow_unhash(c, 2 * conn + 1);
-	flow = admit_new(c, pkt, key, number);
+	flow = admit_new(c, pkt, &key, number);
 	if (after && flow != FOS_NONE && c->flows[flow].flags & FOS_FLOW_TCP && bare_syn(pkt))
 		fos_successor_mark(c, flow);
 	return flow;
@@ -336,24 +336,23 @@ static bool asks_again(const struct fos_classifier *c, uint32_t flow, const stru
 	       pkt->meta.time_ns - k->closed_ns >= c->dir->closing_ns;
 }
 
-/* A flow was found; is the packet of its connection, or does it come too late for that? */
-static uint32_t admit_known(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt,
-			    const struct fos_flow_key *key)
+/* Is the packet of the flow's connection, or does it come too late for that? */
+uint32_t fos_admit_known(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
 	struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_cls_conn *k = fos_cls_conn(c, flow);
 
 	if (s->flags & FOS_FLOW_TCP && bare_syn(pkt))
-		return syn_restarts(c, flow, pkt) ? replace(c, flow, pkt, key) : flow;
+		return syn_restarts(c, flow, pkt) ? replace(c, flow, pkt) : flow;
 	if (asks_again(c, flow, pkt))
-		return replace(c, flow, pkt, key);
+		return replace(c, flow, pkt);
 	if (!(s->state & FOS_FLOW_ST_CLOSED) || k->flags & FOS_CONN_REFUSED)
 		return flow;
 	/* closed: what still belongs to a finished TCP connection is judged there */
 	if (s->flags & FOS_FLOW_TCP && !(k->flags & FOS_CONN_LIGHT) &&
 	    (k->close == FOS_CLOSE_FIN || k->close == FOS_CLOSE_RST))
 		return flow;
-	return replace(c, flow, pkt, key);
+	return replace(c, flow, pkt);
 }
 
 uint32_t fos_admit(struct fos_classifier *c, struct fos_packet *pkt,
@@ -363,16 +362,13 @@ uint32_t fos_admit(struct fos_classifier *c, struct fos_packet *pkt,
 
 	if (flow == FOS_NONE)
 		return admit_new(c, pkt, key, 0);
-	return admit_known(c, flow, pkt, key);
+	return fos_admit_known(c, flow, pkt);
 }
 
 void fos_admit_restart(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
-	struct fos_flow_key key =
-		fos_packet_key(pkt, fos_box_frame(c->box, pkt->part[0].frame));
-
 	fos_event_cancel(c);
-	flow = replace(c, flow, pkt, &key);
+	flow = replace(c, flow, pkt);
 	if (flow != FOS_NONE)
 		fos_deliver_packet(c, flow, pkt);
 }

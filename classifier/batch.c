@@ -143,14 +143,6 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 	return s;
 }
 
-struct fos_cls_private *fos_touch_header(struct fos_classifier *c)
-{
-	if (!c->header_saved)
-		fos_txn_save(&c->txn, c->priv, sizeof(*c->priv));
-	c->header_saved = true;
-	return c->priv;
-}
-
 void fos_set32(struct fos_classifier *c, uint32_t *p, uint32_t v)
 {
 	if (*p == v)
@@ -168,13 +160,11 @@ uint64_t fos_pieces_left(const struct fos_classifier *c)
 
 uint32_t fos_piece_new(struct fos_classifier *c)
 {
-	struct fos_cls_private *h = fos_touch_header(c);
 	uint32_t piece;
 
-	if (h->fifo_head == c->fifo_limit)
+	if (c->priv->fifo_head == c->fifo_limit)
 		return FOS_NONE;
-	piece = c->fifo[h->fifo_head % (2ull * c->cls->nr_pieces)];
-	h->fifo_head++;
+	piece = fos_piece_take(c);
 	memset(&c->pieces[piece], 0, sizeof(c->pieces[piece]));
 	c->pieces[piece].next = FOS_NONE;
 	return piece;

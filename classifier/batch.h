@@ -57,7 +57,13 @@ static inline uint32_t fos_app_first_now(const struct fos_classifier *c, uint32_
 }
 
 /* The private header may be changed from now on. */
-struct fos_cls_private *fos_touch_header(struct fos_classifier *c);
+static inline struct fos_cls_private *fos_touch_header(struct fos_classifier *c)
+{
+	if (!c->header_saved)
+		fos_txn_save(&c->txn, c->priv, sizeof(*c->priv));
+	c->header_saved = true;
+	return c->priv;
+}
 
 /* Stores to single private words, saved first. */
 void fos_set32(struct fos_classifier *c, uint32_t *p, uint32_t v);
@@ -75,6 +81,25 @@ static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
 	fos_txn_save(&c->txn, &c->conns[conn], sizeof(c->conns[conn]));
 	if (s)
 		s->conn_saved = true;
+}
+
+/* Packets come in runs: the flow of the tuple that came last to this place, without the keyed hash, which
+ * would cost more than all of the comparison.  Who makes tuples meet here has his own packets looked up
+ * in the table, as all others were.  `src`, `dst`: the last four bytes of the addresses, as they lie. */
+static inline uint32_t *fos_flow_near(struct fos_classifier *c, uint32_t src, uint32_t dst,
+				      uint32_t sport, uint32_t dport)
+{
+	uint32_t h = (src ^ sport << 16 ^ dport) * 0x9e3779b1u + dst;
+
+	return &c->near[h * 0x85ebca6bu >> 16 & (FOS_NEAR - 1)];
+}
+
+/* The next free piece, as it was left; there is one. */
+static inline uint32_t fos_piece_take(struct fos_classifier *c)
+{
+	struct fos_cls_private *h = fos_touch_header(c);
+
+	return c->fifo[h->fifo_head++ % (2ull * c->cls->nr_pieces)];
 }
 
 /* A free piece, zeroed, `next` = FOS_NONE; FOS_NONE when there is none. */

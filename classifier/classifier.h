@@ -4,6 +4,7 @@
  * work() is one transaction: ring heads, positions and the ring to egress move together.
  *
  *	packet.c      a frame becomes a packet
+ *	express.c     the straight way of a plain segment
  *	admit.c       which flow it belongs to, and when a new one begins
  *	frag.c        IP fragments become a packet
  *	deliver.c     packet streams, and what follows the packet stages (gate.c: what comes first)

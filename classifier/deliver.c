@@ -423,7 +423,7 @@ void fos_deliver_packet(struct fos_classifier *c, uint32_t flow, struct fos_pack
 	f->packets += pkt->nr;
 	for (uint32_t i = 0; i < pkt->nr; i++)
 		f->bytes += pkt->part[i].l3_len;
-	fos_expire_touch(c, flow, pkt->meta.time_ns, FOS_LIST_NONE);
+	fos_expire_seen(c, flow, pkt->meta.time_ns);
 	if (waits && !(k->flags & FOS_CONN_REFUSED))
 		enqueue(c, flow, pkt);
 	else

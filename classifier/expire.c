@@ -5,7 +5,6 @@
 #include "classifier/frag.h"
 #include "classifier/reassembly.h"
 
-#define MOVE_NS 250000000ull /* how exactly the lists are kept in order */
 #define SCAN_NS 10000000ull
 #define UNSEEN_NS 2000000000ull /* a PM that never saw the flow is not waited for longer */
 #define FORCE_NS 7000000000ull
@@ -51,7 +50,7 @@ void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns,
 	if (list == FOS_LIST_NONE)
 		list = k->list;
 	if (k->list == FOS_LIST_CLOSED ||
-	    (list == k->list && !past(time_ns, k->list_ns, MOVE_NS)))
+	    (list == k->list && !past(time_ns, k->list_ns, FOS_EXPIRE_MOVE_NS)))
 		return;
 	fos_conn_list(c, flow >> 1, list);
 	k->list_ns = time_ns;

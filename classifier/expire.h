@@ -8,6 +8,19 @@
  * (FOS_LIST_NONE: where it is). */
 void fos_expire_touch(struct fos_classifier *c, uint32_t flow, uint64_t time_ns, uint32_t list);
 
+#define FOS_EXPIRE_MOVE_NS 250000000ull /* how exactly the lists are kept in order */
+
+/* The same with FOS_LIST_NONE, of a flow that the batch has touched. */
+static inline void fos_expire_seen(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
+{
+	const struct fos_cls_conn *k = fos_cls_conn(c, flow);
+
+	if (time_ns > k->list_ns && time_ns - k->list_ns >= FOS_EXPIRE_MOVE_NS)
+		fos_expire_touch(c, flow, time_ns, FOS_LIST_NONE);
+	else if (time_ns > c->flows[flow].last_time_ns)
+		c->flows[flow].last_time_ns = time_ns;
+}
+
 /* Says that nothing will be appended to `app` any more, to PMs and egress: state CLOSED on both
  * flows.  OOSEQ queues are dropped; what is in the packet stages goes its way. */
 void fos_expire_publish_closed(struct fos_classifier *c, uint32_t conn, enum fos_close reason);

@@ -5,6 +5,7 @@
 
 #include "classifier/batch.h"
 #include "classifier/event.h"
+#include "shm/bytes.h"
 #include "shm/hash.h"
 
 _Static_assert(offsetof(struct fos_flow_key, src) == 12, "what hash_of() takes with the addresses");
@@ -73,17 +74,13 @@ struct fos_flow_key fos_flow_key_of(const struct fos_classifier *c, uint32_t flo
 
 /* ------------------------------------------------------------------ flows of late */
 
-/* Packets come in runs: the flow of the tuple that came last to this place, without the keyed hash, which
- * would cost more than all of the comparison.  Who makes tuples meet here has his own packets looked up
- * in the table, as all others were. */
 static uint32_t *near_of(struct fos_classifier *c, const struct fos_flow_key *key)
 {
-	uint32_t src, dst, h;
+	uint32_t src, dst;
 
 	memcpy(&src, key->src + 12, 4);
 	memcpy(&dst, key->dst + 12, 4);
-	h = (src ^ (uint32_t)key->sport << 16 ^ key->dport) * 0x9e3779b1u + dst;
-	return &c->near[h * 0x85ebca6bu >> 16 & (FOS_NEAR - 1)];
+	return fos_flow_near(c, src, dst, key->sport, key->dport);
 }
 
 static bool same_bytes(const uint8_t a[16], const uint8_t b[16])
@@ -106,6 +103,48 @@ static bool is_near(const struct fos_classifier *c, uint32_t flow, const struct 
 	       same_bytes(f->src, key->src) && same_bytes(f->dst, key->dst) &&
 	       f->ip_version == key->ip_version && f->proto == key->proto &&
 	       vlan_id(f->vlan_outer) == key->vlan_outer && vlan_id(f->vlan_inner) == key->vlan_inner;
+}
+
+/* Both addresses as keys have them. */
+static void addresses(const uint8_t *ip, bool v4, uint8_t src[16], uint8_t dst[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (!v4) {
+		memcpy(src, ip + 8, 16);
+		memcpy(dst, ip + 24, 16);
+		return;
+	}
+	memcpy(src, prefix, 12);
+	memcpy(src + 12, ip + 12, 4);
+	memcpy(dst, prefix, 12);
+	memcpy(dst + 12, ip + 16, 4);
+}
+
+/* is_near() with the packet's key, which is not made for it. */
+uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
+			 const struct fos_frame_meta *m)
+{
+	const uint8_t *l4 = frame + m->l4_off;
+	uint32_t sport = fos_get16(l4), dport = fos_get16(l4 + 2), flow, src4, dst4;
+	uint16_t outer = m->flags & FOS_PKT_VLAN ? m->vlan_outer & 0xfff : 0xffff;
+	uint16_t inner = m->flags & FOS_PKT_QINQ ? m->vlan_inner & 0xfff : 0xffff;
+	bool v4 = m->flags & FOS_PKT_IPV4;
+	uint8_t src[16], dst[16];
+	const struct fos_flow *f;
+
+	addresses(frame + m->l3_off, v4, src, dst);
+	memcpy(&src4, src + 12, 4);
+	memcpy(&dst4, dst + 12, 4);
+	flow = *fos_flow_near(c, src4, dst4, sport, dport);
+	f = &c->flows[flow];
+	if (f->sport != sport || f->dport != dport || !same_bytes(f->src, src) ||
+	    !same_bytes(f->dst, dst) || f->ip_version != (v4 ? 4 : 6) || f->proto != m->proto ||
+	    vlan_id(f->vlan_outer) != outer || vlan_id(f->vlan_inner) != inner ||
+	    f->flags & FOS_FLOW_AGGREGATE ||
+	    !(c->conns[flow >> 1].flags & (flow & 1 ? FOS_CONN_HASHED_R : FOS_CONN_HASHED)))
+		return FOS_NONE;
+	return flow;
 }
 
 uint32_t fos_flow_find(struct fos_classifier *c, const struct fos_flow_key *key)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "shm/frame.h"
 #include "shm/layout.h"
 
 struct fos_classifier;
@@ -37,6 +38,11 @@ struct fos_flow_key fos_flow_key_of(const struct fos_classifier *c, uint32_t flo
 
 /* Flow index or FOS_NONE. */
 uint32_t fos_flow_find(struct fos_classifier *c, const struct fos_flow_key *key);
+
+/* The same for a whole TCP or UDP packet in `frame`, among the flows found last alone: FOS_NONE says
+ * nothing.  `meta` is checked. */
+uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
+			 const struct fos_frame_meta *meta);
 
 /* Takes a free slot and resets both its flows; their identity (line 0) is the caller's to fill,
  * then fos_flow_hash().  Returns the connection, or FOS_NONE: the table is full. */

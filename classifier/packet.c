@@ -6,6 +6,7 @@
 
 #include "classifier/admit.h"
 #include "classifier/deliver.h"
+#include "classifier/express.h"
 #include "classifier/frag.h"
 #include "classifier/neighbour.h"
 #include "shm/bytes.h"
@@ -318,14 +319,30 @@ void fos_packet_classify(struct fos_classifier *c, struct fos_packet *pkt)
 		fos_deliver_packet(c, flow, pkt);
 }
 
+/* A TCP or UDP packet in which nothing is damaged but perhaps the checksum: its ports are where it says. */
+static bool is_whole(const struct fos_frame_meta *m)
+{
+	const uint32_t ip = FOS_PKT_IPV4 | FOS_PKT_IPV6;
+	uint32_t flags = m->flags & ~(FOS_PKT_VLAN | FOS_PKT_QINQ | FOS_PKT_OPTIONS);
+
+	return flags & ip && ((flags & ~ip) == FOS_PKT_TCP ? m->proto == IPPROTO_TCP :
+			      (flags & ~ip) == FOS_PKT_UDP && m->proto == IPPROTO_UDP);
+}
+
 void fos_packet_frames(struct fos_classifier *c, uint32_t nr)
 {
 	struct fos_packet pkt = { .nr = nr, .part = c->part };
-	uint32_t frame = c->part[0].frame, gen = c->part[0].gen;
+	uint32_t frame = c->part[0].frame, gen = c->part[0].gen, flow = FOS_NONE;
 
 	if (!fos_packet_meta(c, frame, &pkt.meta) || !next_parts(c, &pkt.meta, nr)) {
 		fos_packet_drop(c, &pkt, FOS_C_drop_meta);
 		return;
+	}
+	if (nr == 1 && is_whole(&pkt.meta)) {
+		flow = fos_flow_recent(c, fos_box_frame(c->box, frame), &pkt.meta);
+		if (flow != FOS_NONE && pkt.meta.flags & FOS_PKT_TCP &&
+		    fos_express_take(c, flow, &pkt.meta))
+			return;
 	}
 	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&
 	    fos_neighbour_answer(c, &pkt.meta, frame, gen))
@@ -341,5 +358,8 @@ void fos_packet_frames(struct fos_classifier *c, uint32_t nr)
 		return;
 	}
 	fos_packet_finish(c, &pkt);
-	fos_packet_classify(c, &pkt);
+	if (flow == FOS_NONE)
+		fos_packet_classify(c, &pkt);
+	else if ((flow = fos_admit_known(c, flow, &pkt)) != FOS_NONE)
+		fos_deliver_packet(c, flow, &pkt);
 }
