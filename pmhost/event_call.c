@@ -213,8 +213,7 @@ static int orphan(struct fos_instance *pm, const struct fos_event_slot *slot)
 	pm->events->ev = &ev;
 	pm->in = FOS_IN_EVENT;
 	fos_count(pm->p->counter, FOS_C_pm_calls, 1);
-	if (pm->module->on_event)
-		pm->module->on_event(w, &ev);
+	dispatch(w, &ev); /* the context is zeros: the set is the template's */
 	pm->in = FOS_IN_NONE;
 	pm->events->ev = NULL;
 	pm->events->due = true;
@@ -290,7 +289,7 @@ int fos_event_raise(struct fos_window *w, uint32_t event, const void *data, size
 	const struct fos_event_set *set;
 	uint32_t node;
 
-	if (!e || w->flow == FOS_NONE)
+	if (!e)
 		return FOS_EPERM;
 	if (event < FOS_EVENT_USER || event - FOS_EVENT_USER >= e->defs.nr_defs)
 		return FOS_EINVAL;

@@ -95,13 +95,30 @@ int fos_event_define(struct fos_instance *pm, uint32_t base, fos_event_filter_fn
 	return fos_event_defs_define(&pm->events->defs, base, filter, arg, arg_len);
 }
 
+/* Until the module has looked at a flow, the classifier tells of what FOS_PM() names and of nothing else:
+ * its first packets would be missed.  What the host itself tells needs no name. */
+static bool told_from_the_start(const struct fos_instance *pm, uint32_t root)
+{
+	return root == FOS_EVENT_NONE || root == FOS_ON_TIMER || root == FOS_ON_REPLAY ||
+	       pm->d->events & FOS_BIT(root);
+}
+
 int fos_event_handle(struct fos_instance *pm, uint32_t event, fos_event_handler_fn *handler,
 		     bool every_flow)
 {
+	uint32_t root;
 	int rc;
 
 	if (!pm->events || pm->in != FOS_IN_INIT)
 		return FOS_EPERM;
+	root = fos_event_defs_root(&pm->events->defs, event);
+	if (every_flow && !told_from_the_start(pm, root)) {
+		fos_say(pm, "event %u for every flow comes from built-in event %u, which .events of its "
+			"FOS_PM() does not name", event, root);
+		return FOS_EINVAL;
+	}
+	if (!every_flow && root == FOS_ON_ORPHAN)
+		return FOS_EINVAL; /* there is no flow to take it up */
 	rc = fos_event_defs_handle(&pm->events->defs, event, handler, every_flow);
 	return rc < 0 ? rc : FOS_OK;
 }

@@ -78,6 +78,13 @@ int fos_event_defs_define(struct fos_event_defs *d, uint32_t base, fos_event_fil
 	return (int)event;
 }
 
+uint32_t fos_event_defs_root(const struct fos_event_defs *d, uint32_t event)
+{
+	while (event >= FOS_EVENT_USER && exists(d, event))
+		event = d->def[event - FOS_EVENT_USER].base;
+	return event < FOS_NR_ON ? event : FOS_EVENT_NONE;
+}
+
 static uint64_t mix(uint64_t z)
 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;

@@ -88,6 +88,9 @@ int fos_event_defs_define(struct fos_event_defs *d, uint32_t base, fos_event_fil
 int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler,
 			  bool every_flow);
 
+/* The built-in event that an event is or comes from, or FOS_EVENT_NONE: none, or there is no such event. */
+uint32_t fos_event_defs_root(const struct fos_event_defs *d, uint32_t event);
+
 /* Number of a pair; FOS_ENOENT. */
 int fos_event_defs_find(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler);
 

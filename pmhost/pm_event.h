@@ -217,18 +217,19 @@ int fos_event_timer(struct fos_window *w, unsigned n, uint64_t ns, uint64_t peri
 #define FOS_EVENT_ARG_MAX 256u    /* bytes of an argument */
 #define FOS_EVENT_DEPTH 16u       /* definitions above one another, and events raised in events */
 
-/* Defines an event; returns its id, or an error: FOS_EPERM (not in init), FOS_EINVAL (no such base, or
- * argument too long), FOS_EFULL (a limit above).  Identical definitions (base, filter, argument bytes)
- * are one and have one id.  filter NULL: always.  base FOS_EVENT_NONE: only fos_event_raise() makes it
- * happen.  The argument is copied. */
+/* Defines an event; returns its id, or an error: FOS_EPERM (not in init, or the module has neither .events
+ * nor .on_event), FOS_EINVAL (no such base, or argument too long), FOS_EFULL (a limit above).  Identical
+ * definitions (base, filter, argument bytes) are one and have one id.  filter NULL: always.  base
+ * FOS_EVENT_NONE: only fos_event_raise() makes it happen.  The argument is copied. */
 #define FOS_EVENT_NONE UINT32_MAX
 int fos_event_define(struct fos_instance *pm, uint32_t base,
 		     bool (*filter)(struct fos_window *w, const struct fos_event *ev, const void *arg),
 		     const void *arg, size_t arg_len);
 
 /* A handler for an event, built-in or user-defined; init only.  every_flow: part of the template with
- * which each flow begins; else a flow takes it up by fos_event_add().  Returns 0, FOS_EPERM, FOS_EINVAL
- * or FOS_EFULL. */
+ * which each flow begins; the built-in event below must be among .events then (timers and replays need
+ * not), or a flow's first packets would be missed.  Else a flow takes it up by fos_event_add(), which may
+ * need any.  Orphans are told to templates alone.  Returns 0, FOS_EPERM, FOS_EINVAL or FOS_EFULL. */
 int fos_event_handle(struct fos_instance *pm, uint32_t event,
 		     void (*handler)(struct fos_window *w, const struct fos_event *ev),
 		     bool every_flow);

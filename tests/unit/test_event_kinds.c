@@ -160,6 +160,31 @@ static void test_start(void)
 	}
 }
 
+/* A handshake whose packets come twice begins once, and is complete once. */
+static void test_start_again(void)
+{
+	static const struct line open[] = { { 'A', CW_SYN, -1, -1, NULL, 0, "" },
+					    { 'B', CW_SYN | A_, -1, 0, NULL, 0, "" },
+					    { 'A', A_, 0, 0, NULL, 0, "" } };
+	const struct fos_pm m = {.name = "log", .stream = FOS_APP, .on_event = on_event,
+				 .events = FOS_BIT(FOS_ON_START) | FOS_BIT(FOS_ON_SETUP) |
+					   FOS_BIT(FOS_ON_STATE)};
+	static const char *const what[] = {"SYN", "SYN+ACK", "acknowledgement"};
+	struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &m);
+	ew_make(&e);
+	for (uint32_t i = 0; i < 3; i++) {
+		ew_play(&e, &open[i], 1);
+		ok(ew_len > 0, "a handshake's %s is told", what[i]);
+		ew_clear();
+		ew_play(&e, &open[i], 1);
+		is_str(ew_log, "", "the same again: no start, no setup, no change of states");
+	}
+	ew_free(&e);
+}
+
 static void test_zero_window(void)
 {
 	const struct fos_pm m = {.name = "log", .stream = FOS_APP, .on_event = on_event,
@@ -271,6 +296,7 @@ int main(void)
 {
 	test_table();
 	test_start();
+	test_start_again();
 	test_zero_window();
 	test_evicted();
 	test_refused();

@@ -118,6 +118,76 @@ static void test_defined(void)
 	ew_free(e);
 }
 
+/* ------------------------------------------------------------------ for every flow */
+
+static int first, lost, error[6];
+
+static bool to_80(struct fos_window *w, const struct fos_event *ev, const void *arg)
+{
+	(void)ev;
+	(void)arg;
+	return fos_flow(w)->dport == 80;
+}
+
+static void on_first(struct fos_window *w, const struct fos_event *ev)
+{
+	ew_say("first>%u:%s@%llu ", fos_flow(w)->dport, ew_kind[ev->base], (unsigned long long)ev->pos);
+}
+
+static void on_lost(struct fos_window *w, const struct fos_event *ev)
+{
+	ew_say("lost>%u %d ", fos_flow(w)->dport, fos_event_raise(w, (uint32_t)slow, "no", 2));
+	ew_say("%d %d ", fos_event_add(w, ev->id, on_lost), fos_event_timer(w, 0, 1, 0));
+}
+
+static void on_slow_too(struct fos_window *w, const struct fos_event *ev)
+{
+	(void)w;
+	ew_say("slow:%.*s,%s ", (int)ev->data_len, (const char *)ev->data, ew_kind[ev->base]);
+}
+
+/* Templates of what happens before the module has looked at a flow, and of what is of no flow. */
+static int define_first(struct fos_instance *pm)
+{
+	int deep;
+
+	first = fos_event_define(pm, FOS_ON_START, to_80, NULL, 0);
+	lost = fos_event_define(pm, FOS_ON_ORPHAN, to_80, NULL, 0);
+	slow = fos_event_define(pm, FOS_EVENT_NONE, NULL, NULL, 0);
+	deep = fos_event_define(pm, FOS_ON_GAP, to_80, NULL, 0);
+	deep = fos_event_define(pm, (uint32_t)deep, to_80, NULL, 0);
+	error[0] = fos_event_handle(pm, (uint32_t)first, on_first, true);
+	error[1] = fos_event_handle(pm, (uint32_t)lost, on_lost, true);
+	error[2] = fos_event_handle(pm, (uint32_t)slow, on_slow_too, true);
+	error[3] = fos_event_handle(pm, (uint32_t)deep, on_first, true);
+	error[4] = fos_event_handle(pm, (uint32_t)deep, on_first, false);
+	error[5] = fos_event_handle(pm, (uint32_t)lost, on_first, false);
+	return 0;
+}
+
+static void test_every_flow(void)
+{
+	const struct fos_pm m = {.name = "all", .stream = FOS_APP, .init = define_first,
+				 .events = FOS_BIT(FOS_ON_START) | FOS_BIT(FOS_ON_ORPHAN)};
+	static const struct line lines[] = { { 'A', A_, 5, 0, "abc", 0, "" },
+					     { 'B', A_, 5, 0, "abc", 0, "" } };
+	struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &m);
+	ew_make(&e);
+	ok(error[0] == 0 && error[1] == 0 && error[2] == 0, "every flow may be told of what .events names");
+	ok(error[3] == FOS_EINVAL && error[4] == 0, "of what it does not, at any depth, one that asks");
+	ok(error[5] == FOS_EINVAL, "an orphan is of no flow that could");
+	ew_play(&e, lines, 2);
+	is_str(ew_log, "slow:no,orphan lost>80 0 -1 -1 ",
+	       "an event upon orphans: filtered, raising another");
+	ew_clear();
+	ew_handshake(&e);
+	is_str(ew_log, "first>80:start@0 ", "one upon the very first packet, without on_event");
+	ew_free(&e);
+}
+
 /* ------------------------------------------------------------------ packets, replay, timers */
 
 static void look(struct fos_window *w, const struct fos_event *ev)
@@ -264,6 +334,7 @@ static void test_timers_end(void)
 int main(void)
 {
 	test_defined();
+	test_every_flow();
 	test_packet();
 	test_replay_and_timers();
 	test_timers_end();
