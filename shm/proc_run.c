@@ -1,8 +1,8 @@
 /* shm/proc_run.c - the main loop of every stage
  *
  * A pass: heartbeat, time, one batch of work, doorbells of consumers that sleep.  After a pass
- * without work the loop looks again for a moment, then sleeps: at most 10 ms, less when a timer
- * is due.
+ * without work the loop looks again for a moment (patience.h), then sleeps: at most 10 ms, less when
+ * a timer is due.
  */
 #include "shm/proc_run.h"
 
@@ -15,7 +15,6 @@
 #include "shm/notify.h"
 
 #define SLEEP_NS 10000000ull
-#define SPIN_NS 20000ull
 #define LOOK_NS 2000000ull
 #define IDLE_NS 1000000ull
 #define RECONNECT_NS 100000000ull
@@ -116,8 +115,11 @@ static uint32_t pass(struct fos_run *r)
 
 	set_time(r);
 	done = fos_proc_work(p);
-	if (done)
+	if (done) {
 		fos_count(p->counter, FOS_C_work_batches, 1);
+		if (!p->offline) /* a capture has no pauses, only processes that wait for others */
+			fos_patience_worked(&r->patience, r->real_ns);
+	}
 	ring_bells(r);
 	if (p->offline)
 		after_offline(r, done);
@@ -267,7 +269,7 @@ static void spin(struct fos_run *r)
 /* Nothing to do: look again for a moment, letting others run, before sleeping. */
 static void rest(struct fos_run *r)
 {
-	uint64_t until = r->real_ns + SPIN_NS;
+	uint64_t until = fos_patience_until(&r->patience, r->real_ns);
 
 	/* offline ingress waits for all to sleep: they wake it */
 	if (r->p->dir->wait == FOS_WAIT_SPIN && !r->p->offline) {

@@ -9,6 +9,7 @@
 
 #include "shm/grant.h"
 #include "shm/loop.h"
+#include "shm/patience.h"
 #include "shm/proc.h"
 
 struct fos_run {
@@ -20,6 +21,7 @@ struct fos_run {
 	const volatile sig_atomic_t *stop;
 	uint64_t real_ns;      /* CLOCK_MONOTONIC of this pass, also offline */
 	uint64_t look_ns;      /* when signals and the keeper are looked at next */
+	struct fos_patience patience; /* how long to look before sleeping */
 	uint64_t idle_ns;      /* spinning: when hooks->idle() is called next */
 	uint64_t reconnect_ns; /* when the lost keeper is tried again */
 	uint64_t watchdog_ns;  /* interval, 0 = none */
