@@ -33,6 +33,7 @@ static int lay_out(struct fos_egress *e)
 	e->pool.free = &e->st->nodes;
 	e->claims = (void *)(own + r->claims_off);
 	e->outs = (void *)(own + r->outs_off);
+	e->told = (void *)(own + r->told_off);
 	return 0;
 }
 

@@ -31,6 +31,18 @@ uint8_t fos_build_ttl(const struct fos_egress *e, uint32_t flow)
 	return e->tcbs[flow].flags & FOS_TCB_TMPL ? m->tmpl[ttl_at(m)] : 0;
 }
 
+/* Has the template these lengths and link?  More of it does not matter to packets that nobody gets. */
+static bool same_shape(const struct fos_egress *e, uint32_t flow, const struct fos_header *h,
+		       uint32_t link, uint32_t ip)
+{
+	const struct fos_tcb_more *m = &e->mores[flow];
+
+	return e->tcbs[flow].flags & FOS_TCB_TMPL && m->tmpl_l3 == link &&
+	       m->tmpl_len == link + ip && m->link == h->m->link &&
+	       m->tmpl_proto == h->m->proto && !(h->m->flags & FOS_PKT_OPTIONS) &&
+	       !(e->tcbs[flow].flags & FOS_TCB_EXT);
+}
+
 void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
@@ -39,7 +51,7 @@ void fos_build_learn(struct fos_egress *e, uint32_t flow, const struct fos_heade
 	uint8_t ttl = fos_build_ttl(e, flow);
 	struct fos_tcb_more *m;
 
-	if (!h->l3 || link > LINK_MAX)
+	if (!h->l3 || link > LINK_MAX || (e->blind && same_shape(e, flow, h, link, ip)))
 		return;
 	m = fos_out_more(e, flow);
 	memcpy(m->tmpl, h->frame + h->m->data_off, link + ip);

@@ -194,7 +194,7 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 {
 	uint64_t wire = fos_out_wire(t);
 	int64_t pos = fos_out_pos(t, fos_header_seq(h), t->in);
-	struct fos_seqmap_fwd fwd;
+	uint64_t at;
 
 	if (h->l4[13] & FOS_TH_SYN || !(t->flags & FOS_TCB_ISN))
 		return fos_header_seq(h);
@@ -203,8 +203,8 @@ static uint32_t translate_seq(const struct fos_egress *e, const struct fos_tcb *
 	if (e->p->offline) {
 		if (pos < 0)
 			return fos_header_seq(h);
-		fwd = fos_seqmap_forward(fos_out_map(e, t), &e->pool, (uint64_t)pos);
-		return fos_out_seq(t, fwd.at < wire ? fwd.at : wire);
+		at = fos_out_forward(e, t, (uint64_t)pos);
+		return fos_out_seq(t, at < wire ? at : wire);
 	}
 	/* keep-alive, window probe: below what the receiver expects, so that it answers */
 	return probe ? fos_out_seq(t, t->una) - 1 : fos_out_seq(t, wire);
@@ -242,11 +242,12 @@ static bool absorbed(struct fos_egress *e, uint32_t flow, const struct fos_tcb *
 	if (h->l4[13] & (FOS_TH_SYN | FOS_TH_FIN | FOS_TH_RST) || !(t->flags & FOS_TCB_ACK_SENT) ||
 	    h->m->payload_len)
 		return false;
+	/* which few are, and it takes less to know than what options there are */
+	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
+		return false;
 	fos_header_options(h, &o);
 	ours = answers_box(e, flow, &o);
 	if (!news && !ours)
-		return false;
-	if (!fos_out_ack(e, flow, fos_header_ack(h), &ack) || ack != t->ack_sent)
 		return false;
 	return e->p->offline ||
 	       (t->wnd_sent == fos_out_wnd(e, flow, &edge) && (!o.has_sack || ours));

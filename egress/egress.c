@@ -178,8 +178,11 @@ static void walk_all(struct fos_egress *e)
 	const uint64_t *live = (const uint64_t *)(const void *)((const uint8_t *)c + c->live_off);
 
 	e->walk_all = false;
-	for (uint32_t i = 0; i < e->p->dir->nr_flows / 2; i++)
-		if (fos_relaxed64(&live[i / 64]) >> (i % 64) & 1) {
+	for (uint32_t at = 0; at < e->p->dir->nr_flows / 2; at += 64)
+		for (uint64_t bits = fos_relaxed64(&live[at / 64]); bits; bits &= bits - 1) {
+			uint32_t i = at + (uint32_t)__builtin_ctzll(bits);
+
+			/* (bits behind the last flow are nobody's, and ignored) */
 			fos_egress_run_later(e, 2 * i);
 			fos_egress_run_later(e, 2 * i + 1);
 		}

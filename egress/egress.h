@@ -50,6 +50,7 @@ struct fos_egress {
 	uint64_t free_mask;
 	uint64_t free_limit; /* frames freed in this batch are used in the next one */
 	struct fos_out *outs;
+	uint32_t *told; /* acknowledgement that each flow's sender was told last; published */
 	struct fos_seqmap_pool pool;
 
 	/* rings */

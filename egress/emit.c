@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "egress/blind.h"
 #include "egress/frames.h"
 #include "egress/mss.h"
 #include "egress/options.h"
@@ -202,29 +203,18 @@ static bool tells_sack(const struct fos_header *h)
 	return o.has_sack;
 }
 
-/* What the next packets are to know of a segment that nobody gets. */
-static void count_segment(struct fos_egress *e, uint32_t flow, const struct fos_seg *s, uint32_t frame)
-{
-	struct fos_header_tcp w = {.wnd = s->wnd};
-	struct sack_ctx c;
-
-	fos_out_learn_ack(fos_out_tcb(e, flow), s->ack, s->wnd);
-	fill_ack(e, flow, s->ack, &w, &c);
-	fos_frames_send(e, frame, fos_out_port(e, flow), true);
-}
-
 void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool again)
 {
-	struct fos_tcb *t = fos_out_tcb(e, flow);
 	struct fos_seg *s = fos_frames_seg(e, frame);
 	bool own = s->flags & FOS_SEG_OWN;
-	struct fos_header_tcp w = {0};
-	uint32_t as_came;
+	struct fos_header_tcp w;
 	struct sack_ctx c;
 	struct fos_header h;
+	uint32_t as_came;
+	struct fos_tcb *t;
 
 	if (e->blind && !again && (own || s->read)) {
-		count_segment(e, flow, s, frame);
+		fos_blind_segment(e, flow, frame);
 		return;
 	}
 	if (!open_header(e, frame, &h) || !h.l4 ||
@@ -232,7 +222,8 @@ void fos_emit_segment(struct fos_egress *e, uint32_t flow, uint32_t frame, bool 
 		fos_count(e->p->counter, FOS_C_drop_meta, 1);
 		return;
 	}
-	w.seq = fos_out_seq(t, s->pos);
+	t = fos_out_tcb(e, flow);
+	w = (struct fos_header_tcp){.seq = fos_out_seq(t, s->pos)};
 	w.wnd = !e->p->offline ? t->wnd : own ? s->wnd : fos_header_wnd(&h);
 	as_came = !own ? fos_header_ack(&h) : e->p->offline ? s->ack : t->ack_seen;
 	if (e->p->offline)
@@ -367,39 +358,28 @@ static bool overtaken(const struct fos_egress *e, const struct fos_tcb *t, const
 	       fos_out_newer(t->ack_seen, fos_header_ack(h));
 }
 
-static void count_control(struct fos_egress *e, uint32_t flow, uint32_t frame,
-			  const struct fos_header *h)
-{
-	struct fos_header_tcp w = {.wnd = fos_header_wnd(h)};
-	struct sack_ctx c;
-
-	if (h->l4[13] & FOS_TH_ACK)
-		fill_ack(e, flow, fos_header_ack(h), &w, &c);
-	fos_out_file(e, flow)->time_ns = e->time_ns;
-	fos_frames_send(e, frame, fos_out_port(e, flow), false);
-}
-
 void fos_emit_translated(struct fos_egress *e, uint32_t flow, uint32_t frame,
 			 struct fos_header *h, uint32_t seq, uint32_t keep)
 {
 	struct fos_tcb *t = fos_out_tcb(e, flow);
-	struct fos_header_tcp w = {
-		.seq = seq,
-		.wnd = overtaken(e, t, h) || keep == FOS_EMIT_WHOLE ? t->wnd : fos_header_wnd(h),
-		.clear = keep && keep != FOS_EMIT_WHOLE ? FOS_TH_FIN : 0,
-	};
 	uint32_t as_came = fos_header_ack(h);
+	struct fos_header_tcp w;
 	struct sack_ctx c;
 
 	if (e->blind && !(h->l4[13] & FOS_TH_SYN) && h->m->payload_len == keep &&
 	    (uint32_t)(h->m->payload_off - h->m->data_off) <= FOS_HEADER_KEPT_MAX) {
-		count_control(e, flow, frame, h);
+		fos_blind_control(e, flow, frame, h);
 		return;
 	}
 	if (!fos_header_restore(h, e->claims[frame])) {
 		drop(e, frame, FOS_C_drop_meta);
 		return;
 	}
+	w = (struct fos_header_tcp){
+		.seq = seq,
+		.wnd = overtaken(e, t, h) || keep == FOS_EMIT_WHOLE ? t->wnd : fos_header_wnd(h),
+		.clear = keep && keep != FOS_EMIT_WHOLE ? FOS_TH_FIN : 0,
+	};
 	fos_sack_told(e, flow);
 	/* the connection is over for us: it shall be for the receiver, however far that is */
 	if (h->l4[13] & FOS_TH_RST && !e->p->offline)

@@ -198,8 +198,16 @@ bool fos_frames_tx_room(struct fos_egress *e, uint32_t port, uint32_t n)
 static void queue_tx(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep, bool more)
 {
 	const struct fos_frame_meta *m = fos_box_meta(&e->p->box, frame);
-	struct fos_seg *s = fos_frames_seg(e, frame);
+	struct fos_seg *s;
 
+	fos_count(e->p->counter, FOS_C_tx_packets, !more);
+	fos_count(e->p->counter, FOS_C_tx_bytes, m->len);
+	if (e->blind) {
+		if (!keep)
+			fos_frames_put(e, frame);
+		return;
+	}
+	s = fos_frames_seg(e, frame);
 	fos_frames_touch(e);
 	e->st->tx[e->st->nr_tx++] = (struct fos_tx){
 		.number = e->number,
@@ -216,8 +224,6 @@ static void queue_tx(struct fos_egress *e, uint32_t frame, uint32_t port, bool k
 	if (!keep)
 		s->flags |= FOS_SEG_DROP;
 	e->st->nr_in_tx++;
-	fos_count(e->p->counter, FOS_C_tx_packets, !more);
-	fos_count(e->p->counter, FOS_C_tx_bytes, m->len);
 }
 
 void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep)

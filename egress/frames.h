@@ -51,7 +51,9 @@ uint32_t fos_frames_get(struct fos_egress *e);
 void fos_frames_put(struct fos_egress *e, uint32_t frame);
 
 /* Queues the packet in the frame for port; the frame is the sink's until it comes back.  The
- * caller has seen fos_frames_tx_room().  `keep`: stays ours afterwards (retained), else free. */
+ * caller has seen fos_frames_tx_room().  `keep`: stays ours afterwards (retained), else free.  Where
+ * nobody gets it (struct fos_egress: blind) there is nothing to wait for: it is counted and, unless kept,
+ * free. */
 void fos_frames_send(struct fos_egress *e, uint32_t frame, uint32_t port, bool keep);
 /* The same for a frame of a packet in several; `more`: it goes on in the next one sent.  Not kept. */
 void fos_frames_send_part(struct fos_egress *e, uint32_t frame, uint32_t port, bool more);

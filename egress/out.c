@@ -151,7 +151,7 @@ struct fos_tcb *fos_out_open(struct fos_egress *e, uint32_t flow, uint32_t gen)
 bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, uint32_t *ack)
 {
 	const struct fos_tcb *g = fos_out_peer(e, flow);
-	struct fos_seqmap_fwd fwd;
+	uint64_t at;
 	int64_t in;
 
 	if (!g || !(g->flags & FOS_TCB_ISN))
@@ -165,7 +165,7 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 			*ack = as_came;
 			return true;
 		}
-		*ack = fos_out_seq(g, fos_seqmap_back(fos_out_map(e, g), &e->pool, g->una));
+		*ack = fos_out_seq(g, fos_out_back(e, g, g->una));
 		return true;
 	}
 	/* the recorded end acknowledged unedited bytes; never what has not been written yet */
@@ -174,8 +174,8 @@ bool fos_out_ack(const struct fos_egress *e, uint32_t flow, uint32_t as_came, ui
 		*ack = as_came;
 		return true;
 	}
-	fwd = fos_seqmap_forward(fos_out_map(e, g), &e->pool, (uint64_t)in);
-	*ack = fos_out_seq(g, fwd.at < fos_out_wire(g) ? fwd.at : fos_out_wire(g));
+	at = fos_out_forward(e, g, (uint64_t)in);
+	*ack = fos_out_seq(g, at < fos_out_wire(g) ? at : fos_out_wire(g));
 	return true;
 }
 
@@ -257,11 +257,8 @@ static void move_edge(struct fos_egress *e, uint32_t flow, struct fos_tcb *g, ui
 
 void fos_out_tell_ack(struct fos_egress *e, uint32_t flow, uint32_t ack)
 {
-	uint8_t *own = fos_box_own(&e->p->box);
-	uint32_t *told = (void *)(own + ((const struct fos_egr *)(const void *)own)->told_off);
-
-	if (told[flow] != ack)
-		fos_txn_publish32(&e->txn, &told[flow], ack);
+	if (e->told[flow] != ack)
+		fos_txn_publish32(&e->txn, &e->told[flow], ack);
 }
 
 void fos_out_learn_ack(struct fos_tcb *t, uint32_t ack, uint16_t wnd)
@@ -288,7 +285,7 @@ bool fos_out_acked(struct fos_egress *e, uint32_t flow, uint32_t ack, uint16_t w
 		pos = fos_out_pos(peer, ack, peer->in);
 		if (pos < 0)
 			return true;
-		pos = (int64_t)fos_seqmap_forward(fos_out_map(e, peer), &e->pool, (uint64_t)pos).at;
+		pos = (int64_t)fos_out_forward(e, peer, (uint64_t)pos);
 		if ((uint64_t)pos > fos_out_wire(peer))
 			pos = (int64_t)fos_out_wire(peer);
 	} else {

@@ -68,6 +68,21 @@ static inline const struct fos_seqmap *fos_out_map(const struct fos_egress *e, c
 	return t->flags & FOS_TCB_MAPPED ? &e->edits[t - e->tcbs].map : &fos_seqmap_same;
 }
 
+/* Where an input position lies in the output, and the other way (fos_seqmap_back()). */
+static inline uint64_t fos_out_forward(const struct fos_egress *e, const struct fos_tcb *t, uint64_t in)
+{
+	if (!(t->flags & FOS_TCB_MAPPED))
+		return in;
+	return fos_seqmap_forward(&e->edits[t - e->tcbs].map, &e->pool, in).at;
+}
+
+static inline uint64_t fos_out_back(const struct fos_egress *e, const struct fos_tcb *t, uint64_t out)
+{
+	if (!(t->flags & FOS_TCB_MAPPED))
+		return out;
+	return fos_seqmap_back(&e->edits[t - e->tcbs].map, &e->pool, out);
+}
+
 /* n bytes leave as they came. */
 static inline void fos_out_copy(struct fos_tcb *t, uint64_t n)
 {
