@@ -111,7 +111,7 @@ static void send_hints(struct fos_egress *e)
 static void begin(struct fos_egress *e)
 {
 	e->batch = e->txn.log->committed + 1;
-	e->free_limit = e->st->free_tail;
+	e->free_limit = e->free_kept = e->st->free_tail;
 	memset(e->tx_port, 0, sizeof(e->tx_port));
 }
 

@@ -49,6 +49,7 @@ struct fos_egress {
 	uint32_t *free_queue;
 	uint64_t free_mask;
 	uint64_t free_limit; /* frames freed in this batch are used in the next one */
+	uint64_t free_kept; /* end of the free queue by the last commit */
 	struct fos_out *outs;
 	uint32_t *told; /* acknowledgement that each flow's sender was told last; published */
 	struct fos_seqmap_pool pool;

@@ -53,6 +53,30 @@ uint32_t fos_frames_avail(const struct fos_egress *e)
 	return (uint32_t)(e->free_limit - e->st->free_head);
 }
 
+/* A slot of the queue changes; one that the last commit reaches is kept first. */
+static void set_slot(struct fos_egress *e, uint64_t at, uint32_t frame)
+{
+	uint32_t *slot = &e->free_queue[at & e->free_mask];
+
+	if (at < e->free_kept)
+		fos_egress_save(e, slot, sizeof(*slot));
+	*slot = frame;
+}
+
+/* Takes the one out that was freed last (before this batch), as it may still be in a near cache; the last
+ * of those freed since takes its place. */
+static uint32_t newest(struct fos_egress *e)
+{
+	uint64_t at = --e->free_limit, last;
+	uint32_t frame = e->free_queue[at & e->free_mask];
+
+	fos_frames_touch(e);
+	last = --e->st->free_tail;
+	if (last != at)
+		set_slot(e, at, e->free_queue[last & e->free_mask]);
+	return frame;
+}
+
 uint32_t fos_frames_get(struct fos_egress *e)
 {
 	uint32_t frame;
@@ -60,8 +84,7 @@ uint32_t fos_frames_get(struct fos_egress *e)
 
 	if (!fos_frames_avail(e))
 		return FOS_NONE;
-	fos_frames_touch(e);
-	frame = e->free_queue[e->st->free_head++ & e->free_mask];
+	frame = newest(e);
 	s = fos_frames_seg(e, frame);
 	*s = (struct fos_seg){.state = FOS_SEG_HELD,
 			      .flags = FOS_SEG_OWN,
@@ -80,7 +103,7 @@ static void to_queue(struct fos_egress *e, uint32_t frame)
 {
 	fos_frames_seg(e, frame)->state = FOS_SEG_FREE;
 	fos_frames_touch(e);
-	e->free_queue[e->st->free_tail++ & e->free_mask] = frame;
+	set_slot(e, e->st->free_tail++, frame);
 }
 
 /* False: no room.  The ring is sized for every frame: only a damaged consumer makes it full. */
@@ -112,6 +135,9 @@ static struct fos_home *origin(const struct fos_egress *e, uint32_t frame)
 
 	if (e->p->offline)
 		return e->nr_home ? &e->home[0] : NULL;
+	/* what the box made came in nowhere; its record would have to be fetched from far */
+	if (e->segs[frame].flags & FOS_SEG_OWN)
+		return NULL;
 	if (m->port >= dir->nr_ports || m->queue >= dir->port[m->port].nr_queues)
 		return NULL;
 	proc = dir->port[m->port].first_ingress + m->queue;

@@ -2,7 +2,8 @@
  *
  * A frame handed to egress is claimed first.  It ends in the sink and then free, or free at once.
  * Free frames go home: to the ingress that the packet came in by until that has its number
- * (fos_build_ingress_frames()), then to the one that is shortest.  What nobody needs waits in the
+ * (fos_build_ingress_frames()), then to the one that is shortest; those of segments that the box built
+ * came in nowhere.  What nobody needs waits in the
  * free queue, from which segments that the box builds are taken, and ingress processes that
  * become short are helped; the last `reserve` frames of it are for the former alone.
  * Frames freed in a batch are used again in the next one only: until the commit, the old contents

@@ -6,6 +6,8 @@
 #include "pmhost/host.h"
 #include "pmhost/window.h"
 
+#define EXPECT_LINES 6u
+
 enum outcome { NO, YES, MAYBE }; /* MAYBE: the tail cuts it off */
 
 struct pattern {
@@ -75,6 +77,14 @@ static size_t within(const struct fos_seg *s, size_t off, const struct pattern *
 	return hit ? (size_t)(hit - s->data) : s->len - (pat->len - 1);
 }
 
+/* Another process wrote it: its first lines are fetched while the segment before it is searched, the rest
+ * comes by itself. */
+static void expect(const struct fos_seg *s)
+{
+	for (size_t i = 0; i < EXPECT_LINES && i * FOS_CACHE_LINE < s->len; i++)
+		__builtin_prefetch(s->data + i * FOS_CACHE_LINE);
+}
+
 static enum outcome search(const struct fos_window *w, uint64_t from, const struct pattern *pat,
 			   uint64_t *pos)
 {
@@ -85,6 +95,8 @@ static enum outcome search(const struct fos_window *w, uint64_t from, const stru
 		const struct fos_seg *s = &w->seg[i];
 		bool found;
 
+		if (off == 0 && i + 1 < w->nr_seg)
+			expect(&w->seg[i + 1]);
 		off = within(s, off, pat, &found);
 		if (found) {
 			*pos = s->pos + off;

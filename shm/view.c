@@ -84,6 +84,7 @@ static bool edit_get(const struct fos_view *v, const struct fos_layer *l, uint32
 	if (idx >= v->box->dir->nr_edits)
 		return false;
 	*out = v->box->pm_edits[l->editor][idx];
+	__builtin_prefetch(&v->box->pm_edits[l->editor][out->next]); /* any index may be fetched */
 	return out->flow == v->flow && out->flow_gen == v->gen && out->nr == nr &&
 	       out->ins <= FOS_INSERT_MAX && out->pos + out->del >= out->pos;
 }
@@ -294,6 +295,7 @@ static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
 	/* below the tail what follows is linked */
 	if (v->base == p.pos + p.len && v->base < v->base_tail)
 		v->piece = p.next;
+	__builtin_prefetch(&v->box->pieces[p.next]);
 	return true;
 }
 

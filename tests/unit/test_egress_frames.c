@@ -1,4 +1,6 @@
-/* Where egress sends free frames: home while home is short, else to who is shortest, else kept */
+/* Where egress sends free frames: home while home is short, else to who is shortest, else kept; and which
+ * of them it uses next */
+#include "egress/frames.h"
 #include "tests/unit/egress_play.h"
 #include "tests/unit/mortal.h"
 
@@ -126,11 +128,64 @@ static void test_killed(void)
 	is_u64(late, 0, "and the successor goes on");
 }
 
+/* A batch in which frames are freed and taken by turns, so that the queue changes where the last commit
+ * left it. */
+static void take_and_free(void *ctx)
+{
+	uint32_t frame[40], n = 0, freed = 0;
+
+	(void)ctx;
+	for (uint32_t i = 0; i < 40; i++) {
+		if (i % 3 == 2)
+			fos_frames_put(W.e, frame[freed++]);
+		else
+			frame[n++] = fos_frames_get(W.e);
+	}
+	while (freed < n)
+		fos_frames_put(W.e, frame[freed++]);
+	fos_egress_commit(W.e);
+}
+
+static void test_newest(void)
+{
+	uint32_t a, b, n, bad = 0;
+
+	begin();
+	run(); /* nobody is short of frames: egress keeps what it frees */
+	a = fos_frames_get(W.e);
+	fos_frames_put(W.e, a);
+	b = fos_frames_get(W.e);
+	ok(a != b, "a frame freed in a batch is not used again in it");
+	fos_frames_put(W.e, b);
+	fos_egress_commit(W.e);
+	a = fos_frames_get(W.e);
+	is_u64(a, b, "in the next one it comes first");
+	world_stop();
+	for (n = 1; n < 10000; n++) {
+		bool died;
+
+		begin();
+		run();
+		died = mortal(take_and_free, NULL, (int)n);
+		if (died) {
+			kill_egress();
+			start_egress();
+		}
+		bad += misplaced();
+		world_stop();
+		if (!died)
+			break;
+	}
+	ok(n > 50 && n < 10000, "(some %u kill points)", n);
+	is_u64(bad, 0, "killed while it takes and frees: every frame is in one place");
+}
+
 int main(void)
 {
 	tap_plan(0);
 	test_spare();
 	test_way_home();
 	test_killed();
+	test_newest();
 	return done();
 }
