@@ -12,32 +12,54 @@
 #define OUT_SPARE (2u * FOS_MAX_SEGS + 64u)
 #define PRIVATE_OFF offsetof(struct fos_flow, isn) /* lines 1 to 3 of a flow */
 
+/* Below these bounds there is room whatever the batch touches. */
+static void know_room(struct fos_classifier *c)
+{
+	uint32_t redo = REDO_PER_FLOW * FOS_SHADOWS + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8 +
+			c->event.nr_rings * (FOS_MISSES / 2 + 1);
+	uint64_t used = c->out->next - c->out->head_seen, size = c->out->mask + 1;
+
+	c->easy_redo = redo < FOS_TXN_REDO_MAX ? FOS_TXN_REDO_MAX - redo : 0;
+	c->easy_undo = FOS_TXN_UNDO_BYTES - UNDO_SPARE;
+	c->easy_out = used <= size && size >= OUT_SPARE ? c->out->head_seen + size - OUT_SPARE : 0;
+}
+
 void fos_batch_begin(struct fos_classifier *c)
 {
 	c->batch++;
 	c->nr_shadows = 0;
 	c->header_saved = false;
 	c->fifo_limit = c->priv->fifo_tail;
+	know_room(c);
+}
+
+static uint32_t redo_of(const struct fos_classifier *c, uint32_t nr_shadows)
+{
+	return REDO_PER_FLOW * (nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8 +
+	       (c->event.nr_rings ? fos_event_redo(c) : 0);
 }
 
 /* Free slots can only become more, so they are counted anew only when those known of are too few. */
-bool fos_batch_room(const struct fos_classifier *c, uint32_t spare)
+static bool out_room(struct fos_classifier *c)
 {
-	uint32_t redo = REDO_PER_FLOW * (c->nr_shadows + 8) + 2 * FOS_MAX_SEGS + c->p->nr_cons + 8;
 	uint64_t used = c->out->next - c->out->head_seen, size = c->out->mask + 1, out = OUT_SPARE;
 
-	if (c->event.nr_rings) {
-		redo += fos_event_redo(c);
-		if (!fos_event_room(c))
-			return false;
-	}
-	if (c->nr_shadows + spare + 8 > FOS_SHADOWS || !fos_txn_room(&c->txn, redo, UNDO_SPARE))
-		return false;
 	if (used <= size && size - used >= OUT_SPARE)
 		return true;
 	if (out > c->out->mask / 2)
 		out = c->out->mask / 2;
 	return fos_ring_room(c->out, out) >= out;
+}
+
+bool fos_batch_room_exactly(struct fos_classifier *c, uint32_t spare)
+{
+	if (c->event.nr_rings && !fos_event_room(c))
+		return false;
+	if (c->nr_shadows + spare + 8 > FOS_SHADOWS ||
+	    !fos_txn_room(&c->txn, redo_of(c, c->nr_shadows), UNDO_SPARE) || !out_room(c))
+		return false;
+	know_room(c);
+	return true;
 }
 
 static void publish_stream(struct fos_classifier *c, struct fos_flow *f,
@@ -124,22 +146,22 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 		abort(); /* fos_batch_room() promised room */
 	fos_txn_save(&c->txn, (uint8_t *)f + PRIVATE_OFF, sizeof(*f) - PRIVATE_OFF);
 	s = &c->shadow[c->nr_shadows];
-	memset(s, 0, sizeof(*s));
-	s->flow = flow;
-	s->gen = f->gen;
-	s->flags = f->flags;
-	s->state = f->state;
-	s->close = f->close;
-	s->app_first = f->app.first;
-	s->pkt_first = f->pkt.first;
-	s->app_tail = f->app.tail;
-	s->pkt_tail = f->pkt.tail;
-	s->pkt_tail_l4 = f->pkt.tail_l4;
-	s->pkt_done = f->pkt_done;
-	s->pkt_done_l4 = f->pkt_done_l4;
-	s->fin_pos = f->fin_pos;
-	c->shadow_of[flow] = c->nr_shadows++;
-	c->shadow_batch[flow] = c->batch;
+	*s = (struct fos_shadow){
+		.flow = flow,
+		.gen = f->gen,
+		.flags = f->flags,
+		.state = f->state,
+		.close = f->close,
+		.app_first = f->app.first,
+		.pkt_first = f->pkt.first,
+		.app_tail = f->app.tail,
+		.pkt_tail = f->pkt.tail,
+		.pkt_tail_l4 = f->pkt.tail_l4,
+		.pkt_done = f->pkt_done,
+		.pkt_done_l4 = f->pkt_done_l4,
+		.fin_pos = f->fin_pos,
+	};
+	c->touched[flow] = (struct fos_touched){c->batch, c->nr_shadows++};
 	return s;
 }
 
@@ -170,14 +192,6 @@ uint32_t fos_piece_new(struct fos_classifier *c)
 	return piece;
 }
 
-void fos_piece_free(struct fos_classifier *c, uint32_t piece)
-{
-	struct fos_cls_private *h = fos_touch_header(c);
-
-	c->fifo[h->fifo_tail % (2ull * c->cls->nr_pieces)] = piece;
-	h->fifo_tail++;
-}
-
 void fos_piece_link(struct fos_classifier *c, uint32_t prev, uint32_t piece)
 {
 	fos_set32(c, &c->pieces[prev].next, piece);
@@ -185,23 +199,19 @@ void fos_piece_link(struct fos_classifier *c, uint32_t prev, uint32_t piece)
 
 /* ------------------------------------------------------------------ frames */
 
-void fos_disclaim(struct fos_classifier *c, uint32_t frame)
-{
-	fos_txn_publish32(&c->txn, &c->claims[frame], 0);
-}
-
 void fos_emit(struct fos_classifier *c, enum fos_desc_kind kind, uint32_t frame, uint32_t gen,
 	      uint32_t flow, uint64_t pos, uint32_t len, uint32_t flags)
 {
+	uint32_t gen_of = flow == FOS_NONE ? 0 : fos_touch(c, flow)->gen;
 	struct fos_desc *d;
 
-	if (fos_ring_room(c->out, 1) == 0)
+	if (c->out->next >= c->easy_out && fos_ring_room(c->out, 1) == 0)
 		abort(); /* fos_batch_room() promised room */
 	d = fos_ring_slot(c->out, 0);
 	d->frame = frame;
 	d->gen = gen;
 	d->flow = flow;
-	d->flow_gen = flow == FOS_NONE ? 0 : fos_touch(c, flow)->gen;
+	d->flow_gen = gen_of;
 	d->pos = pos;
 	d->len = len;
 	d->kind = (uint16_t)kind;

@@ -12,7 +12,17 @@
 void fos_batch_begin(struct fos_classifier *c);
 
 /* Room for one more packet or hint, while `spare` shadows are left for others? */
-bool fos_batch_room(const struct fos_classifier *c, uint32_t spare);
+bool fos_batch_room_exactly(struct fos_classifier *c, uint32_t spare);
+
+static inline bool fos_batch_room(struct fos_classifier *c, uint32_t spare)
+{
+	/* twice a packet: while there is much of everything this is enough to know */
+	if (c->nr_shadows + spare + 8 <= FOS_SHADOWS && c->out->next < c->easy_out &&
+	    c->txn.log->nr_redo < c->easy_redo && c->txn.log->undo_bytes < c->easy_undo &&
+	    c->event.nr_missed == 0)
+		return true;
+	return fos_batch_room_exactly(c, spare);
+}
 
 /* Commits, then posts the hints. */
 void fos_batch_commit(struct fos_classifier *c);
@@ -23,8 +33,8 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow);
 static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow)
 {
 	/* some dozen times a packet */
-	if (c->shadow_batch[flow] == c->batch)
-		return &c->shadow[c->shadow_of[flow]];
+	if (c->touched[flow].batch == c->batch)
+		return &c->shadow[c->touched[flow].at];
 	return fos_touch_first(c, flow);
 }
 
@@ -32,7 +42,7 @@ static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t fl
  * kept for the case of death. */
 static inline const struct fos_shadow *fos_touched(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->shadow_batch[flow] == c->batch ? &c->shadow[c->shadow_of[flow]] : NULL;
+	return c->touched[flow].batch == c->batch ? &c->shadow[c->touched[flow].at] : NULL;
 }
 
 static inline uint32_t fos_gen_now(const struct fos_classifier *c, uint32_t flow)
@@ -74,7 +84,7 @@ static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
 	/* kept once a batch: noted with the forward flow, where the batch has touched it */
 	uint32_t flow = 2 * conn;
 	struct fos_shadow *s =
-		c->shadow_batch[flow] == c->batch ? &c->shadow[c->shadow_of[flow]] : NULL;
+		c->touched[flow].batch == c->batch ? &c->shadow[c->touched[flow].at] : NULL;
 
 	if (s && s->conn_saved)
 		return;
@@ -106,7 +116,12 @@ static inline uint32_t fos_piece_take(struct fos_classifier *c)
 uint32_t fos_piece_new(struct fos_classifier *c);
 
 /* Gives a piece back (usable after the commit). */
-void fos_piece_free(struct fos_classifier *c, uint32_t piece);
+static inline void fos_piece_free(struct fos_classifier *c, uint32_t piece)
+{
+	struct fos_cls_private *h = fos_touch_header(c);
+
+	c->fifo[h->fifo_tail++ % (2ull * c->cls->nr_pieces)] = piece;
+}
 
 /* Links `piece` behind `prev` (an existing piece): its `next` is kept for the case of death. */
 void fos_piece_link(struct fos_classifier *c, uint32_t prev, uint32_t piece);
@@ -122,7 +137,10 @@ void fos_emit(struct fos_classifier *c, enum fos_desc_kind kind, uint32_t frame,
 void fos_cls_drop(struct fos_classifier *c, uint32_t frame, uint32_t gen, uint32_t reason);
 
 /* The frame is no longer ours (egress has taken it out of the stream). */
-void fos_disclaim(struct fos_classifier *c, uint32_t frame);
+static inline void fos_disclaim(struct fos_classifier *c, uint32_t frame)
+{
+	fos_txn_publish32(&c->txn, &c->claims[frame], 0);
+}
 
 /* The piece, and those linked behind it up to `last`, are dropped when there is room: frames that
  * they own go home counted as `reason`. */

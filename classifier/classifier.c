@@ -29,8 +29,7 @@ void fos_classifier_free(struct fos_classifier *c)
 		return;
 	fos_matcher_destroy(c->match);
 	fos_event_detach(c);
-	free(c->shadow_of);
-	free(c->shadow_batch);
+	free(c->touched);
 	free(c->ooo_last);
 	free(c);
 }
@@ -160,14 +159,14 @@ static int classifier_init(struct fos_proc *p)
 		rc = attach_rings(c);
 	if (rc < 0)
 		return rc;
-	c->shadow_of = calloc(c->cls->nr_flows, sizeof(*c->shadow_of));
-	c->shadow_batch = calloc(c->cls->nr_flows, sizeof(*c->shadow_batch));
+	c->touched = calloc(c->cls->nr_flows, sizeof(*c->touched));
 	c->ooo_last = malloc(c->cls->nr_flows * sizeof(*c->ooo_last));
-	if (!c->shadow_of || !c->shadow_batch || !c->ooo_last || fos_event_attach(c) < 0) {
+	if (!c->touched || !c->ooo_last || fos_event_attach(c) < 0) {
 		fos_log(FOS_LOG_ERROR, "no memory for %u flows", c->cls->nr_flows);
 		return -ENOMEM;
 	}
 	memset(c->ooo_last, 0xff, c->cls->nr_flows * sizeof(*c->ooo_last));
+	c->hashed_key.pipeline = 0xff; /* no key has that */
 	c->match = fos_matcher_create(c->dir, err, sizeof(err));
 	if (!c->match) {
 		fos_log(FOS_LOG_ERROR, "%s", err);

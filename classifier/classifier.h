@@ -54,6 +54,12 @@ struct fos_shadow {
 	uint64_t fin_pos;
 };
 
+/* struct fos_touched - where the flow's shadow is, in that batch */
+struct fos_touched {
+	uint32_t batch;
+	uint32_t at;
+};
+
 /* struct fos_part - bytes of one frame that belong to a packet's IP payload */
 struct fos_part {
 	uint32_t frame;
@@ -115,9 +121,14 @@ struct fos_classifier {
 	bool header_saved;
 	uint32_t nr_shadows;
 	struct fos_shadow shadow[FOS_SHADOWS];
-	uint32_t *shadow_of;    /* by flow: index, valid when shadow_batch says so */
-	uint32_t *shadow_batch;
+	struct fos_touched *touched; /* by flow */
+	/* below these there is room for sure: words of fos_batch_room() */
+	uint64_t easy_out;
+	uint32_t easy_redo;
+	uint32_t easy_undo;
 	uint32_t *ooo_last; /* by flow: last piece of the OOSEQ queue; FOS_NONE = not known */
+	struct fos_flow_key hashed_key; /* the one hashed last, and its hash */
+	uint64_t hashed;
 	uint32_t near[FOS_NEAR]; /* flows found last; each is looked at before it is believed */
 	/* scratch of the packet in hand, and of one taken out of a packet stream */
 	struct fos_part part[FOS_MAX_SEGS];

@@ -28,22 +28,17 @@ bool fos_deliver_has_packet_stage(const struct fos_classifier *c, uint32_t flow)
 }
 
 /* Hints the watching PMs of the first stage in [from, to) that has one. */
-static bool hint_stages(struct fos_classifier *c, uint32_t flow, uint32_t from, uint32_t to)
+static bool hint_stages(struct fos_classifier *c, uint32_t flow, const struct fos_dir_pipeline *pl,
+			uint32_t from, uint32_t to)
 {
-	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
-	bool any = false;
+	uint32_t flags = c->flows[flow].flags, pms = 0;
 
-	for (uint32_t k = from; k < to && !any; k++) {
-		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++) {
-			uint32_t pm = pl->stage[k].pm[i];
-
-			if (!fos_box_watches(c->dir, pm, c->flows[flow].flags))
-				continue;
-			fos_hint_pm(c, flow, pm);
-			any = true;
-		}
-	}
-	return any;
+	for (uint32_t k = from; k < to && pms == 0; k++)
+		for (uint32_t i = 0; i < pl->stage[k].nr_pms; i++)
+			if (fos_box_watches(c->dir, pl->stage[k].pm[i], flags))
+				pms |= 1u << pl->stage[k].pm[i];
+	fos_touch(c, flow)->hint_pms |= pms;
+	return pms != 0;
 }
 
 void fos_deliver_hint_app(struct fos_classifier *c, uint32_t flow)
@@ -55,7 +50,7 @@ void fos_deliver_choose(struct fos_classifier *c, uint32_t flow)
 {
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
 
-	if (!hint_stages(c, flow, pl->nr_pkt_stages, pl->nr_stages))
+	if (!hint_stages(c, flow, pl, pl->nr_pkt_stages, pl->nr_stages))
 		fos_hint_egress(c, flow);
 }
 
@@ -86,6 +81,7 @@ static void fill_piece(struct fos_classifier *c, uint32_t flow, const struct fos
 
 static void enqueue(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
 {
+	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
 	struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_flow *f = &c->flows[flow];
 
@@ -106,7 +102,7 @@ static void enqueue(struct fos_classifier *c, uint32_t flow, const struct fos_pa
 		s->pkt_tail_l4 += pkt->part[i].len;
 		fos_cls_count(c, FOS_C_pieces_appended);
 	}
-	hint_stages(c, flow, 0, fos_cls_pipeline(c, flow)->nr_pkt_stages);
+	hint_stages(c, flow, pl, 0, pl->nr_pkt_stages);
 }
 
 /* Has every packet PM that watches the flow released [.., end) (end_l4 for those on `tcp`)? */

@@ -401,33 +401,11 @@ void fos_event_publish(struct fos_classifier *c)
 
 /* ------------------------------------------------------------------ windows */
 
-bool fos_event_overrun(struct fos_classifier *c, uint32_t flow, int64_t end, int64_t *edge)
-{
-	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
-	const struct fos_shadow *s = fos_touch(c, flow);
-	uint32_t shift = f->wscale != 0xff && p->wscale != 0xff ? p->wscale : 0;
-	uint32_t ack = p->last_ack, edited;
-	int64_t to;
-
-	if (!(p->pass_pos_flags & FOS_NOTE_ACKED) || s->flags & FOS_FLOW_PICKUP)
-		return false;
-	edited = fos_tcp_edited_by(c, flow, s->gen);
-	if (edited != 0) {
-		ack = fos_tcp_told(c, flow, s->gen);
-		if (ack == 0 || ack + edited != p->last_ack)
-			return false;
-	}
-	to = fos_tcp_position(f->isn, s->app_tail, ack) + ((int64_t)p->last_wnd << shift);
-	if (edge)
-		*edge = to;
-	return end > to;
-}
-
 void fos_event_window(struct fos_classifier *c, uint32_t flow, int64_t end, uint64_t time_ns)
 {
 	int64_t edge;
 
-	if (fos_event_overrun(c, flow, end, &edge))
+	if (fos_tcp_overruns(c, flow, end, &edge))
 		fos_event_note(c, flow, FOS_EVENT_WINDOW_OVERRUN, (uint64_t)edge,
 			       (uint32_t)(end - edge), time_ns);
 }

@@ -86,13 +86,8 @@ static inline bool fos_event_room(const struct fos_classifier *c)
 	return c->event.nr_missed <= c->event.nr_rings * FOS_MISSES / 2;
 }
 
-/* Do bytes up to `end` go beyond what the receiver has offered?  (*edge: that much it has; NULL: no
- * matter.)  Where an edit has moved the numbers, only while the sender has been told
- * all that was acknowledged behind the last edit: else only egress knows the edge.  Not on
- * connections picked up, whose window scale is not known. */
-bool fos_event_overrun(struct fos_classifier *c, uint32_t flow, int64_t end, int64_t *edge);
-
-/* Then the window overrun is noted; the box keeps the bytes until there is room. */
+/* Notes a window overrun when bytes up to `end` go beyond what the receiver has offered
+ * (fos_tcp_overruns()); the box keeps them until there is room. */
 void fos_event_window(struct fos_classifier *c, uint32_t flow, int64_t end, uint64_t time_ns);
 
 #endif

@@ -38,8 +38,7 @@ static bool parse(struct plain *p, const uint8_t *h)
 	p->header = (h[12] >> 4) * 4u;
 	p->flags = h[13];
 	p->has_ts = p->header == HEADER_TS;
-	if ((p->flags & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) != FOS_TCP_ACK ||
-	    (p->header != HEADER && !p->has_ts) || l4 < p->header ||
+	if (!fos_express_may(h) || (p->header != HEADER && !p->has_ts) || l4 < p->header ||
 	    (p->has_ts && fos_get32(h + 20) != TS_ALONE))
 		return false;
 	p->seq = fos_get32(h + 4);
@@ -113,8 +112,8 @@ static bool numbers(struct fos_classifier *c, const struct plain *p, const struc
 static bool fits(struct fos_classifier *c, const struct plain *p, const struct fos_shadow *s)
 {
 	return p->len == 0 || (c->priv->fifo_head != c->fifo_limit &&
-			       fos_tcp_over_quota(c, p->flow) == 0 &&
-			       !fos_event_overrun(c, p->flow, (int64_t)(s->app_tail + p->len), NULL));
+			       (c->p->offline || fos_tcp_over_quota(c, p->flow) == 0) &&
+			       !fos_tcp_overruns(c, p->flow, (int64_t)(s->app_tail + p->len), NULL));
 }
 
 /* ------------------------------------------------------------------ what it does */

@@ -9,6 +9,13 @@
 #define FOS_CLASSIFIER_EXPRESS_H
 
 #include "classifier/batch.h"
+#include "classifier/tcp_state.h"
+
+/* Is it worth trying, by the flags of its header? */
+static inline bool fos_express_may(const uint8_t *tcp)
+{
+	return (tcp[13] & (FOS_TCP_SYN | FOS_TCP_FIN | FOS_TCP_RST | FOS_TCP_ACK)) == FOS_TCP_ACK;
+}
 
 /* Takes a TCP packet of one frame, in which nothing was found wrong but perhaps its checksum:
  * c->part[0] has the frame and our claim on it, `meta` is checked.  `flow` is the one with its

@@ -25,11 +25,14 @@ static uint64_t hash_of(const struct fos_classifier *c, const struct fos_flow_ke
 	return fos_hash_sip13(c->dir->hash_key, v4, sizeof(v4));
 }
 
+/* A tuple that is not found is filed next: its hash is not made twice. */
 static uint32_t *bucket_of(struct fos_classifier *c, const struct fos_flow_key *key)
 {
-	uint64_t h = hash_of(c, key);
-
-	return &c->buckets[h & (c->cls->nr_buckets - 1)];
+	if (memcmp(&c->hashed_key, key, sizeof(*key)) != 0) {
+		c->hashed = hash_of(c, key);
+		c->hashed_key = *key;
+	}
+	return &c->buckets[c->hashed & (c->cls->nr_buckets - 1)];
 }
 
 struct fos_flow_key fos_flow_key_reverse(const struct fos_flow_key *key)

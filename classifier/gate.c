@@ -10,20 +10,48 @@ uint64_t fos_gate_forced(const struct fos_classifier *c, uint32_t pm, uint32_t f
 	return fos_box_forced(c->box, pm, flow, gen, &f) ? FOS_POS_MAX : 0;
 }
 
+/* Has the PM decided nothing of the flow, nor anybody for it?  As nearly always, and found out without a
+ * copy of all that it has published; false: it has to be looked at. */
+static bool calm(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)
+{
+	const struct fos_pm_flow *f = &c->box->pm_flows[pm][flow];
+	const struct fos_pm_slot *s;
+	uint32_t ver;
+	bool passes;
+
+	if (fos_acquire32(&c->box->egr->nr_forced) != 0)
+		return false;
+	/* pairs with the release of `ver` in fos_txn_commit(), as fos_box_pub() does */
+	ver = fos_acquire32(&f->ver);
+	s = &f->slot[ver & 1u];
+	passes = s->gen != gen || s->verdict == FOS_VERDICT_PASS;
+	fos_fence_acquire();
+	return passes && fos_relaxed32(&f->ver) == ver;
+}
+
+static uint32_t verdict_of(const struct fos_classifier *c, uint32_t pm, uint32_t flow, uint32_t gen)
+{
+	struct fos_pm_pub pub;
+
+	return fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
+			       fos_box_pub(c->box, pm, flow, gen, &pub) &&
+			       pub.verdict <= FOS_VERDICT_RESET ?
+		       pub.verdict :
+		       FOS_VERDICT_PASS;
+}
+
 uint32_t fos_gate_verdict(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
+	const struct fos_dir_stage *end = pl->stage + pl->nr_stages;
 	uint32_t worst = FOS_VERDICT_PASS;
 
-	for (uint32_t i = 0; i < pl->nr_stages; i++) {
-		for (uint32_t j = 0; j < pl->stage[i].nr_pms; j++) {
-			struct fos_pm_pub pub;
-			uint32_t pm = pl->stage[i].pm[j];
+	for (const struct fos_dir_stage *st = pl->stage; st < end; st++) {
+		for (uint32_t j = 0; j < st->nr_pms; j++) {
+			uint32_t pm = st->pm[j], verdict;
 
-			if (fos_box_watches(c->dir, pm, c->flows[flow].flags) &&
-			    fos_box_pub(c->box, pm, flow, gen, &pub) && pub.verdict > worst &&
-			    pub.verdict <= FOS_VERDICT_RESET)
-				worst = pub.verdict;
+			if (!calm(c, pm, flow, gen) && (verdict = verdict_of(c, pm, flow, gen)) > worst)
+				worst = verdict;
 		}
 	}
 	return worst;

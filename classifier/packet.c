@@ -52,7 +52,21 @@ static bool headers_ok(const struct fos_frame_meta *m)
 	return m->link != FOS_LINK_ETHERNET || m->l3_off == 0 || m->len >= 14;
 }
 
-bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_frame_meta *m)
+/* Is it, as nearly always, a TCP packet in one frame with its headers in order?  Then all that is
+ * asked below holds: each difference, negative, would say that it does not. */
+static bool tcp_in_order(const struct fos_frame_meta *m, uint32_t frame_size)
+{
+	const uint32_t not = FOS_PKT_CONT | FOS_PKT_CHAIN | FOS_PKT_IP_BAD;
+	int32_t end = m->data_off + m->len, l3 = m->l3_off, l3_end = l3 + m->l3_len, l4 = m->l4_off;
+	int32_t ip = m->flags & FOS_PKT_IPV6 ? 40 : 20, payload = m->payload_off;
+
+	return (m->flags & (FOS_PKT_TCP | not)) == FOS_PKT_TCP && m->next_frame == FOS_NONE &&
+	       ((m->data_off - (int32_t)FOS_FRAME_META_SIZE) | ((int32_t)frame_size - end) |
+		(m->orig_len - m->len) | (l3 - m->data_off - 14) | (end - l3_end) | (l4 - l3 - ip) |
+		(l3_end - l4 - 20) | (payload - l3) | (l3_end - payload - m->payload_len)) >= 0;
+}
+
+static inline bool read_meta(const struct fos_classifier *c, uint32_t frame, struct fos_frame_meta *m)
 {
 	uint32_t ports = c->dir->nr_ports ? c->dir->nr_ports : 1;
 
@@ -60,6 +74,8 @@ bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_
 	/* Clocks of captures step back: what comes now is not older than what the timers know. */
 	if (m->time_ns < c->now_ns)
 		m->time_ns = c->now_ns;
+	if (m->port < ports && tcp_in_order(m, c->dir->frame_size))
+		return true;
 	if (m->port >= ports || m->flags & FOS_PKT_CONT ||
 	    (m->next_frame != FOS_NONE) != !!(m->flags & FOS_PKT_CHAIN))
 		return false;
@@ -69,6 +85,11 @@ bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_
 	if (m->flags & FOS_PKT_IPV6 && m->l3_off + 40u > (uint32_t)m->data_off + m->len)
 		return false;
 	return offsets_ok(m, c->dir->frame_size) && headers_ok(m);
+}
+
+bool fos_packet_meta(const struct fos_classifier *c, uint32_t frame, struct fos_frame_meta *m)
+{
+	return read_meta(c, frame, m);
 }
 
 /* What a packet's first frame contributes to it. */
@@ -126,20 +147,21 @@ uint32_t fos_packet_run(const struct fos_classifier *c, const struct fos_packet 
 
 static void copy_head(const struct fos_classifier *c, struct fos_packet *pkt)
 {
-	const uint8_t *data;
-	uint32_t n;
+	const struct fos_part *part = &pkt->part[0];
+	const uint8_t *data = fos_box_frame(c->box, part->frame) + part->off;
+	uint32_t n = part->len;
 
-	if (pkt->part[0].len >= FOS_L4_HDR) {
-		data = fos_box_frame(c->box, pkt->part[0].frame) + pkt->part[0].off;
+	if (n >= FOS_L4_HDR) {
 		memcpy(pkt->head, data, FOS_L4_HDR);
 		pkt->head_len = FOS_L4_HDR;
 		return;
 	}
-	pkt->head_len = 0;
-	while (pkt->head_len < FOS_L4_HDR &&
-	       (n = fos_packet_run(c, pkt, pkt->head_len, FOS_L4_HDR - pkt->head_len, &data)) > 0) {
+	memcpy(pkt->head, data, n);
+	for (pkt->head_len = n; pkt->nr > 1 && pkt->head_len < FOS_L4_HDR; pkt->head_len += n) {
+		n = fos_packet_run(c, pkt, pkt->head_len, FOS_L4_HDR - pkt->head_len, &data);
+		if (n == 0)
+			return;
 		memcpy(pkt->head + pkt->head_len, data, n);
-		pkt->head_len += n;
 	}
 }
 
@@ -164,30 +186,32 @@ static uint32_t fragmented_header_damage(const struct fos_packet *pkt)
 #define DAMAGED (FOS_PKT_IP_BAD | FOS_PKT_TRUNCATED | FOS_PKT_SOURCE_ROUTE | FOS_PKT_L4_BAD | \
 		 FOS_PKT_FRAGMENT)
 
-void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
+static uint32_t damage_of(const struct fos_packet *pkt)
 {
 	uint32_t flags = pkt->meta.flags;
 
-	pkt->l4_len = 0;
-	for (uint32_t i = 0; i < pkt->nr; i++)
+	if (flags & FOS_PKT_IP_BAD)
+		return FOS_C_drop_ip_bad;
+	if (flags & FOS_PKT_TRUNCATED)
+		return FOS_C_drop_truncated;
+	if (flags & FOS_PKT_SOURCE_ROUTE)
+		return FOS_C_drop_source_route;
+	if (flags & FOS_PKT_L4_BAD)
+		return FOS_C_drop_l4_bad;
+	if (pkt->meta.csum == FOS_CSUM_BAD)
+		return FOS_C_drop_csum_bad;
+	return flags & FOS_PKT_FRAGMENT ? fragmented_header_damage(pkt) : 0;
+}
+
+void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
+{
+	pkt->l4_len = pkt->part[0].len;
+	for (uint32_t i = 1; i < pkt->nr; i++)
 		pkt->l4_len += pkt->part[i].len;
 	copy_head(c, pkt);
-	if (!(flags & DAMAGED) && pkt->meta.csum != FOS_CSUM_BAD)
-		pkt->damage = 0;
-	else if (flags & FOS_PKT_IP_BAD)
-		pkt->damage = FOS_C_drop_ip_bad;
-	else if (flags & FOS_PKT_TRUNCATED)
-		pkt->damage = FOS_C_drop_truncated;
-	else if (flags & FOS_PKT_SOURCE_ROUTE)
-		pkt->damage = FOS_C_drop_source_route;
-	else if (flags & FOS_PKT_L4_BAD)
-		pkt->damage = FOS_C_drop_l4_bad;
-	else if (pkt->meta.csum == FOS_CSUM_BAD)
-		pkt->damage = FOS_C_drop_csum_bad;
-	else if (flags & FOS_PKT_FRAGMENT)
-		pkt->damage = fragmented_header_damage(pkt);
-	else
-		pkt->damage = 0;
+	pkt->damage = 0;
+	if (pkt->meta.flags & DAMAGED || pkt->meta.csum == FOS_CSUM_BAD)
+		pkt->damage = damage_of(pkt);
 }
 
 /* ------------------------------------------------------------------ tuples */
@@ -331,17 +355,22 @@ static bool is_whole(const struct fos_frame_meta *m)
 
 void fos_packet_frames(struct fos_classifier *c, uint32_t nr)
 {
-	struct fos_packet pkt = { .nr = nr, .part = c->part };
+	struct fos_packet pkt;
 	uint32_t frame = c->part[0].frame, gen = c->part[0].gen, flow = FOS_NONE;
 
-	if (!fos_packet_meta(c, frame, &pkt.meta) || !next_parts(c, &pkt.meta, nr)) {
+	pkt.nr = nr;
+	pkt.part = c->part;
+	pkt.l4_len = pkt.head_len = pkt.damage = 0;
+	if (!read_meta(c, frame, &pkt.meta) || !next_parts(c, &pkt.meta, nr)) {
 		fos_packet_drop(c, &pkt, FOS_C_drop_meta);
 		return;
 	}
 	if (nr == 1 && is_whole(&pkt.meta)) {
-		flow = fos_flow_recent(c, fos_box_frame(c->box, frame), &pkt.meta);
+		const uint8_t *f = fos_box_frame(c->box, frame);
+
+		flow = fos_flow_recent(c, f, &pkt.meta);
 		if (flow != FOS_NONE && pkt.meta.flags & FOS_PKT_TCP &&
-		    fos_express_take(c, flow, &pkt.meta))
+		    fos_express_may(f + pkt.meta.l4_off) && fos_express_take(c, flow, &pkt.meta))
 			return;
 	}
 	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&

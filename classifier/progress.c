@@ -40,10 +40,25 @@ static void check_verdicts(struct fos_classifier *c, uint32_t flow, uint32_t gen
 		refuse(c, flow >> 1, worst == FOS_VERDICT_RESET);
 }
 
+/* What waits at the gate or in the packet stages goes on, if it may.  False: room ran out. */
+static bool let_through(struct fos_classifier *c, uint32_t flow)
+{
+	bool was_open = c->conns[flow >> 1].flags & FOS_CONN_OPEN;
+
+	if (!was_open && !fos_gate_check(c, flow >> 1))
+		return true;
+	if ((c->flows[flow].pkt.first != FOS_NONE || fos_pkt_first_now(c, flow) != FOS_NONE) &&
+	    !fos_deliver_waiting(c, flow))
+		return false;
+	/* the gate was the forward flow's; the answers have waited for it too.  A restarted
+	 * hint finds the gate open: then both are looked at anyway. */
+	return !(!was_open || fos_pkt_first_now(c, FOS_PEER(flow)) != FOS_NONE) ||
+	       fos_deliver_waiting(c, FOS_PEER(flow));
+}
+
 bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	uint32_t conn = flow >> 1;
-	bool was_open;
 
 	if (flow >= 2 * c->priv->conns_used || gen == 0 || fos_gen_now(c, flow) != gen)
 		return true;
@@ -57,17 +72,7 @@ bool fos_progress_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 		return false;
 	if (c->event.nr_rings)
 		fos_reasm_trim(c, flow);
-	was_open = c->conns[conn].flags & FOS_CONN_OPEN;
-	if (fos_gate_check(c, conn)) {
-		if (!fos_deliver_waiting(c, flow))
-			return false;
-		/* the gate was the forward flow's; the answers have waited for it too.  A restarted
-		 * hint finds the gate open: then both are looked at anyway. */
-		if ((!was_open || fos_pkt_first_now(c, FOS_PEER(flow)) != FOS_NONE) &&
-		    !fos_deliver_waiting(c, FOS_PEER(flow)))
-			return false;
-	}
-	if (!fos_reasm_reclaim(c, flow))
+	if (!let_through(c, flow) || !fos_reasm_reclaim(c, flow))
 		return false;
 	if (!c->p->offline)
 		fos_expire_try_free(c, conn);

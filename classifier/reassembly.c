@@ -421,10 +421,13 @@ enum fos_reasm_result fos_reasm_place(struct fos_classifier *c, uint32_t flow,
 bool fos_reasm_reclaim(struct fos_classifier *c, uint32_t flow)
 {
 	const struct fos_out *out = &c->box->outs[flow];
-	uint32_t gen = fos_gen_now(c, flow), i;
+	uint32_t gen, i;
 	uint64_t upto;
 	bool all;
 
+	if (fos_app_first_now(c, flow) == FOS_NONE)
+		return true;
+	gen = fos_gen_now(c, flow);
 	/* pairs with egress's release of gen: the positions are that generation's */
 	if (gen == 0 || fos_acquire32(&out->gen) != gen)
 		return true;

@@ -51,7 +51,7 @@ static enum fos_tcp_action judge(struct input *in)
 			 fos_successor_is(in->c, in->flow),
 	};
 
-	if (fos_pickup_failed(in->c, in->flow, &in->seg))
+	if (in->peer->flags & FOS_FLOW_PICKUP && fos_pickup_failed(in->c, in->flow, &in->seg))
 		return FOS_TCP_DO_RESTART;
 	fos_tcp_side_of(in->c, in->flow, &own);
 	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
@@ -254,7 +254,7 @@ static void place(struct input *in, uint64_t pos, uint32_t off, uint32_t len, bo
 	uint64_t tail = in->s->app_tail;
 	bool hole = in->f->ooo_first != FOS_NONE;
 	uint64_t waits = hole ? c->pieces[in->f->ooo_first].pos : 0;
-	bool goes = fos_unread_ahead(c, in->flow, in->pkt, pos, pos + len);
+	bool goes = pos > tail && fos_unread_ahead(c, in->flow, in->pkt, pos, pos + len);
 	struct fos_reasm_in run = {
 		.pkt = in->pkt,
 		.pos = pos,
@@ -379,9 +379,9 @@ static void take_segment(struct input *in)
 	establish(in);
 	if (pos <= (int64_t)in->s->app_tail)
 		fos_timestamp_take(c, in->flow, &in->seg);
-	if (fos_tcp_keepalive(c, in->flow, &in->seg, pos)) {
+	if (in->seg.len <= 1 && fos_tcp_keepalive(c, in->flow, &in->seg, pos)) {
 		pass_control(in, FOS_DESC_PROBE);
-	} else if (bytes && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {
+	} else if (bytes && pos < 0 && fos_pickup_before(c, in->flow, in->pkt, &in->seg, pos)) {
 		note_ack(in);
 	} else if (!bytes) {
 		int64_t away = pos - (int64_t)in->s->app_tail;
@@ -469,17 +469,18 @@ static bool act(struct input *in, enum fos_tcp_action what)
 
 void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
-	struct input in = {
-		.c = c,
-		.flow = flow,
-		.pkt = pkt,
-		.f = &c->flows[flow],
-		.s = fos_touch(c, flow),
-		.peer = fos_touch(c, FOS_PEER(flow)),
-		.conn = fos_cls_conn(c, flow),
-	};
+	struct input in;
 	enum fos_tcp_action what;
 
+	/* one by one: fos_tcp_parse() fills all of the segment */
+	in.c = c;
+	in.flow = flow;
+	in.pkt = pkt;
+	in.f = &c->flows[flow];
+	in.s = fos_touch(c, flow);
+	in.peer = fos_touch(c, FOS_PEER(flow));
+	in.conn = fos_cls_conn(c, flow);
+	in.refused = false;
 	if (!fos_tcp_parse(pkt->head, pkt->head_len, &in.seg)) {
 		refuse(&in, FOS_C_drop_l4_bad);
 		return;
@@ -488,7 +489,9 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	/* a signature is suspect unless the connection began with one: then its lack is */
 	if (in.f->pass_pos_flags & FOS_NOTE_MD5 && !(in.seg.flags & FOS_TCP_SYN))
 		in.seg.md5 = !in.seg.md5;
-	what = fos_tcp_plain(c, flow, &in.seg) ? FOS_TCP_DO_DATA : judge(&in);
+	what = (in.seg.flags & (FOS_TCP_SYN | FOS_TCP_RST)) == 0 && fos_tcp_plain(c, flow, &in.seg) ?
+		       FOS_TCP_DO_DATA :
+		       judge(&in);
 	if (what == FOS_TCP_DO_RESTART)
 		fos_admit_restart(c, flow, pkt);
 	else if (act(&in, what) && !in.refused)

@@ -9,25 +9,6 @@
 #define FLOW_SHARE 16u /* of the packet region, for one flow while half of it is in use */
 #define FLOW_LITTLE 16u /* frames for one flow while five eighths of it are in use */
 
-void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow, struct fos_tcp_side *side)
-{
-	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
-	const struct fos_shadow *s = fos_touch(c, flow);
-	uint32_t shift = f->wscale != 0xff && p->wscale != 0xff ? f->wscale : 0;
-
-	memset(side, 0, sizeof(*side));
-	side->syn = s->state & FOS_FLOW_ST_SYN;
-	side->fin = s->state & FOS_FLOW_ST_FIN;
-	side->acked = f->pass_pos_flags & FOS_NOTE_ACKED;
-	side->isn = f->isn;
-	side->nxt = f->isn + 1 + (uint32_t)s->app_tail + side->fin;
-	side->max = f->isn + 1 + (uint32_t)fos_reasm_end(c, flow) + 1;
-	side->last_ack = f->last_ack;
-	side->una = p->last_ack;
-	side->una_known = p->pass_pos_flags & FOS_NOTE_ACKED;
-	side->wnd = (uint32_t)f->last_wnd << shift;
-}
-
 bool fos_tcp_plain(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
 {
 	const uint32_t open = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
@@ -74,14 +55,12 @@ bool fos_tcp_over(struct fos_classifier *c, uint32_t flow, uint64_t time_ns)
 	       (all_acked(c, flow) && all_acked(c, FOS_PEER(flow)));
 }
 
-uint32_t fos_tcp_edited_by(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
+uint32_t fos_tcp_edited_now(const struct fos_classifier *c, uint32_t flow, uint32_t gen)
 {
 	const struct fos_dir_pipeline *pl;
 	struct fos_route_slot route;
 	uint64_t shift;
 
-	if (c->p->offline)
-		return 0;
 	fos_box_route(c->box, flow, gen, &route);
 	shift = route.delta; /* by the pipelines that it has left */
 	pl = fos_cls_pipeline(c, flow);
@@ -139,15 +118,6 @@ static bool is_end(struct fos_classifier *c, uint32_t flow, const struct fos_tcp
 	int64_t end = fos_tcp_position(c->flows[flow].isn, s->app_tail, seg->seq) + seg->len;
 
 	return end == (int64_t)(s->state & FOS_FLOW_ST_FIN ? s->fin_pos : fos_reasm_pinned_fin(c, flow));
-}
-
-bool fos_tcp_acks_fin(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)
-{
-	const struct fos_shadow *p = fos_touch(c, FOS_PEER(flow));
-	uint32_t fin = c->flows[FOS_PEER(flow)].isn + 1 + (uint32_t)p->fin_pos;
-
-	return seg->flags & FOS_TCP_ACK && p->state & FOS_FLOW_ST_FIN &&
-	       (int32_t)(seg->ack - (fin + 1 + fos_tcp_edited_by(c, FOS_PEER(flow), p->gen))) >= 0;
 }
 
 void fos_tcp_follow_on(struct fos_classifier *c, uint32_t flow, const struct fos_tcp_segment *seg)

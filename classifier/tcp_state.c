@@ -63,7 +63,8 @@ bool fos_tcp_parse(const uint8_t *h, uint32_t len, struct fos_tcp_segment *seg)
 	seg->header_len = (uint8_t)end;
 	/* as most segments have them: timestamps and nothing else */
 	if (end == 32 && fos_get32(h + 20) == TS_ALONE) {
-		option(h + 22, 10, seg);
+		seg->has_ts = true;
+		seg->tsval = fos_get32(h + 24);
 		return true;
 	}
 	while (at < end && h[at] != OPT_END) {
@@ -88,11 +89,6 @@ bool fos_tcp_paws_old(uint32_t ts_recent, uint32_t tsval)
 bool fos_tcp_ts_leaps(uint32_t ts_recent, uint32_t tsval)
 {
 	return (int32_t)(tsval - ts_recent) > 1 << 30;
-}
-
-int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq)
-{
-	return (int64_t)tail + (int32_t)(seq - (isn + 1 + (uint32_t)tail));
 }
 
 static int64_t window(const struct fos_tcp_side *side)

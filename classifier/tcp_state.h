@@ -102,6 +102,9 @@ bool fos_tcp_ts_leaps(uint32_t ts_recent, uint32_t tsval);
 
 /* 64-bit stream position of a sequence number, near position `tail` of a stream that starts at
  * isn + 1.  Before the start it is negative. */
-int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq);
+static inline int64_t fos_tcp_position(uint32_t isn, uint64_t tail, uint32_t seq)
+{
+	return (int64_t)tail + (int32_t)(seq - (isn + 1 + (uint32_t)tail));
+}
 
 #endif
