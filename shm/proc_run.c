@@ -117,8 +117,7 @@ static uint32_t pass(struct fos_run *r)
 	done = fos_proc_work(p);
 	if (done) {
 		fos_count(p->counter, FOS_C_work_batches, 1);
-		if (!p->offline) /* a capture has no pauses, only processes that wait for others */
-			fos_patience_worked(&r->patience, r->real_ns);
+		fos_patience_worked(&r->patience, r->real_ns);
 	}
 	ring_bells(r);
 	if (p->offline)
@@ -239,7 +238,7 @@ static void sleep_once(struct fos_run *r)
 	fos_fence_seq();
 	fos_killpoint("sleep.announced");
 	if (pass(r) == 0) {
-		uint64_t ns = time_to_sleep(r);
+		uint64_t ns = time_to_sleep(r), from = r->real_ns;
 
 		if (p->offline && r->ingress != head)
 			wake_sleepers(r);
@@ -248,6 +247,8 @@ static void sleep_once(struct fos_run *r)
 			fos_loop_wait(p->loop, ns);
 		}
 		r->real_ns = fos_clock_ns();
+		if (!p->offline) /* a capture has no pauses, only processes that wait for others */
+			fos_patience_slept(&r->patience, r->real_ns - from);
 		look_around(r);
 	}
 	fos_killpoint("sleep.over");
