@@ -300,6 +300,9 @@ bool fos_visit_data(struct fos_window *w)
 	/* relaxed: sooner or later */
 	if (pm->d->leaves && fos_move_leave(w) && !w->http)
 		return true;
+	/* after on_close no byte of the flow is shown */
+	if (w->pub.flags & FOS_PM_CLOSED && pm->d->stream == FOS_STREAM_APP)
+		return false;
 	if (fos_events_read(pm)) {
 		bool moved = false;
 
@@ -329,10 +332,12 @@ bool fos_visit_data(struct fos_window *w)
 
 static bool may_close(struct fos_window *w, uint32_t why)
 {
-	if (fos_visit_stopped(w) || why == FOS_CLOSE_PM || why == FOS_CLOSE_EVICTED ||
-	    w->moving == FOS_MOVING_NOW)
+	bool app = w->pm->d->stream == FOS_STREAM_APP;
+
+	if (fos_visit_stopped(w) || w->moving == FOS_MOVING_NOW)
 		return true;
-	if (w->pm->d->stream == FOS_STREAM_APP && !(w->flow_flags & FOS_FLOW_APP))
+	/* packets that a module refused go to nobody else */
+	if (app ? !(w->flow_flags & FOS_FLOW_APP) : why == FOS_CLOSE_PM)
 		return true;
 	return w->fin && w->head == w->tail && !w->pm->local[w->flow].retry;
 }

@@ -94,6 +94,31 @@ static bool app_ended(const struct fos_window *w, const struct fos_view *v, uint
 	return (state & FOS_FLOW_ST_CLOSED) && base == v->base_tail;
 }
 
+/* Has a module of an earlier stage refused the connection, and does the view stand behind all that it had
+ * let go?  It lets go of no more. */
+static bool app_refused(const struct fos_window *w, const struct fos_view *v, uint32_t state)
+{
+	const struct fos_box *box = w->pm->box;
+	const struct fos_dir_pipeline *pl = &box->dir->pipeline[v->pipeline];
+
+	if (!(state & FOS_FLOW_ST_CLOSED) || box->flows[w->flow].close != FOS_CLOSE_PM)
+		return false;
+	for (uint32_t i = 0; i < v->nr_layers; i++) {
+		const struct fos_dir_stage *st = &pl->stage[pl->nr_pkt_stages + i];
+
+		for (uint32_t k = 0; k < st->nr_pms && v->layer[i].in == v->layer[i].limit; k++) {
+			struct fos_pm_pub pub;
+
+			if (fos_box_watches(box->dir, st->pm[k], w->flow_flags) &&
+			    fos_box_pub(box, st->pm[k], w->flow, w->gen, &pub) &&
+			    (pub.verdict == FOS_VERDICT_DROP || pub.verdict == FOS_VERDICT_RESET) &&
+			    pub.head == v->layer[i].limit)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Bytes of the stream up to `cut`, a position in it as it came in.  True: it is reached. */
 static bool add_span(struct fos_window *w, const struct fos_span *s, uint64_t cut)
 {
@@ -122,6 +147,7 @@ static void app_open(struct fos_window *w, uint64_t limit)
 	uint64_t cut = UINT64_MAX;
 	struct fos_view v;
 	struct fos_span s;
+	bool ended;
 
 	if (!fos_view_open(&v, pm->box, w->flow, w->gen, w->stage, w->head))
 		return;
@@ -140,8 +166,9 @@ static void app_open(struct fos_window *w, uint64_t limit)
 	if (w->reached || w->more || v.broken != FOS_NONE)
 		return;
 	fos_view_settle(&v);
-	w->reached = fos_view_base(&v) >= cut;
-	w->fin = (!w->cut && app_ended(w, &v, state)) ||
+	ended = app_ended(w, &v, state) || app_refused(w, &v, state);
+	w->reached = fos_view_base(&v) >= cut || (w->cut && ended);
+	w->fin = (!w->cut && ended) ||
 		 (w->moving == FOS_MOVING_END && fos_view_moved(&v) != FOS_NONE);
 }
 

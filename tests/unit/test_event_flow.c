@@ -299,6 +299,51 @@ static void test_judging(void)
 	ew_free(e);
 }
 
+/* Bytes up to an 'X' go on; a connection with a 'K' in it is reset. */
+static void on_data_judges(struct fos_window *w)
+{
+	struct fos_hit hit;
+
+	if (fos_find(w, fos_head(w), "K", 0, &hit))
+		fos_reset(w);
+	else
+		ew_hold_until_x(w);
+}
+
+static void log_close(struct fos_window *w, uint32_t why)
+{
+	ew_say("%c:close%u ", ew_side(w), why);
+}
+
+/* The stage before resets the connection and lets go of no more: what comes behind it reads what was let
+ * go, is told of the end, and closes. */
+static void test_judged_before(void)
+{
+	const struct fos_pm judges = {.name = "judges", .stream = FOS_APP, .on_data = on_data_judges};
+	const struct fos_pm between = {.name = "between", .stream = FOS_APP, .on_data = ew_hold_until_x};
+	const struct fos_pm logs = {.name = "logs", .stream = FOS_APP, .on_data = log_data,
+				    .on_event = log_event, .on_close = log_close,
+				    .events = FOS_BIT(FOS_ON_END)};
+	static struct event_world e;
+
+	ew_plan(&e);
+	ew_pm(&e, 0, &judges);
+	ew_pm(&e, 1, &between);
+	ew_pm(&e, 2, &logs);
+	ew_make(&e);
+	ew_handshake(&e);
+	ew_data(&e, 'A', 0, "ab");
+	ew_data(&e, 'B', 0, "one");
+	ew_data(&e, 'A', 2, "cXd");
+	ew_data(&e, 'B', 3, "Xtwo");
+	is_str(ew_log, "A[0,4) B[0,4) ", "what is let go arrives");
+	ew_clear();
+	ew_data(&e, 'A', 5, "eK");
+	is_str(ew_log, "A:end@4+0 B[4,7) B:end@7+0 A:close6 B:close6 ",
+	       "behind a module that resets, too, the rest is read and both directions end");
+	ew_free(&e);
+}
+
 /* A FIN of its own brings no data, so no event: egress waits for it all the same. */
 static void test_end(void)
 {
@@ -328,6 +373,7 @@ int main(void)
 	test_bound();
 	test_far();
 	test_judging();
+	test_judged_before();
 	test_end();
 	return done();
 }

@@ -215,6 +215,24 @@ static void test_end(void)
 	play_free(&p);
 }
 
+/* The later stage hears first of a connection that the box gives up: it waits for what is still to come. */
+static void test_evicted(void)
+{
+	struct play p;
+
+	begin(&p, &plain, &sink);
+	body = if_any;
+	play_append(&p, 0, "abc", 3);
+	play_close(&p, 0, FOS_CLOSE_EVICTED);
+	play_hint(&p, 1);
+	play_work(&p, 1);
+	ok(saw.close == 1, "evicted: the direction with bytes on their way is not closed");
+	play_turn(&p);
+	ok(p.out[0].len == 3 && saw.close == 4 && saw.why == FOS_END_EVICTED,
+	   "it is when they have come");
+	play_free(&p);
+}
+
 /* ---------------------------------------------------------------- verdicts */
 
 static void leave(struct fos_window *w)
@@ -429,6 +447,7 @@ int main(void)
 	test_reuse();
 	test_mute();
 	test_end();
+	test_evicted();
 	test_verdicts();
 	test_parallel();
 	test_timer();
