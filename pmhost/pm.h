@@ -51,12 +51,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-#error "a PM is written in C: the FOS_PM() macro needs C's designated initialisers"
-#endif
 /* Changes whenever a module built against an older header would not work any more. */
 #define FOS_PM_ABI 2u
-
 struct fos_instance; /* this PM, running: one per lane */
 struct fos_window;   /* this PM on one flow */
 struct fos_event;    /* pm_event.h */
@@ -198,7 +194,10 @@ struct fos_pm_section {
 #define FOS_PM_QUIET _Pragma("GCC diagnostic ignored \"-Waddress\"")
 #endif
 
-/* Defines the module: once per shared object, at the end of the file. */
+/* Defines the module: once per shared object, at the end of a C file (pm_main.h: other languages). */
+#ifdef __cplusplus
+#define FOS_PM(...) static_assert(false, "FOS_PM() goes into a C file: it needs C's initialisers")
+#else
 #define FOS_PM(...)                                                                           \
 	extern const struct fos_pm fos_pm_module;                                             \
 	extern const struct fos_pm_section fos_pm_constants;                                  \
@@ -212,6 +211,7 @@ struct fos_pm_section {
 			.abi = FOS_PM_ABI,                                                    \
 			__VA_ARGS__};                                                         \
 	_Pragma("GCC diagnostic pop") extern const struct fos_pm fos_pm_module
+#endif
 
 /* ---------------------------------------------------------------- the window */
 

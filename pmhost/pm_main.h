@@ -18,6 +18,15 @@
  * FLOWOS_KEEPER and FLOWOS_PROC of its environment (FLOWOS_SPARE: as a spare).  Under systemd its
  * unit needs an ExecStart and these variables.  It is confined as every host is, by fos_pm_main(): what
  * main() does before runs with all rights of who started it.
+ *
+ * Other languages.  FOS_PM() stands in a C file; the hooks that it names may be functions of any language
+ * that has C's linkage.  C++ takes these headers as they are, inside extern "C" { }.
+ *
+ * Debuggers.  gdb -p looks at the running process (on live traffic: as root); while it is attached,
+ * `flowosctl run` takes no silence for hanging.  valgrind, on captures: main() has itself run by it,
+ *
+ *	if (!getenv("UNDER") && setenv("UNDER", "valgrind", 1) == 0)
+ *		execvp("valgrind", (char *[]){"valgrind", argv[0], NULL});
  */
 #ifndef FLOWOS_PM_MAIN_H
 #define FLOWOS_PM_MAIN_H

@@ -24,4 +24,7 @@ bool fos_starved_lives(pid_t pid);
 /* Is it kept waiting by the machine?  cpu_ns: what fos_starved_cpu_ns() said some time ago. */
 bool fos_starved(pid_t pid, uint64_t cpu_ns);
 
+/* Does another process than the caller trace it (a debugger)?  It is silent as long as somebody wishes. */
+bool fos_starved_traced(pid_t pid);
+
 #endif

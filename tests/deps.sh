@@ -13,7 +13,7 @@ BUILD='gcc libc6-dev make clang bpftool libbpf-dev libxdp-dev liburing-dev libnu
 	pkgconf|pkg-config python3'
 TESTS='llvm libclang-rt-14-dev iproute2 ethtool iperf3 nginx|nginx-light curl tshark procps
 	iputils-ping util-linux groff-base systemd-container qemu-system-x86 busybox-static cpio kmod spin
-	libvectorscan-dev|libhyperscan-dev libpcre2-dev libndpi-dev libyara-dev valgrind strace socat'
+	libvectorscan-dev|libhyperscan-dev libpcre2-dev libndpi-dev libyara-dev valgrind gdb strace socat'
 
 BENCH='dpdk-dev wrk privoxy libnids-dev tcpflow nftables'
 

@@ -359,6 +359,10 @@ static bool hangs(const struct fos_super *s, struct fos_child *c, uint64_t now)
 		c->late_cpu_ns = fos_starved_cpu_ns(c->pid);
 	if (now <= c->alive_ns + limit)
 		return false;
+	if (fos_starved_traced(c->pid)) {
+		c->alive_ns = now; /* somebody looks at it: not ours to end */
+		return false;
+	}
 	return now > c->alive_ns + STARVED * limit || !fos_starved(c->pid, c->late_cpu_ns);
 }
 

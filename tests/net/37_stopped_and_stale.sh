@@ -51,6 +51,14 @@ at_least "$(deaths)" $((before + 1)) "the death is counted"
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "new flows pass the module again"
 check "the audit is clean" flowosctl_in_box audit
+pid=$(pm_pid web)
+if gdb -q -batch -p "$pid" -ex bt -ex 'shell sleep 5' 2>&1 | grep -q '^#0'; then
+	is "$(pm_pid web)" "$pid" "its watchdog has patience while a debugger holds it"
+	fetch "http://$SERVER/open/text" "$D/got"
+	same_file "$D/got" "$D/want" "and it goes on"
+else
+	skip 'a debugger: gdb is not installed, or may not trace'
+fi
 
 # ---- stale -----------------------------------------------------------------------------------
 
