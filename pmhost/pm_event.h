@@ -199,7 +199,10 @@ int fos_fragments(struct fos_window *w, struct fos_fragment *out, int max);
 
 /* Timer `n` fires in `ns` from now, then every `period` (0 = once); ns 0 = cancel.  FOS_EINVAL: no such
  * timer, or a period below 1 ms; FOS_EPERM: not of a flow, or FOS_ON_END was told, with which all timers
- * end.  A period that was slept over (the process was gone) is not made up for. */
+ * end.  A period that was slept over (the process was gone) is not made up for.
+ *
+ * On captures time goes in steps of up to 512 packets or 0.1 s, and over a pause at once: timers
+ * fire behind a step, with the time that they were due at, a periodic one once. */
 int fos_event_timer(struct fos_window *w, unsigned n, uint64_t ns, uint64_t period);
 
 /* ---------------------------------------------------------------- user-defined events
