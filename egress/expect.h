@@ -8,33 +8,48 @@
 
 #include "egress/egress.h"
 
-#define EXPECT_LINES 8u /* headers, and where the payload begins */
+#define EXPECT_PARTS 2u
+#define EXPECT_LINES 12u /* in each part: more at a time would wait for room, and hold up the rest */
 
-/* The frame of a piece (any index, FOS_NONE too; its record has been fetched: fos_view_next()) is about
- * to be read and taken over. */
-static inline void fos_expect_piece(const struct fos_egress *e, uint32_t piece)
+struct fos_expect {
+	uint32_t piece; /* that comes next; any index, its record has been fetched (fos_view_next()) */
+	uint32_t parts; /* of its packet that have been fetched */
+};
+
+static inline void fos_expect_next(struct fos_expect *x, uint32_t piece)
+{
+	if (x->piece == piece)
+		return;
+	x->piece = piece;
+	x->parts = 0;
+}
+
+/* The packet of that piece is about to be read and taken over: fetches the next part of it.  To be called
+ * with work in between. */
+static inline void fos_expect_part(const struct fos_egress *e, struct fos_expect *x)
 {
 	const struct fos_box *box = &e->p->box;
 	const struct fos_piece *p;
 	const uint8_t *f;
 	uint32_t frame;
 
-	if (piece >= box->cls->nr_pieces)
+	if (x->parts == EXPECT_PARTS || x->piece >= box->cls->nr_pieces)
 		return;
 	/* whose piece it is does not matter: nothing but time is lost by a wrong one */
-	p = &box->pieces[piece];
-	if (p->next < box->cls->nr_pieces)
-		__builtin_prefetch(&box->pieces[p->next]);
+	p = &box->pieces[x->piece];
 	frame = fos_relaxed32(&p->frame);
 	if (frame >= e->p->dir->nr_frames)
 		return;
 	f = fos_box_frame(box, frame);
-	__builtin_prefetch(f);
-	__builtin_prefetch(f + FOS_FRAME_SAVED_OFF);
-	__builtin_prefetch(&e->segs[frame]);
-	__builtin_prefetch(&e->claims[frame]);
-	/* the rest comes by itself, being read in order; more at a time would have to wait for room */
-	fos_box_expect_bytes(f + FOS_FRAME_DATA_OFF, EXPECT_LINES * FOS_CACHE_LINE);
+	if (x->parts == 0) {
+		__builtin_prefetch(f);
+		__builtin_prefetch(f + FOS_FRAME_SAVED_OFF);
+		__builtin_prefetch(&e->segs[frame]);
+		__builtin_prefetch(&e->claims[frame]);
+		__builtin_prefetch(&box->pieces[p->next]); /* any index may be fetched */
+	}
+	f += FOS_FRAME_DATA_OFF + (uint64_t)x->parts++ * EXPECT_LINES * FOS_CACHE_LINE;
+	fos_box_expect_bytes(f, EXPECT_LINES * FOS_CACHE_LINE);
 }
 
 #endif

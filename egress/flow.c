@@ -36,7 +36,7 @@ struct run {
 	uint64_t delta; /* output is that much further than the view's positions (struct fos_route) */
 	uint64_t number, time_ns; /* offline: of the newest piece in it */
 	uint32_t template_of; /* frame whose headers the template has */
-	uint32_t next;      /* piece that comes next, to be fetched; FOS_NONE: it has been */
+	struct fos_expect expect;
 	uint32_t near;      /* newest piece in it, FOS_NONE: none yet; and the position after its packet */
 	uint64_t passed;
 	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
@@ -111,7 +111,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	}
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	r->passed = pc->pos + pc->len;
-	r->next = r->template_of == pc->frame ? FOS_NONE : pc->next;
+	fos_expect_next(&r->expect, pc->next);
 	/* the headers in a borrowed frame are another packet's, maybe of the other direction */
 	if ((!copying && !e->p->offline) || r->template_of == pc->frame ||
 	    pc->flags & FOS_PIECE_BORROWED)
@@ -259,8 +259,7 @@ static bool copy_span(struct run *r, const struct fos_view *before, struct fos_s
 	}
 	memcpy(r->b.payload + r->len, span->data, span->len);
 	r->len += span->len;
-	fos_expect_piece(r->e, r->next);
-	r->next = FOS_NONE;
+	fos_expect_part(r->e, &r->expect);
 	return account(r, span);
 }
 
@@ -454,7 +453,7 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	memset(&r, 0, offsetof(struct run, view));
 	r.e = e;
 	r.flow = flow;
-	r.b.frame = r.template_of = r.near = r.next = FOS_NONE;
+	r.b.frame = r.template_of = r.near = r.expect.piece = FOS_NONE;
 	/* over, and said so: only pieces that have come since are left to be taken */
 	if (gen && e->tcbs[flow].gen == gen && e->tcbs[flow].flags & FOS_TCB_TOLD) {
 		fos_flow_drain(e, flow);
