@@ -161,7 +161,8 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 		.pkt_done_l4 = f->pkt_done_l4,
 		.fin_pos = f->fin_pos,
 	};
-	c->touched[flow] = (struct fos_touched){c->batch, c->nr_shadows++};
+	c->local[flow].shadow = c->nr_shadows++;
+	c->local[flow].batch = c->batch;
 	return s;
 }
 

@@ -33,8 +33,8 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow);
 static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow)
 {
 	/* some dozen times a packet */
-	if (c->touched[flow].batch == c->batch)
-		return &c->shadow[c->touched[flow].at];
+	if (c->local[flow].batch == c->batch)
+		return &c->shadow[c->local[flow].shadow];
 	return fos_touch_first(c, flow);
 }
 
@@ -42,7 +42,7 @@ static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t fl
  * kept for the case of death. */
 static inline const struct fos_shadow *fos_touched(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->touched[flow].batch == c->batch ? &c->shadow[c->touched[flow].at] : NULL;
+	return c->local[flow].batch == c->batch ? &c->shadow[c->local[flow].shadow] : NULL;
 }
 
 static inline uint32_t fos_gen_now(const struct fos_classifier *c, uint32_t flow)
@@ -84,7 +84,7 @@ static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
 	/* kept once a batch: noted with the forward flow, where the batch has touched it */
 	uint32_t flow = 2 * conn;
 	struct fos_shadow *s =
-		c->touched[flow].batch == c->batch ? &c->shadow[c->touched[flow].at] : NULL;
+		c->local[flow].batch == c->batch ? &c->shadow[c->local[flow].shadow] : NULL;
 
 	if (s && s->conn_saved)
 		return;
@@ -93,15 +93,16 @@ static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
 		s->conn_saved = true;
 }
 
-/* Packets come in runs: the flow of the tuple that came last to this place, without the keyed hash, which
- * would cost more than all of the comparison.  Who makes tuples meet here has his own packets looked up
- * in the table, as all others were.  `src`, `dst`: the last four bytes of the addresses, as they lie. */
-static inline uint32_t *fos_flow_near(struct fos_classifier *c, uint32_t src, uint32_t dst,
+/* Where the connection that was found last with such a tuple stands, without the keyed hash, which would
+ * cost more than all of the comparison.  The same for both directions.  Who makes tuples meet here has his
+ * own packets looked up in the table, as all others were.  `src`, `dst`: the last four bytes of the
+ * addresses, as they lie. */
+static inline uint32_t *fos_flow_near(const struct fos_classifier *c, uint32_t src, uint32_t dst,
 				      uint32_t sport, uint32_t dport)
 {
-	uint32_t h = (src ^ sport << 16 ^ dport) * 0x9e3779b1u + dst;
+	uint64_t h = ((uint64_t)(src ^ dst) << 16 ^ sport ^ dport) * 0x9e3779b97f4a7c15ull;
 
-	return &c->near[h * 0x85ebca6bu >> 16 & (FOS_NEAR - 1)];
+	return &c->near[h >> (64 - c->near_bits)];
 }
 
 /* The next free piece, as it was left; there is one. */

@@ -9,14 +9,17 @@
 #include "classifier/batch.h"
 #include "classifier/event.h"
 #include "classifier/expire.h"
+#include "classifier/flow_table.h"
 #include "classifier/neighbour.h"
 #include "classifier/packet.h"
 #include "classifier/progress.h"
 #include "shm/killpoint.h"
+#include "shm/table.h"
 
 #define FRAMES_PER_RING 64u
 #define HINTS_PER_RING 64u
 #define AHEAD 4u /* what comes next is brought near meanwhile */
+#define FEW_CONNS 2048u
 
 struct fos_classifier *fos_classifier_new(void)
 {
@@ -29,8 +32,8 @@ void fos_classifier_free(struct fos_classifier *c)
 		return;
 	fos_matcher_destroy(c->match);
 	fos_event_detach(c);
-	free(c->touched);
-	free(c->ooo_last);
+	fos_table_free(c->local, c->local ? c->cls->nr_flows * sizeof(*c->local) : 0);
+	fos_table_free(c->near, sizeof(*c->near) << c->near_bits);
 	free(c);
 }
 
@@ -159,13 +162,14 @@ static int classifier_init(struct fos_proc *p)
 		rc = attach_rings(c);
 	if (rc < 0)
 		return rc;
-	c->touched = calloc(c->cls->nr_flows, sizeof(*c->touched));
-	c->ooo_last = malloc(c->cls->nr_flows * sizeof(*c->ooo_last));
-	if (!c->touched || !c->ooo_last || fos_event_attach(c) < 0) {
+	for (c->near_bits = FOS_NEAR_BITS; 1u << c->near_bits < 2 * c->cls->nr_flows;)
+		c->near_bits++;
+	c->near = fos_table_new(sizeof(*c->near) << c->near_bits);
+	c->local = fos_table_new(c->cls->nr_flows * sizeof(*c->local));
+	if (!c->near || !c->local || fos_event_attach(c) < 0) {
 		fos_log(FOS_LOG_ERROR, "no memory for %u flows", c->cls->nr_flows);
 		return -ENOMEM;
 	}
-	memset(c->ooo_last, 0xff, c->cls->nr_flows * sizeof(*c->ooo_last));
 	c->hashed_key.pipeline = 0xff; /* no key has that */
 	c->match = fos_matcher_create(c->dir, err, sizeof(err));
 	if (!c->match) {
@@ -220,6 +224,24 @@ static uint32_t take_packet(struct fos_classifier *c, struct fos_ring_cons *r, u
 	return nr;
 }
 
+static uint32_t frame_at(const struct fos_ring_cons *r, uint32_t i)
+{
+	return ((const struct fos_desc *)fos_ring_at(r, i))->frame;
+}
+
+/* Each step reads what the one before has brought near.  Few connections are near anyhow. */
+static void expect_frames(const struct fos_classifier *c, const struct fos_ring_cons *r, uint64_t left)
+{
+	if (left > 3 * AHEAD)
+		fos_box_expect(c->box, frame_at(r, 3 * AHEAD));
+	if (c->priv->nr_conns < FEW_CONNS)
+		return;
+	if (left > 2 * AHEAD)
+		fos_flow_expect_near(c, frame_at(r, 2 * AHEAD));
+	if (left > AHEAD)
+		fos_flow_expect(c, frame_at(r, AHEAD));
+}
+
 static uint32_t take_frames(struct fos_classifier *c, struct fos_ring_cons *r)
 {
 	uint64_t n = fos_ring_peek(r);
@@ -228,8 +250,7 @@ static uint32_t take_frames(struct fos_classifier *c, struct fos_ring_cons *r)
 	while (done < n && done < FRAMES_PER_RING && fos_batch_room(c, 0)) {
 		uint32_t nr;
 
-		if (n - done > AHEAD)
-			fos_box_expect(c->box, ((const struct fos_desc *)fos_ring_at(r, AHEAD))->frame);
+		expect_frames(c, r, n - done);
 		nr = take_packet(c, r, n - done);
 
 		fos_ring_take(r, nr);
@@ -244,6 +265,7 @@ static void expect_flow(const struct fos_classifier *c, uint32_t flow)
 	if (flow >= c->cls->nr_flows)
 		return;
 	fos_box_expect_bytes(&c->flows[flow], sizeof(c->flows[flow]));
+	fos_box_expect_bytes(&c->local[flow], sizeof(c->local[flow]));
 	fos_box_expect_bytes(&c->box->outs[flow], sizeof(c->box->outs[flow]));
 }
 

@@ -30,7 +30,7 @@
 #define FOS_SHADOWS 192u   /* flows changed in one batch, at most */
 #define FOS_MAX_SEGS 256u  /* fragments of one datagram, at most */
 #define FOS_L4_HDR 60u
-#define FOS_NEAR 256u      /* power of two */
+#define FOS_NEAR_BITS 8u   /* at least so many flows are found without their bucket */
 
 /* struct fos_shadow - the published words of a flow as they will be after the batch; loaded at
  * the first touch, compared and queued for publication at the commit */
@@ -54,10 +54,12 @@ struct fos_shadow {
 	uint64_t fin_pos;
 };
 
-/* struct fos_touched - where the flow's shadow is, in that batch */
-struct fos_touched {
-	uint32_t batch;
-	uint32_t at;
+/* struct fos_cls_flow - what this process alone remembers of a flow; zero: nothing */
+struct fos_cls_flow {
+	uint32_t batch;    /* the batch that touched it last; then */
+	uint32_t shadow;   /* its place in shadow[] */
+	uint32_t ooo_last; /* last piece of the OOSEQ queue + 1; 0 = not known */
+	uint32_t unwanted; /* events that no PM has asked for: ~pub.events of all; 0 = not known */
 };
 
 /* struct fos_part - bytes of one frame that belong to a packet's IP payload */
@@ -121,15 +123,17 @@ struct fos_classifier {
 	bool header_saved;
 	uint32_t nr_shadows;
 	struct fos_shadow shadow[FOS_SHADOWS];
-	struct fos_touched *touched; /* by flow */
 	/* below these there is room for sure: words of fos_batch_room() */
 	uint64_t easy_out;
 	uint32_t easy_redo;
 	uint32_t easy_undo;
-	uint32_t *ooo_last; /* by flow: last piece of the OOSEQ queue; FOS_NONE = not known */
 	struct fos_flow_key hashed_key; /* the one hashed last, and its hash */
 	uint64_t hashed;
-	uint32_t near[FOS_NEAR]; /* flows found last; each is looked at before it is believed */
+	struct fos_cls_flow *local;
+	/* connections found last, by a hash of what both directions have; each is looked at before it
+	 * is believed */
+	uint32_t *near;
+	uint32_t near_bits;
 	/* scratch of the packet in hand, and of one taken out of a packet stream */
 	struct fos_part part[FOS_MAX_SEGS];
 	struct fos_part queued[FOS_MAX_SEGS];

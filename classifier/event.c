@@ -32,17 +32,12 @@ int fos_event_attach(struct fos_classifier *c)
 		r->pm = pm;
 		e->nr_rings++;
 	}
-	e->wanted = malloc(c->cls->nr_flows * sizeof(*e->wanted));
 	e->miss = calloc(FOS_MISSES * e->nr_rings + 1, sizeof(*e->miss));
-	if (!e->wanted || !e->miss)
-		return -ENOMEM;
-	memset(e->wanted, e->nr_rings ? 0xff : 0, c->cls->nr_flows * sizeof(*e->wanted));
-	return 0;
+	return e->miss ? 0 : -ENOMEM;
 }
 
 void fos_event_detach(struct fos_classifier *c)
 {
-	free(c->event.wanted);
 	free(c->event.miss);
 }
 
@@ -77,26 +72,28 @@ uint32_t fos_event_look(struct fos_classifier *c, uint32_t flow)
 		bound = tighter(bound, want >> FOS_EVENTS_BOUND_SHIFT & FOS_EVENTS_BOUND_MASK);
 		last |= want & FOS_EVENTS_LAST_COPY;
 	}
-	return c->event.wanted[flow] = kinds | bound << FOS_EVENTS_BOUND_SHIFT | last;
+	kinds |= bound << FOS_EVENTS_BOUND_SHIFT | last;
+	c->local[flow].unwanted = ~kinds;
+	return kinds;
+}
+
+static uint32_t wanted(struct fos_classifier *c, uint32_t flow)
+{
+	uint32_t unwanted = c->local[flow].unwanted;
+
+	return unwanted ? ~unwanted : fos_event_look(c, flow);
 }
 
 uint64_t fos_event_bound(struct fos_classifier *c, uint32_t flow)
 {
-	uint32_t w = c->event.wanted[flow], code;
+	uint32_t code = wanted(c, flow) >> FOS_EVENTS_BOUND_SHIFT & FOS_EVENTS_BOUND_MASK;
 
-	if (w == FOS_WANTED_UNKNOWN)
-		w = fos_event_look(c, flow);
-	code = w >> FOS_EVENTS_BOUND_SHIFT & FOS_EVENTS_BOUND_MASK;
 	return code == 0 || code > 40 ? UINT64_MAX : 1ull << (code + 9);
 }
 
 bool fos_event_last_copy(struct fos_classifier *c, uint32_t flow)
 {
-	uint32_t w = c->event.wanted[flow];
-
-	if (w == FOS_WANTED_UNKNOWN)
-		w = fos_event_look(c, flow);
-	return w & FOS_EVENTS_LAST_COPY;
+	return wanted(c, flow) & FOS_EVENTS_LAST_COPY;
 }
 
 void fos_event_keep_old(struct fos_classifier *c, uint32_t flow, uint64_t pos, uint32_t len)

@@ -17,13 +17,11 @@
 int fos_event_attach(struct fos_classifier *c);
 void fos_event_detach(struct fos_classifier *c);
 
-#define FOS_WANTED_UNKNOWN UINT32_MAX
-
 /* What the flow's PMs have published is read again at its next event. */
 static inline void fos_event_forget(struct fos_classifier *c, uint32_t flow)
 {
 	if (c->event.nr_rings)
-		c->event.wanted[flow] = FOS_WANTED_UNKNOWN;
+		c->local[flow].unwanted = 0;
 }
 
 /* The slot begins another flow. */
@@ -35,11 +33,11 @@ uint32_t fos_event_look(struct fos_classifier *c, uint32_t flow);
 /* THE test: is it worth telling? */
 static inline bool fos_event_wanted(struct fos_classifier *c, uint32_t flow, uint32_t kind)
 {
-	uint32_t w = c->event.wanted[flow];
+	uint32_t unwanted = c->local[flow].unwanted;
 
-	if (__builtin_expect(!(w & FOS_EVENT_BIT(kind)), 1))
+	if (__builtin_expect(unwanted & FOS_EVENT_BIT(kind), 1))
 		return false;
-	return w != FOS_WANTED_UNKNOWN || fos_event_look(c, flow) & FOS_EVENT_BIT(kind);
+	return unwanted != 0 || fos_event_look(c, flow) & FOS_EVENT_BIT(kind);
 }
 
 /* Bytes that the PMs of the flow let its OOSEQ queue hold; UINT64_MAX = no bound of theirs. */

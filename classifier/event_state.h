@@ -27,9 +27,6 @@ struct fos_packet;
 struct fos_event_state {
 	struct fos_event_ring ring[FOS_MAX_PMS];
 	uint32_t nr_rings;
-	/* by flow: what PMs have asked for together, as in pub.events; all ones: not
-	 * known; 0 throughout when no PM has a ring */
-	uint32_t *wanted;
 	struct fos_event_miss *miss;
 	uint32_t nr_missed;
 	/* the packet in hand */

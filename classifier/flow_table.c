@@ -77,13 +77,55 @@ struct fos_flow_key fos_flow_key_of(const struct fos_classifier *c, uint32_t flo
 
 /* ------------------------------------------------------------------ flows of late */
 
-static uint32_t *near_of(struct fos_classifier *c, const struct fos_flow_key *key)
+static uint32_t *near_of(const struct fos_classifier *c, const struct fos_flow_key *key)
 {
 	uint32_t src, dst;
 
 	memcpy(&src, key->src + 12, 4);
 	memcpy(&dst, key->dst + 12, 4);
 	return fos_flow_near(c, src, dst, key->sport, key->dport);
+}
+
+/* Nothing that another process wrote is believed: at worst the wrong memory is brought near. */
+static const uint32_t *near_frame(const struct fos_classifier *c, uint32_t frame)
+{
+	const struct fos_frame_meta *m;
+	uint32_t l3, l4, src, dst;
+	const uint8_t *f, *addr;
+	bool v4;
+
+	if (frame >= c->dir->nr_frames)
+		return NULL;
+	m = fos_box_meta(c->box, frame);
+	f = (const uint8_t *)m;
+	l3 = m->l3_off;
+	l4 = m->l4_off;
+	v4 = m->flags & FOS_PKT_IPV4;
+	if (l3 + 40 > c->dir->frame_size || l4 + 4 > c->dir->frame_size)
+		return NULL;
+	addr = f + l3 + (v4 ? 12 : 20);
+	memcpy(&src, addr, 4);
+	memcpy(&dst, addr + (v4 ? 4 : 16), 4);
+	return fos_flow_near(c, src, dst, fos_get16(f + l4), fos_get16(f + l4 + 2));
+}
+
+void fos_flow_expect_near(const struct fos_classifier *c, uint32_t frame)
+{
+	const uint32_t *near = near_frame(c, frame);
+
+	if (near)
+		__builtin_prefetch(near);
+}
+
+void fos_flow_expect(const struct fos_classifier *c, uint32_t frame)
+{
+	const uint32_t *near = near_frame(c, frame);
+
+	if (!near)
+		return;
+	__builtin_prefetch(&c->conns[*near]);
+	fos_box_expect_bytes(&c->local[2 * *near], 2 * sizeof(c->local[0]));
+	fos_box_expect_bytes(&c->flows[2 * *near], 2 * sizeof(c->flows[0]));
 }
 
 static bool same_bytes(const uint8_t a[16], const uint8_t b[16])
@@ -139,7 +181,8 @@ uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
 	addresses(frame + m->l3_off, v4, src, dst);
 	memcpy(&src4, src + 12, 4);
 	memcpy(&dst4, dst + 12, 4);
-	flow = *fos_flow_near(c, src4, dst4, sport, dport);
+	flow = 2 * *fos_flow_near(c, src4, dst4, sport, dport);
+	flow += c->flows[flow].sport != sport || !same_bytes(c->flows[flow].src, src);
 	f = &c->flows[flow];
 	if (f->sport != sport || f->dport != dport || !same_bytes(f->src, src) ||
 	    !same_bytes(f->dst, dst) || f->ip_version != (v4 ? 4 : 6) || f->proto != m->proto ||
@@ -152,16 +195,20 @@ uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
 
 uint32_t fos_flow_find(struct fos_classifier *c, const struct fos_flow_key *key)
 {
-	uint32_t *near = near_of(c, key), i = *near;
+	uint32_t *near = near_of(c, key), i = 2 * *near;
 
 	if (is_near(c, i, key))
 		return i;
+	if (is_near(c, i + 1, key))
+		return i + 1;
 	i = *bucket_of(c, key);
 	for (uint32_t n = 0; i != FOS_NONE && n < MAX_CHAIN; n++) {
 		struct fos_flow_key k = fos_flow_key_of(c, i);
 
-		if (memcmp(&k, key, sizeof(k)) == 0)
-			return *near = i;
+		if (memcmp(&k, key, sizeof(k)) == 0) {
+			*near = i >> 1;
+			return i;
+		}
 		i = c->flows[i].hash_next;
 	}
 	return FOS_NONE;
@@ -178,7 +225,7 @@ void fos_flow_hash(struct fos_classifier *c, uint32_t flow)
 	fos_save_conn(c, flow >> 1);
 	fos_cls_conn(c, flow)->flags |= flow & 1 ? FOS_CONN_HASHED_R : FOS_CONN_HASHED;
 	/* one that had the tuple before, and is still in the table, is not found any more */
-	*near_of(c, &key) = flow;
+	*near_of(c, &key) = flow >> 1;
 }
 
 void fos_flow_unhash(struct fos_classifier *c, uint32_t flow)
@@ -225,7 +272,7 @@ static void reset_flow(struct fos_classifier *c, uint32_t flow, uint32_t gen)
 	f->last_time_ns = f->start_ns = 0;
 	f->pkt.last = f->app.last = FOS_NONE;
 	f->packets = f->bytes = f->number = 0;
-	c->ooo_last[flow] = FOS_NONE;
+	c->local[flow].ooo_last = 0;
 	fos_event_reset(c, flow);
 }
 

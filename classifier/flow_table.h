@@ -44,6 +44,12 @@ uint32_t fos_flow_find(struct fos_classifier *c, const struct fos_flow_key *key)
 uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
 			 const struct fos_frame_meta *meta);
 
+/* The packet in a frame is looked up soon, and its headers are near: what is known of its connection, if
+ * it has been found before, is brought near.  In two steps, as the second reads what the first one
+ * brings.  Any index. */
+void fos_flow_expect_near(const struct fos_classifier *c, uint32_t frame);
+void fos_flow_expect(const struct fos_classifier *c, uint32_t frame);
+
 /* Takes a free slot and resets both its flows; their identity (line 0) is the caller's to fill,
  * then fos_flow_hash().  Returns the connection, or FOS_NONE: the table is full. */
 uint32_t fos_conn_new(struct fos_classifier *c);

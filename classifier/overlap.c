@@ -145,7 +145,7 @@ bool fos_overlap_yield(struct fos_classifier *c, uint32_t flow, const struct fos
 	    !differs(c, flow, in, &r, &prev))
 		return false;
 	fos_event_keep_old(c, flow, in->pos, in->len);
-	c->ooo_last[flow] = FOS_NONE;
+	c->local[flow].ooo_last = 0;
 	for (;;) {
 		next = prev == FOS_NONE ? c->flows[flow].ooo_first : c->pieces[prev].next;
 		if (next == FOS_NONE || c->pieces[next].pos >= r.to)

@@ -36,13 +36,13 @@ void fos_reasm_append(struct fos_classifier *c, uint32_t flow, uint32_t piece)
 
 static uint32_t queue_last(struct fos_classifier *c, uint32_t flow)
 {
-	uint32_t i = c->ooo_last[flow];
+	uint32_t i = c->local[flow].ooo_last;
 
-	if (i != FOS_NONE || c->flows[flow].ooo_first == FOS_NONE)
-		return i;
+	if (i != 0 || c->flows[flow].ooo_first == FOS_NONE)
+		return i - 1;
 	for (i = c->flows[flow].ooo_first; c->pieces[i].next != FOS_NONE;)
 		i = c->pieces[i].next;
-	c->ooo_last[flow] = i;
+	c->local[flow].ooo_last = i + 1;
 	return i;
 }
 
@@ -93,7 +93,7 @@ void fos_reasm_flush(struct fos_classifier *c, uint32_t flow, uint32_t reason)
 	fos_purge_add(c, f->ooo_first, reason);
 	fos_reasm_account(c, flow, -(int64_t)f->ooo_bytes, -(int)f->nr_ooo);
 	f->ooo_first = FOS_NONE;
-	c->ooo_last[flow] = FOS_NONE;
+	c->local[flow].ooo_last = 0;
 }
 
 /* Bytes of a piece that the queue holds. */
@@ -124,7 +124,7 @@ static void drain(struct fos_classifier *c, uint32_t flow)
 		return;
 	fos_piece_link(c, f->app.last, FOS_NONE);
 	if (f->ooo_first == FOS_NONE)
-		c->ooo_last[flow] = FOS_NONE;
+		c->local[flow].ooo_last = 0;
 	if (!fin)
 		return;
 	s->fin_pos = s->app_tail;
@@ -151,7 +151,7 @@ static void evict_last(struct fos_classifier *c, uint32_t flow)
 		f->ooo_first = FOS_NONE;
 	else
 		fos_piece_link(c, prev, FOS_NONE);
-	c->ooo_last[flow] = prev;
+	c->local[flow].ooo_last = prev + 1;
 	fos_reasm_account(c, flow, -(int64_t)p->len, -1);
 	if (heir == FOS_NONE) {
 		fos_purge_add(c, last, FOS_C_drop_ooo_limit);
@@ -262,7 +262,7 @@ static void put_piece(struct placer *pl, uint32_t i, uint64_t pos, uint32_t off,
 	else
 		fos_piece_link(c, pl->prev, piece);
 	if (next == FOS_NONE)
-		c->ooo_last[pl->flow] = piece;
+		c->local[pl->flow].ooo_last = piece + 1;
 	if (pl->owner[i] != FOS_NONE)
 		c->pieces[pl->owner[i]].flags |= FOS_PIECE_BORROWED;
 	pl->owner[i] = piece;

@@ -142,9 +142,23 @@ static void sort_flows(struct fos_offline *o, uint32_t *flow, uint32_t nr)
 /* The flow is run soon. */
 static void expect_flow(const struct fos_egress *e, uint32_t flow)
 {
+	if (flow >= e->p->dir->nr_flows)
+		return;
 	fos_box_expect_bytes(&e->p->box.flows[flow], sizeof(e->p->box.flows[flow]));
-	fos_box_expect_bytes(&e->tcbs[flow], sizeof(e->tcbs[flow]));
+	fos_box_expect_bytes(&e->tcbs[flow & ~1u], 2 * sizeof(e->tcbs[flow]));
 	fos_box_expect_bytes(&e->outs[flow], sizeof(e->outs[flow]));
+	__builtin_prefetch(&e->told[flow]);
+	__builtin_prefetch(&e->files[flow]);
+	__builtin_prefetch(&e->hinted_bits[flow / 64]);
+}
+
+/* Its record has come meanwhile: the segment behind which its next one is put. */
+static void expect_last(const struct fos_egress *e, uint32_t flow)
+{
+	uint32_t last = e->tcbs[flow].seg_last;
+
+	if (last < e->p->dir->nr_frames)
+		__builtin_prefetch(&e->segs[last]);
 }
 
 /* Every flow that has something, ascending: bytes become segments, deferred. */
@@ -168,6 +182,8 @@ static uint32_t run_flows(struct fos_egress *e)
 		for (uint32_t i = 0; i < nr; i++) {
 			if (i + AHEAD < nr)
 				expect_flow(e, o->flows[first + i + AHEAD]);
+			if (i + AHEAD / 2 < nr)
+				expect_last(e, o->flows[first + i + AHEAD / 2]);
 			if (!fos_egress_room(e))
 				fos_egress_commit(e);
 			fos_flow_run(e, o->flows[first + i]);
@@ -256,6 +272,17 @@ static void do_item(struct fos_egress *e, uint64_t number, const struct item *it
 	fos_direct_do(e, &e->st->stash[it->stash]);
 }
 
+/* The segment leaves soon. */
+static void expect_item(const struct fos_egress *e, const struct item *it)
+{
+	if (it->stash != FOS_NONE || it->frame == FOS_NONE)
+		return;
+	fos_box_expect(&e->p->box, it->frame);
+	__builtin_prefetch(&e->segs[it->frame]);
+	fos_box_expect_bytes(&e->tcbs[it->flow & ~1u], 2 * sizeof(e->tcbs[it->flow]));
+	__builtin_prefetch(&e->told[it->flow]);
+}
+
 /* In the order of input frames; what is added meanwhile comes after what was there. */
 static void do_items(struct fos_egress *e)
 {
@@ -266,6 +293,8 @@ static void do_items(struct fos_egress *e)
 	for (uint32_t i = 0; i < o->nr; i++) {
 		uint32_t at = i < nr ? place[i] : i;
 
+		if (i + AHEAD < nr)
+			expect_item(e, &o->item[place[i + AHEAD]]);
 		if (!fos_egress_room(e) || e->st->nr_tx > FOS_EGR_TX_MAX / 2)
 			make_room(e);
 		do_item(e, o->key[at], &o->item[at]);
@@ -279,8 +308,10 @@ uint32_t fos_offline_work(struct fos_egress *e)
 
 	o->nr = 0;
 	for (uint32_t i = 0; i < e->st->nr_stash; i++) {
-		if (i + AHEAD < e->st->nr_stash)
+		if (i + AHEAD < e->st->nr_stash) {
 			fos_box_expect(&e->p->box, e->st->stash[i + AHEAD].frame);
+			expect_flow(e, e->st->stash[i + AHEAD].flow);
+		}
 		if (!fos_egress_room(e))
 			make_room(e);
 		fos_direct_learn(e, &e->st->stash[i]);

@@ -13,6 +13,7 @@
 #include "pmhost/preopen.h"
 #include "pmhost/visit.h"
 #include "pmhost/window.h"
+#include "shm/table.h"
 
 #define HINTS_PER_BATCH 256u
 #define AHEAD 4u /* flows that are looked at next are brought near meanwhile */
@@ -101,7 +102,7 @@ static void rebuild(struct fos_instance *pm)
 	uint32_t nr = pm->region->nr_flows, first = 0;
 	bool live = false;
 
-	pm->local = calloc(nr, sizeof(*pm->local));
+	pm->local = fos_table_new(nr * sizeof(*pm->local));
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	pm->met = calloc(nr / 128 + 1, sizeof(*pm->met));
 	if (!pm->local || !pm->retry || !pm->met)
@@ -216,6 +217,7 @@ static void expect_flow(const struct fos_instance *pm, const struct fos_hint *h)
 		return;
 	fos_box_expect_bytes(&pm->box->flows[flow], sizeof(pm->box->flows[flow]));
 	fos_box_expect_bytes(&pm->flows[flow], sizeof(pm->flows[flow]));
+	fos_box_expect_bytes(&pm->local[flow], sizeof(pm->local[flow]));
 	fos_box_expect_bytes(&pm->box->outs[flow], sizeof(pm->box->outs[flow]));
 }
 
@@ -353,7 +355,7 @@ void fos_pmhost_free(void *state)
 	fos_timers_free(&pm->timers);
 	fos_events_free(pm->events);
 	free(pm->parcels);
-	free(pm->local);
+	fos_table_free(pm->local, pm->local ? pm->region->nr_flows * sizeof(*pm->local) : 0);
 	free(pm->retry);
 	free(pm->met);
 	free(pm->state);

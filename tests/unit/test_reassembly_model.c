@@ -25,7 +25,7 @@ struct run {
 /* As a module's fos_overlap() has it: asked for in words of this process alone. */
 static void ask(struct run *r)
 {
-	r->t.c->event.wanted[0] = r->last ? FOS_EVENTS_LAST_COPY : 0;
+	r->t.c->local[0].unwanted = ~(uint32_t)(r->last ? FOS_EVENTS_LAST_COPY : 0);
 }
 
 static uint32_t below(struct run *r, uint32_t n)
