@@ -12,6 +12,8 @@ struct life {
 	uint64_t hash;
 	uint32_t events;
 	uint32_t ticks;
+	uint32_t own, deep, raised; /* user-defined events */
+	uint32_t pad;
 };
 
 static struct life end[2]; /* as on_close found it */
@@ -70,6 +72,57 @@ static void on_event_reads(struct fos_window *w, const struct fos_event *ev)
 			fos_overwrite(w, fos_head(w), "#", 1);
 	}
 	on_event(w, ev);
+}
+
+/* User-defined events: one for every flow, which takes itself out and raises another; one upon it, which
+ * a flow takes up. */
+static int own, deep, raised;
+
+static bool has_payload(struct fos_window *w, const struct fos_event *ev, const void *arg)
+{
+	(void)w;
+	(void)arg;
+	return ev->len > 20;
+}
+
+static void on_deep(struct fos_window *w, const struct fos_event *ev)
+{
+	struct life *l = fos_ctx(w);
+
+	mix(l, 0x30000 + ev->pos);
+	l->deep++;
+}
+
+static void on_raised(struct fos_window *w, const struct fos_event *ev)
+{
+	struct life *l = fos_ctx(w);
+
+	mix(l, 0x40000 + ev->data_len);
+	l->raised++;
+}
+
+static void on_own(struct fos_window *w, const struct fos_event *ev)
+{
+	struct life *l = fos_ctx(w);
+
+	mix(l, 0x20000 + ev->pos);
+	l->own++;
+	if (l->own == 1)
+		fos_event_add(w, (uint32_t)deep, on_deep);
+	if (l->own != 3)
+		return;
+	fos_event_remove(w, ev->id, on_own);
+	fos_event_raise(w, (uint32_t)raised, "again", 5);
+}
+
+static int define(struct fos_instance *pm)
+{
+	own = fos_event_define(pm, FOS_ON_PACKET, has_payload, NULL, 0);
+	deep = fos_event_define(pm, (uint32_t)own, NULL, NULL, 0);
+	raised = fos_event_define(pm, FOS_EVENT_NONE, NULL, NULL, 0);
+	return fos_event_handle(pm, (uint32_t)own, on_own, true) ||
+	       fos_event_handle(pm, (uint32_t)deep, on_deep, false) ||
+	       fos_event_handle(pm, (uint32_t)raised, on_raised, true);
 }
 
 static void on_close(struct fos_window *w, uint32_t why)
@@ -226,10 +279,16 @@ int main(void)
 	const struct fos_pm by_event = {.name = "reads", .stream = FOS_APP, .flags = FOS_PM_EDITS,
 					.on_event = on_event_reads, .on_close = on_close,
 					.ctx_size = sizeof(struct life), .events = all};
+	const struct fos_pm by_own = {.name = "own", .stream = FOS_APP, .on_data = on_data,
+				      .init = define, .on_event = on_event, .on_close = on_close,
+				      .ctx_size = sizeof(struct life), .events = all};
 
 	everywhere(&by_data, MODULE, "module with on_data");
 	everywhere(&by_event, MODULE, "module that edits in events");
 	everywhere(&by_data, CLASSIFIER, "classifier");
+	everywhere(&by_own, MODULE, "module with events of its own");
+	ok(end[0].own == 3 && end[0].deep == 4 && end[0].raised == 1 && end[1].own == 2 &&
+		   end[1].deep == 1 && end[1].raised == 0, "added, taken out and raised, each once");
 	last = true;
 	is_str(once(&by_data, NOBODY, 0).out[0], "GET /xbctAil", "the last copy stands");
 	everywhere(&by_data, CLASSIFIER, "classifier, the last copy standing");
