@@ -11,6 +11,8 @@
 
 #define LONG_NS 150000000u
 
+static volatile uint64_t burnt;
+
 static pid_t child(bool loops)
 {
 	pid_t pid = fork();
@@ -18,8 +20,8 @@ static pid_t child(bool loops)
 	if (pid != 0)
 		return pid;
 	alarm(120); /* also when we are killed */
-	for (volatile uint64_t n = 0; loops; n++)
-		continue;
+	while (loops)
+		burnt++;
 	for (;;)
 		pause();
 }
