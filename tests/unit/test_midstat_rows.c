@@ -1,4 +1,4 @@
-/* What flowosctl midstat makes of two looks: rates of each direction, the order of the rows by every key. */
+/* What flowosctl midstat makes of two looks: rates of each direction, order of the rows by every key. */
 #include "deploy/ctl/midstat_look.c"
 #include "tests/tap.h"
 
