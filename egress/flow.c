@@ -240,22 +240,23 @@ static bool next_packet(const struct run *r, const struct fos_piece *pc)
 }
 
 /* Copies (part of) the next span into an own segment. */
-static bool copy_span(struct run *r, const struct fos_view *before, struct fos_span *span,
-		      const struct fos_piece *pc)
+static bool copy_span(struct run *r, struct fos_span *span, const struct fos_piece *pc)
 {
+	uint32_t room;
+
 	if (r->b.frame != FOS_NONE &&
 	    (!r->own || r->len >= r->b.room || (pc && next_packet(r, pc))))
 		flush(r, false, false);
 	if (pc)
 		learn(r, pc, true);
 	if (r->b.frame == FOS_NONE && !begin_own(r)) {
-		fos_view_copy(&r->view, before);
+		fos_view_back(&r->view, span, span->len);
 		return false;
 	}
-	if (span->len > r->b.room - r->len) {
-		fos_view_copy(&r->view, before);
-		if (!fos_view_next(&r->view, r->b.room - r->len, span))
-			return false;
+	room = r->b.room - r->len;
+	if (span->len > room) {
+		fos_view_back(&r->view, span, span->len - room);
+		span->len = room;
 	}
 	memcpy(r->b.payload + r->len, span->data, span->len);
 	r->len += span->len;
@@ -303,10 +304,8 @@ static bool step(struct run *r)
 {
 	struct fos_egress *e = r->e;
 	uint64_t window = fos_out_window(e, r->t);
-	struct fos_view before;
-	struct fos_piece pc;
+	const struct fos_piece *pc;
 	struct fos_span span;
-	bool piece;
 
 	/* in a capture nobody is silent: who is read on only has not acknowledged yet */
 	if (!fos_egress_room(e) || e->pool.free->nr < 4 ||
@@ -323,33 +322,31 @@ static bool step(struct run *r)
 		r->blocked = fos_view_tail(&r->view) > r->t->out - r->delta;
 		return false;
 	}
-	fos_view_copy(&before, &r->view);
 	if (!fos_view_next(&r->view, window > UINT32_MAX ? UINT32_MAX : (uint32_t)window, &span))
 		return false;
-	piece = span.kind == FOS_SPAN_PIECE;
-	r->near = piece ? span.piece : r->near;
-	if (span.len == 0 || (piece && span.base_pos < r->t->in) ||
-	    (piece && !fos_piece_get(&e->p->box, span.piece, r->flow, r->t->gen, &pc))) {
+	pc = span.kind == FOS_SPAN_PIECE ? &span.pc : NULL;
+	r->near = pc ? span.piece : r->near;
+	if (span.len == 0 || (pc && span.base_pos < r->t->in)) {
 		fos_count(e->p->counter, FOS_C_pm_rules_broken, 1);
-		fos_view_copy(&r->view, &before);
+		fos_view_back(&r->view, &span, span.len);
 		return false;
 	}
-	if (piece && is_whole(r, &span, &pc)) {
+	if (pc && is_whole(r, &span, pc)) {
 		/* the gap before it first: its place in the output is after that */
-		if (!send_whole(r, &pc) || !account(r, &span)) {
-			fos_view_copy(&r->view, &before);
+		if (!send_whole(r, pc) || !account(r, &span)) {
+			fos_view_back(&r->view, &span, span.len);
 			return false;
 		}
 		return true;
 	}
-	if (silly(r, &span, piece ? &pc : NULL, window)) {
-		fos_view_copy(&r->view, &before);
+	if (silly(r, &span, pc, window)) {
+		fos_view_back(&r->view, &span, span.len);
 		r->blocked = true;
 		return false;
 	}
-	if (!piece && e->p->offline)
+	if (!pc && e->p->offline)
 		place_inserted(r, span.base_pos);
-	return copy_span(r, &before, &span, piece ? &pc : NULL);
+	return copy_span(r, &span, pc);
 }
 
 /* An acknowledgement for deleted bytes when nothing else will bring one. */

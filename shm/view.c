@@ -269,21 +269,21 @@ bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow,
 
 static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
 {
-	struct fos_piece p;
+	struct fos_piece *p = &span->pc;
 	uint64_t off, n;
 
 	if (v->base >= v->base_tail || max == 0)
 		return false;
-	v->piece = fos_piece_find(v->box, v->flow, v->gen, true, false, v->base, v->piece, &p);
+	v->piece = fos_piece_find(v->box, v->flow, v->gen, true, false, v->base, v->piece, p);
 	if (v->piece == FOS_NONE)
 		return false;
-	off = v->base - p.pos;
-	n = p.len - off;
+	off = v->base - p->pos;
+	n = p->len - off;
 	if (n > max)
 		n = max;
 	if (n > v->base_tail - v->base)
 		n = v->base_tail - v->base;
-	span->data = fos_box_frame(v->box, p.frame) + p.off + off;
+	span->data = fos_box_frame(v->box, p->frame) + p->off + off;
 	span->len = (uint32_t)n;
 	span->kind = FOS_SPAN_PIECE;
 	span->pos = v->base;
@@ -293,9 +293,9 @@ static bool pull_base(struct fos_view *v, uint64_t max, struct fos_span *span)
 	span->edit_pm = FOS_NONE;
 	v->base += n;
 	/* below the tail what follows is linked */
-	if (v->base == p.pos + p.len && v->base < v->base_tail)
-		v->piece = p.next;
-	__builtin_prefetch(&v->box->pieces[p.next]);
+	if (v->base == p->pos + p->len && v->base < v->base_tail)
+		v->piece = p->next;
+	__builtin_prefetch(&v->box->pieces[p->next]);
 	return true;
 }
 

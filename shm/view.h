@@ -38,6 +38,7 @@ struct fos_span {
 	uint32_t piece;    /* index, FOS_SPAN_PIECE only */
 	uint32_t piece_off; /* of data[0] in the piece */
 	uint32_t edit_pm;  /* FOS_SPAN_INSERT: whose */
+	struct fos_piece pc; /* the piece, copied and checked; FOS_SPAN_PIECE only */
 };
 
 /* one editing stage below the view, or the trailing head of a reading one */
@@ -94,6 +95,24 @@ bool fos_view_open(struct fos_view *v, const struct fos_box *box, uint32_t flow,
 
 /* Next bytes at the cursor, at most max; moves the cursor.  False at the tail. */
 bool fos_view_next(struct fos_view *v, uint32_t max, struct fos_span *span);
+
+/* Gives the last n bytes back of the span that fos_view_next() has given last: they are the next ones
+ * again.  What was deleted before the span stays passed. */
+static inline void fos_view_back(struct fos_view *v, const struct fos_span *span, uint32_t n)
+{
+	for (uint32_t i = v->nr_layers; i-- > 0;) {
+		struct fos_layer *l = &v->layer[i];
+
+		l->out -= n;
+		if (span->kind == FOS_SPAN_INSERT && l->editor == span->edit_pm) {
+			l->ins_off -= n;
+			return;
+		}
+		l->in -= n;
+	}
+	v->base -= n;
+	v->piece = span->piece;
+}
 
 /* Steps over edits that leave no bytes at the cursor (deletions), so that the layers' `in` and
  * `base` say how much input is used up even when nothing follows.  Returns true when something

@@ -104,8 +104,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!fos_view_open(&v, &W.box, FLOW, GEN, 1, at))
 			continue;
 		fos_view_tail(&v);
-		for (uint32_t i = 0; i < 4096 && fos_view_next(&v, 1500, &s); i++)
+		for (uint32_t i = 0; i < 4096 && fos_view_next(&v, 1500, &s); i++) {
 			inside(&s);
+			if (i % 4 == 3)
+				fos_view_back(&v, &s, s.len / 2);
+		}
 		fos_view_settle(&v);
 	}
 	return 0;
