@@ -104,14 +104,12 @@ static void open_flow(struct fos_classifier *c, uint32_t flow, uint32_t pipeline
 }
 
 /* A SYN may say that the connection's packets must not be changed. */
-static uint32_t opaque(struct fos_classifier *c, const struct fos_packet *pkt, uint32_t flags)
+static uint32_t opaque(struct fos_classifier *c, struct fos_packet *pkt, uint32_t flags)
 {
-	struct fos_tcp_segment seg;
-
 	if (!(flags & FOS_FLOW_TCP) || !(flags & FOS_FLOW_APP) || !bare_syn(pkt) ||
-	    !fos_tcp_parse(pkt->head, pkt->head_len, &seg))
+	    !fos_packet_segment(pkt))
 		return 0;
-	return fos_pickup_opaque(c, &seg);
+	return fos_pickup_opaque(c, &pkt->seg);
 }
 
 /* At the limit of half-open connections the oldest one makes way: what is established is not
@@ -296,17 +294,16 @@ static uint32_t replace(struct fos_classifier *c, uint32_t flow, struct fos_pack
 }
 
 /* Does this SYN begin another connection with the tuple of a known one? */
-static bool syn_restarts(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
+static bool syn_restarts(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
 	const struct fos_flow *f = &c->flows[flow];
 	struct fos_shadow *s = fos_touch(c, flow);
 	struct fos_cls_conn *k = fos_cls_conn(c, flow);
-	struct fos_tcp_segment seg;
 	bool same;
 
-	if (!fos_tcp_parse(pkt->head, pkt->head_len, &seg))
+	if (!fos_packet_segment(pkt))
 		return false;
-	same = s->state & FOS_FLOW_ST_SYN && f->isn == seg.seq;
+	same = s->state & FOS_FLOW_ST_SYN && f->isn == pkt->seg.seq;
 	/* silent for too long: the timers just did not get to it yet */
 	if (!same && pkt->meta.time_ns > f->last_time_ns &&
 	    pkt->meta.time_ns - f->last_time_ns > c->dir->idle_ns)

@@ -154,6 +154,7 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 		.close = f->close,
 		.app_first = f->app.first,
 		.pkt_first = f->pkt.first,
+		.fresh = FOS_NONE,
 		.app_tail = f->app.tail,
 		.pkt_tail = f->pkt.tail,
 		.pkt_tail_l4 = f->pkt.tail_l4,
@@ -161,7 +162,7 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow)
 		.pkt_done_l4 = f->pkt_done_l4,
 		.fin_pos = f->fin_pos,
 	};
-	c->local[flow].shadow = c->nr_shadows++;
+	c->local[flow].shadow = c->nr_shadows++ * (uint32_t)sizeof(*s);
 	c->local[flow].batch = c->batch;
 	return s;
 }

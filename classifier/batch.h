@@ -32,9 +32,8 @@ struct fos_shadow *fos_touch_first(struct fos_classifier *c, uint32_t flow);
 
 static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t flow)
 {
-	/* some dozen times a packet */
 	if (c->local[flow].batch == c->batch)
-		return &c->shadow[c->local[flow].shadow];
+		return (void *)((uint8_t *)c->shadow + c->local[flow].shadow);
 	return fos_touch_first(c, flow);
 }
 
@@ -42,7 +41,9 @@ static inline struct fos_shadow *fos_touch(struct fos_classifier *c, uint32_t fl
  * kept for the case of death. */
 static inline const struct fos_shadow *fos_touched(const struct fos_classifier *c, uint32_t flow)
 {
-	return c->local[flow].batch == c->batch ? &c->shadow[c->local[flow].shadow] : NULL;
+	return c->local[flow].batch == c->batch ?
+		       (const void *)((const uint8_t *)c->shadow + c->local[flow].shadow) :
+		       NULL;
 }
 
 static inline uint32_t fos_gen_now(const struct fos_classifier *c, uint32_t flow)
@@ -83,8 +84,7 @@ static inline void fos_save_conn(struct fos_classifier *c, uint32_t conn)
 {
 	/* kept once a batch: noted with the forward flow, where the batch has touched it */
 	uint32_t flow = 2 * conn;
-	struct fos_shadow *s =
-		c->local[flow].batch == c->batch ? &c->shadow[c->local[flow].shadow] : NULL;
+	struct fos_shadow *s = c->local[flow].batch == c->batch ? fos_touch(c, flow) : NULL;
 
 	if (s && s->conn_saved)
 		return;

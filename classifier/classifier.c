@@ -192,7 +192,8 @@ static void note_broken(struct fos_classifier *c, struct fos_ring_cons *r)
 /* Takes the frame of the ring's i-th entry over as the i-th of a packet. */
 static bool take_frame(struct fos_classifier *c, struct fos_ring_cons *r, uint32_t i)
 {
-	const struct fos_desc d = *(const struct fos_desc *)fos_ring_at(r, i);
+	const struct fos_desc *at = fos_ring_at(r, i);
+	const struct fos_desc d = {.frame = at->frame, .gen = at->gen, .kind = at->kind};
 
 	if (d.frame >= c->dir->nr_frames || d.kind != (i ? FOS_DESC_MORE : FOS_DESC_FRAME))
 		return false;

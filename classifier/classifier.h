@@ -25,6 +25,7 @@
 #include "classifier/flow_table.h"
 #include "classifier/match.h"
 #include "classifier/state.h"
+#include "classifier/tcp_state.h"
 #include "shm/proc.h"
 
 #define FOS_SHADOWS 192u   /* flows changed in one batch, at most */
@@ -42,6 +43,7 @@ struct fos_shadow {
 	uint32_t close;
 	uint32_t app_first;
 	uint32_t pkt_first;
+	uint32_t fresh; /* piece that the batch has taken and appended last; FOS_NONE = none */
 	uint32_t hint_pms; /* bit per PM that is to look at the flow */
 	bool hint_egress;
 	bool conn_saved; /* of a forward flow: its connection's record is kept already */
@@ -57,7 +59,7 @@ struct fos_shadow {
 /* struct fos_cls_flow - what this process alone remembers of a flow; zero: nothing */
 struct fos_cls_flow {
 	uint32_t batch;    /* the batch that touched it last; then */
-	uint32_t shadow;   /* its place in shadow[] */
+	uint32_t shadow;   /* its shadow, in bytes from shadow[]: asked for some dozen times a packet */
 	uint32_t ooo_last; /* last piece of the OOSEQ queue + 1; 0 = not known */
 	uint32_t unwanted; /* events that no PM has asked for: ~pub.events of all; 0 = not known */
 };
@@ -88,6 +90,8 @@ struct fos_packet {
 	uint32_t head_len;     /* bytes of `head` */
 	uint8_t head[FOS_L4_HDR]; /* first bytes of the IP payload */
 	uint32_t damage;       /* drop counter that applies at delivery; 0 = sound */
+	bool parsed;
+	struct fos_tcp_segment seg; /* once parsed: fos_packet_segment() */
 };
 
 struct fos_classifier {

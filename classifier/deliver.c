@@ -341,31 +341,45 @@ static void sort_out(struct fos_classifier *c, uint32_t flow, struct fos_packet 
 	fos_packet_forward(c, pkt, flow);
 }
 
-static void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+/* The connection is refused, or the packet damaged. */
+static void turn_away(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
 {
-	struct fos_cls_conn *k = fos_cls_conn(c, flow);
-
 	if (answers_reset(c, flow, pkt)) {
 		fos_cls_count(c, FOS_C_drop_pm);
 		fos_emit(c, FOS_DESC_REPLY, pkt->part[0].frame, pkt->part[0].gen, FOS_NONE, 0,
 			 pkt->meta.port, 0);
 		return;
 	}
+	fos_packet_drop(c, pkt, pkt->damage ? pkt->damage : FOS_C_drop_pm);
+}
+
+static void deliver_first(struct fos_classifier *c, uint32_t flow, const struct fos_packet *pkt)
+{
+	fos_save_conn(c, flow >> 1);
+	fos_cls_conn(c, flow)->flags |= FOS_CONN_DELIVERED;
+	fos_gate_register_reverse(c, flow >> 1);
+	if (c->event.nr_rings == 0)
+		return;
+	fos_event_happened(c, flow, FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
+	if (!(c->flows[flow].flags & FOS_FLOW_AGGREGATE))
+		fos_event_happened(c, FOS_PEER(flow), FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
+}
+
+static inline void deliver(struct fos_classifier *c, uint32_t flow, struct fos_packet *pkt)
+{
+	const struct fos_cls_conn *k = fos_cls_conn(c, flow);
+
 	if (pkt->damage || k->flags & FOS_CONN_REFUSED) {
-		fos_packet_drop(c, pkt, pkt->damage ? pkt->damage : FOS_C_drop_pm);
+		turn_away(c, flow, pkt);
 		return;
 	}
-	fos_event_begin(c, flow, pkt);
-	if (!(k->flags & FOS_CONN_DELIVERED)) {
-		fos_save_conn(c, flow >> 1);
-		k->flags |= FOS_CONN_DELIVERED;
-		fos_gate_register_reverse(c, flow >> 1);
-		fos_event_happened(c, flow, FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
-		if (!(c->flows[flow].flags & FOS_FLOW_AGGREGATE))
-			fos_event_happened(c, FOS_PEER(flow), FOS_EVENT_OPEN, 0, 0, pkt->meta.time_ns);
-	}
+	if (c->event.nr_rings)
+		fos_event_begin(c, flow, pkt);
+	if (!(k->flags & FOS_CONN_DELIVERED))
+		deliver_first(c, flow, pkt);
 	sort_out(c, flow, pkt);
-	fos_event_end(c);
+	if (c->event.pkt)
+		fos_event_end(c);
 }
 
 bool fos_deliver_waiting(struct fos_classifier *c, uint32_t flow)
@@ -417,7 +431,8 @@ void fos_deliver_packet(struct fos_classifier *c, uint32_t flow, struct fos_pack
 		     (!closed && watched(c, flow, s->gen));
 
 	f->packets += pkt->nr;
-	for (uint32_t i = 0; i < pkt->nr; i++)
+	f->bytes += pkt->part[0].l3_len;
+	for (uint32_t i = 1; i < pkt->nr; i++)
 		f->bytes += pkt->part[i].l3_len;
 	fos_expire_seen(c, flow, pkt->meta.time_ns);
 	if (waits && !(k->flags & FOS_CONN_REFUSED))

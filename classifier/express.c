@@ -38,7 +38,7 @@ static bool parse(struct plain *p, const uint8_t *h)
 	p->header = (h[12] >> 4) * 4u;
 	p->flags = h[13];
 	p->has_ts = p->header == HEADER_TS;
-	if (!fos_express_may(h) || (p->header != HEADER && !p->has_ts) || l4 < p->header ||
+	if ((p->header != HEADER && !p->has_ts) || l4 < p->header ||
 	    (p->has_ts && fos_get32(h + 20) != TS_ALONE))
 		return false;
 	p->seq = fos_get32(h + 4);
@@ -76,7 +76,7 @@ static bool under_way(struct fos_classifier *c, const struct plain *p,
 	const uint32_t state = FOS_FLOW_ST_SYN | FOS_FLOW_ST_ESTABLISHED;
 	const uint32_t notes = FOS_NOTE_ACKED | FOS_NOTE_ONE_WAY | FOS_NOTE_MD5;
 	const uint8_t conn = FOS_CONN_OPEN | FOS_CONN_DELIVERED;
-	const struct fos_flow *f = &c->flows[p->flow], *pf = &c->flows[FOS_PEER(p->flow)];
+	const struct fos_flow *f = &c->flows[p->flow];
 	const struct fos_cls_conn *k = fos_cls_conn(c, p->flow);
 
 	return s->state == state && peer->state == state &&
@@ -84,9 +84,7 @@ static bool under_way(struct fos_classifier *c, const struct plain *p,
 	       !((s->flags | peer->flags) & FOS_FLOW_PICKUP) &&
 	       (f->pass_pos_flags & notes) == FOS_NOTE_ACKED &&
 	       (k->flags & (conn | FOS_CONN_LIGHT | FOS_CONN_REFUSED)) == conn &&
-	       k->close == FOS_CLOSE_NONE && f->tcp_state == FOS_TCP_ST_ESTABLISHED &&
-	       pf->tcp_state == FOS_TCP_ST_ESTABLISHED && f->ooo_first == FOS_NONE &&
-	       s->pkt_first == FOS_NONE;
+	       k->close == FOS_CLOSE_NONE && f->ooo_first == FOS_NONE && s->pkt_first == FOS_NONE;
 }
 
 /* Its bytes are the next ones, and neither acknowledgement nor window nor timestamp says anything
@@ -155,9 +153,11 @@ static void append(struct fos_classifier *c, const struct plain *p, struct fos_s
 	};
 	if (s->app_first == FOS_NONE)
 		s->app_first = piece;
+	else if (f->app.last == s->fresh)
+		c->pieces[s->fresh].next = piece; /* nobody reaches that one if the batch is undone */
 	else
 		fos_piece_link(c, f->app.last, piece);
-	f->app.last = piece;
+	f->app.last = s->fresh = piece;
 	s->app_tail += p->len;
 	s->hint_app = true;
 	fos_cls_count(c, FOS_C_pieces_appended);

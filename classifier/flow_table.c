@@ -366,6 +366,13 @@ static void unlink_conn(struct fos_classifier *c, uint32_t conn)
 		l->last = k->prev;
 }
 
+static void count_lists(struct fos_cls_private *h, uint32_t from, uint32_t to)
+{
+	h->nr_half_open += (to == FOS_LIST_HANDSHAKE) - (from == FOS_LIST_HANDSHAKE);
+	h->nr_closed += (to == FOS_LIST_CLOSED) - (from == FOS_LIST_CLOSED);
+	h->nr_linger += (to == FOS_LIST_LINGER) - (from == FOS_LIST_LINGER);
+}
+
 void fos_conn_list(struct fos_classifier *c, uint32_t conn, uint32_t list)
 {
 	struct fos_cls_conn *k = &c->conns[conn];
@@ -373,9 +380,8 @@ void fos_conn_list(struct fos_classifier *c, uint32_t conn, uint32_t list)
 
 	fos_save_conn(c, conn);
 	unlink_conn(c, conn);
-	c->priv->nr_half_open += (list == FOS_LIST_HANDSHAKE) - (k->list == FOS_LIST_HANDSHAKE);
-	c->priv->nr_closed += (list == FOS_LIST_CLOSED) - (k->list == FOS_LIST_CLOSED);
-	c->priv->nr_linger += (list == FOS_LIST_LINGER) - (k->list == FOS_LIST_LINGER);
+	if (list != k->list)
+		count_lists(c->priv, k->list, list);
 	k->list = (uint8_t)list;
 	k->prev = k->next = FOS_NONE;
 	if (list == FOS_LIST_NONE)

@@ -136,13 +136,15 @@ static bool rewrite(const struct fos_classifier *c, uint32_t pm, uint32_t flow, 
 void fos_gate_register_reverse(struct fos_classifier *c, uint32_t conn)
 {
 	uint32_t flow = 2 * conn, gen = fos_touch(c, flow)->gen;
-	const struct fos_dir_pipeline *pl = fos_cls_pipeline(c, flow);
-	struct fos_flow_key key = fos_flow_key_of(c, flow);
+	const struct fos_dir_pipeline *pl;
 	struct fos_flow *r = &c->flows[flow + 1];
+	struct fos_flow_key key;
 	bool changed = false;
 
-	if (!(c->conns[conn].flags & FOS_CONN_HASHED_R))
+	if (!c->box->rewriters || !(c->conns[conn].flags & FOS_CONN_HASHED_R))
 		return;
+	pl = fos_cls_pipeline(c, flow);
+	key = fos_flow_key_of(c, flow);
 	for (uint32_t i = 0; i < pl->nr_stages; i++)
 		for (uint32_t j = 0; j < pl->stage[i].nr_pms; j++)
 			if (c->dir->pm[pl->stage[i].pm[j]].rewrites &&

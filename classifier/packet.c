@@ -209,6 +209,7 @@ void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
 	for (uint32_t i = 1; i < pkt->nr; i++)
 		pkt->l4_len += pkt->part[i].len;
 	copy_head(c, pkt);
+	pkt->parsed = false;
 	pkt->damage = 0;
 	if (pkt->meta.flags & DAMAGED || pkt->meta.csum == FOS_CSUM_BAD)
 		pkt->damage = damage_of(pkt);
@@ -370,7 +371,8 @@ void fos_packet_frames(struct fos_classifier *c, uint32_t nr)
 
 		flow = fos_flow_recent(c, f, &pkt.meta);
 		if (flow != FOS_NONE && pkt.meta.flags & FOS_PKT_TCP &&
-		    fos_express_may(f + pkt.meta.l4_off) && fos_express_take(c, flow, &pkt.meta))
+		    fos_express_may(c, flow, f + pkt.meta.l4_off) &&
+		    fos_express_take(c, flow, &pkt.meta))
 			return;
 	}
 	if (pkt.meta.flags & (FOS_PKT_ARP | FOS_PKT_ND) &&

@@ -24,6 +24,14 @@ static inline bool fos_packet_continues(const struct fos_classifier *c, uint32_t
 /* Completes a packet whose meta, parts and nr are set: lengths, head, damage. */
 void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt);
 
+/* The TCP header in pkt->seg, read once; its `len` is the caller's.  False: it is cut. */
+static inline bool fos_packet_segment(struct fos_packet *pkt)
+{
+	if (!pkt->parsed)
+		pkt->parsed = fos_tcp_parse(pkt->head, pkt->head_len, &pkt->seg);
+	return pkt->parsed;
+}
+
 /* Looks the flow up (or opens one) and hands the packet over to it. */
 void fos_packet_classify(struct fos_classifier *c, struct fos_packet *pkt);
 

@@ -126,7 +126,7 @@ bool fos_pickup_failed(struct fos_classifier *c, uint32_t flow, const struct fos
 	if (c->p->offline || !(p->flags & FOS_FLOW_PICKUP) || !(p->state & FOS_FLOW_ST_SYN) ||
 	    !(seg->flags & FOS_TCP_ACK))
 		return false;
-	fos_tcp_side_of(c, FOS_PEER(flow), &peer);
+	fos_tcp_side_of(c, FOS_PEER(flow), p, &peer);
 	most = peer.nxt + fos_tcp_edited_by(c, FOS_PEER(flow), p->gen);
 	/* one more: a FIN that is not told by itself yet */
 	if ((int32_t)(seg->ack - (most + 1)) <= 0)

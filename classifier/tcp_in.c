@@ -53,8 +53,8 @@ static enum fos_tcp_action judge(struct input *in)
 
 	if (in->peer->flags & FOS_FLOW_PICKUP && fos_pickup_failed(in->c, in->flow, &in->seg))
 		return FOS_TCP_DO_RESTART;
-	fos_tcp_side_of(in->c, in->flow, &own);
-	fos_tcp_side_of(in->c, FOS_PEER(in->flow), &peer);
+	fos_tcp_side_of(in->c, in->flow, in->s, &own);
+	fos_tcp_side_of(in->c, FOS_PEER(in->flow), in->peer, &peer);
 	if (in->seg.flags & FOS_TCP_RST && fos_tcp_told(in->c, in->flow, in->s->gen)) {
 		own.una = fos_tcp_told(in->c, in->flow, in->s->gen);
 		own.una_known = true;
@@ -472,7 +472,6 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	struct input in;
 	enum fos_tcp_action what;
 
-	/* one by one: fos_tcp_parse() fills all of the segment */
 	in.c = c;
 	in.flow = flow;
 	in.pkt = pkt;
@@ -481,10 +480,11 @@ void fos_tcp_input(struct fos_classifier *c, uint32_t flow, struct fos_packet *p
 	in.peer = fos_touch(c, FOS_PEER(flow));
 	in.conn = fos_cls_conn(c, flow);
 	in.refused = false;
-	if (!fos_tcp_parse(pkt->head, pkt->head_len, &in.seg)) {
+	if (!fos_packet_segment(pkt)) {
 		refuse(&in, FOS_C_drop_l4_bad);
 		return;
 	}
+	in.seg = pkt->seg;
 	in.seg.len = pkt->l4_len - in.seg.header_len;
 	/* a signature is suspect unless the connection began with one: then its lack is */
 	if (in.f->pass_pos_flags & FOS_NOTE_MD5 && !(in.seg.flags & FOS_TCP_SYN))

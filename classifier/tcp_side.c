@@ -40,7 +40,7 @@ static bool all_acked(struct fos_classifier *c, uint32_t flow)
 {
 	struct fos_tcp_side side;
 
-	fos_tcp_side_of(c, flow, &side);
+	fos_tcp_side_of(c, flow, fos_touch(c, flow), &side);
 	return (side.una_known && side.una == side.nxt) ||
 	       fos_tcp_told(c, flow, fos_touch(c, flow)->gen) == side.nxt;
 }

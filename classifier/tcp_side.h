@@ -15,12 +15,11 @@
 #define FOS_NOTE_AFTER (1u << 5)   /* forward flow: see successor.h */
 #define FOS_NOTE_UNREAD (1u << 6)  /* no module reads the side any more: see unread.h */
 
-/* One direction in numbers, for fos_tcp_judge(). */
+/* One direction in numbers, for fos_tcp_judge().  `s`: the shadow of the flow. */
 static inline void fos_tcp_side_of(struct fos_classifier *c, uint32_t flow,
-				   struct fos_tcp_side *side)
+				   const struct fos_shadow *s, struct fos_tcp_side *side)
 {
 	const struct fos_flow *f = &c->flows[flow], *p = &c->flows[FOS_PEER(flow)];
-	const struct fos_shadow *s = fos_touch(c, flow);
 	uint64_t end = f->ooo_first == FOS_NONE ? s->app_tail : fos_reasm_end(c, flow);
 	bool fin = s->state & FOS_FLOW_ST_FIN;
 
