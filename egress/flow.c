@@ -19,35 +19,13 @@
 #include "egress/opaque.h"
 #include "egress/out.h"
 #include "egress/pieces.h"
+#include "egress/plain.h"
 #include "egress/retain.h"
+#include "egress/run.h"
 #include "egress/timer.h"
 #include "egress/urgent.h"
 
 #define SPANS_PER_RUN 256u
-
-/* one run of one flow */
-struct run {
-	struct fos_egress *e;
-	uint32_t flow;
-	struct fos_tcb *t;
-	struct fos_build b; /* segment under way: frame FOS_NONE = none */
-	bool own;           /* it is being built; else it is a packet's own frame */
-	uint32_t len;
-	uint64_t delta; /* output is that much further than the view's positions (struct fos_route) */
-	uint64_t number, time_ns; /* offline: of the newest piece in it */
-	uint32_t template_of; /* frame whose headers the template has */
-	struct fos_expect expect;
-	uint32_t near;      /* newest piece in it, FOS_NONE: none yet; and the position after its packet */
-	uint64_t passed;
-	uint8_t ecn;        /* CWR, ECE (offline PSH) of packets whose bytes are being copied */
-	uint8_t marks;      /* congestion bits of the newest of them, and of the segment */
-	uint8_t seg_marks;
-	bool fin_here;      /* the newest piece in it brought the FIN */
-	bool blocked;       /* by the window */
-	bool again;         /* by anything else: look again */
-	bool unread;        /* no module reads it, no edit is to come */
-	struct fos_view view; /* last: not cleared at the beginning */
-};
 
 void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame)
 {
@@ -57,8 +35,7 @@ void fos_flow_emit(struct fos_egress *e, uint32_t flow, uint32_t frame)
 		fos_offline_defer(e, flow, frame);
 }
 
-/* Closes the segment under way and sends it. */
-static void flush(struct run *r, bool last, bool fin)
+void fos_run_flush(struct fos_run *r, bool last, bool fin)
 {
 	struct fos_egress *e = r->e;
 	uint32_t frame = r->b.frame;
@@ -92,7 +69,7 @@ static void flush(struct run *r, bool last, bool fin)
 }
 
 /* Learns from the packet that a span's bytes came in. */
-static void learn(struct run *r, const struct fos_piece *pc, bool copying)
+static void learn(struct fos_run *r, const struct fos_piece *pc, bool copying)
 {
 	struct fos_egress *e = r->e;
 	struct fos_header_options o;
@@ -123,7 +100,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 	    !h.l4 || !(h.m->flags & FOS_PKT_TCP))
 		return;
 	if (e->p->offline)
-		fos_offline_passed(e, r->flow, &h);
+		fos_offline_passed(fos_out_file(e, r->flow), r->t, &h);
 	if (!copying) {
 		fos_offline_read(fos_frames_seg(e, pc->frame), &h);
 		return;
@@ -147,7 +124,7 @@ static void learn(struct run *r, const struct fos_piece *pc, bool copying)
 		r->ecn |= h.l4[13] & FOS_TH_PSH;
 }
 
-static bool is_whole(const struct run *r, const struct fos_span *span, const struct fos_piece *pc)
+static bool is_whole(const struct fos_run *r, const struct fos_span *span, const struct fos_piece *pc)
 {
 	const struct fos_frame_meta *m = fos_box_meta(&r->e->p->box, pc->frame);
 
@@ -159,11 +136,11 @@ static bool is_whole(const struct run *r, const struct fos_span *span, const str
 }
 
 /* The span leaves in its packet's frame. */
-static bool send_whole(struct run *r, const struct fos_piece *pc)
+static bool send_whole(struct fos_run *r, const struct fos_piece *pc)
 {
 	struct fos_seg *s;
 
-	flush(r, false, false);
+	fos_run_flush(r, false, false);
 	if (!fos_frames_claim(r->e, pc->frame, pc->gen))
 		return false;
 	s = fos_frames_seg(r->e, pc->frame);
@@ -178,7 +155,7 @@ static bool send_whole(struct run *r, const struct fos_piece *pc)
 	return true;
 }
 
-static bool begin_own(struct run *r)
+static bool begin_own(struct fos_run *r)
 {
 	struct fos_seg *s;
 
@@ -201,7 +178,7 @@ static bool begin_own(struct run *r)
 	return true;
 }
 
-static bool account(struct run *r, const struct fos_span *span)
+static bool account(struct fos_run *r, const struct fos_span *span)
 {
 	struct fos_egress *e = r->e;
 
@@ -221,7 +198,7 @@ static bool account(struct run *r, const struct fos_span *span)
 
 /* Where the window cuts a packet in two, or leaves room for a crumb, waiting for an acknowledgement is
  * better (RFC 9293 section 3.8.6.2.1), as long as one is to come. */
-static bool silly(const struct run *r, const struct fos_span *span, const struct fos_piece *pc,
+static bool silly(const struct fos_run *r, const struct fos_span *span, const struct fos_piece *pc,
 		  uint64_t window)
 {
 	if (span->len != window || r->t->una >= fos_out_wire(r->t))
@@ -233,20 +210,20 @@ static bool silly(const struct run *r, const struct fos_span *span, const struct
 }
 
 /* Offline, packets keep their borders: each has its place among those of the other direction. */
-static bool next_packet(const struct run *r, const struct fos_piece *pc)
+static bool next_packet(const struct fos_run *r, const struct fos_piece *pc)
 {
 	return r->e->p->offline && r->len > 0 && r->template_of != pc->frame &&
 	       r->template_of != FOS_NONE;
 }
 
 /* Copies (part of) the next span into an own segment. */
-static bool copy_span(struct run *r, struct fos_span *span, const struct fos_piece *pc)
+static bool copy_span(struct fos_run *r, struct fos_span *span, const struct fos_piece *pc)
 {
 	uint32_t room;
 
 	if (r->b.frame != FOS_NONE &&
 	    (!r->own || r->len >= r->b.room || (pc && next_packet(r, pc))))
-		flush(r, false, false);
+		fos_run_flush(r, false, false);
 	if (pc)
 		learn(r, pc, true);
 	if (r->b.frame == FOS_NONE && !begin_own(r)) {
@@ -265,7 +242,7 @@ static bool copy_span(struct run *r, struct fos_span *span, const struct fos_pie
 }
 
 /* Offline: the packet with the byte at `pos` is what comes next, and its place that of what is made. */
-static void place_at(struct run *r, uint64_t pos)
+static void place_at(struct fos_run *r, uint64_t pos)
 {
 	const struct fos_box *box = &r->e->p->box;
 	/* a run that has just begun knows nothing of the packet that the last one stopped in */
@@ -275,13 +252,13 @@ static void place_at(struct run *r, uint64_t pos)
 	if (fos_piece_find(box, r->flow, r->t->gen, true, false, pos, r->near, &pc) == FOS_NONE ||
 	    pc.number < r->number || (pc.number == r->number && known))
 		return;
-	flush(r, false, false);
+	fos_run_flush(r, false, false);
 	learn(r, &pc, true);
 }
 
 /* Inserted bytes leave at the place of those that are deleted for them; else where what is before them
  * went; the first ones of a stream with the byte behind them. */
-static void place_inserted(struct run *r, uint64_t base_pos)
+static void place_inserted(struct fos_run *r, uint64_t base_pos)
 {
 	struct fos_view v;
 	struct fos_span span;
@@ -300,7 +277,7 @@ static void place_inserted(struct run *r, uint64_t base_pos)
 }
 
 /* One span.  False: nothing more now. */
-static bool step(struct run *r)
+static bool step(struct fos_run *r)
 {
 	struct fos_egress *e = r->e;
 	uint64_t window = fos_out_window(e, r->t);
@@ -315,7 +292,7 @@ static bool step(struct run *r)
 		return false;
 	}
 	if (r->t->flags & FOS_TCB_EARLY && fos_early_next(e, r->flow, &r->view, &span)) {
-		flush(r, false, false);
+		fos_run_flush(r, false, false);
 		return account(r, &span); /* there is no edit, so no node is needed */
 	}
 	if (window == 0) {
@@ -350,7 +327,7 @@ static bool step(struct run *r)
 }
 
 /* An acknowledgement for deleted bytes when nothing else will bring one. */
-static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
+static void ack_deleted(struct fos_run *r, uint64_t in_before, uint64_t out_before)
 {
 	uint32_t peer = FOS_PEER(r->flow), ack;
 	const struct fos_tcb *g = fos_out_peer(r->e, r->flow);
@@ -363,7 +340,7 @@ static void ack_deleted(struct run *r, uint64_t in_before, uint64_t out_before)
 	fos_emit_ack(r->e, peer);
 }
 
-static void finish_run(struct run *r)
+static void finish_run(struct fos_run *r)
 {
 	struct fos_egress *e = r->e;
 	bool fin, all;
@@ -379,10 +356,10 @@ static void finish_run(struct run *r)
 	if (fin && e->p->offline && r->t->in)
 		place_at(r, r->t->in - 1);
 	if (fin && r->b.frame != FOS_NONE && (!e->p->offline || r->fin_here)) {
-		flush(r, true, true);
+		fos_run_flush(r, true, true);
 		r->t->flags |= FOS_TCB_FIN_SENT;
 	} else {
-		flush(r, true, false);
+		fos_run_flush(r, true, false);
 	}
 	if (fin)
 		fos_tcp_end_fin(e, r->flow);
@@ -403,7 +380,7 @@ static void finish_run(struct run *r)
 		fos_out_publish(e, r->flow, 0, r->t->in + 1);
 }
 
-static void run_tcp(struct run *r)
+static void run_tcp(struct fos_run *r)
 {
 	uint64_t in = r->t->in, out = r->t->out;
 	uint32_t n = 0;
@@ -413,8 +390,13 @@ static void run_tcp(struct run *r)
 		r->time_ns = r->e->files[r->flow].time_ns;
 	}
 	r->unread = fos_early_unread(r->e, r->flow, &r->view);
-	while (n < SPANS_PER_RUN && step(r))
-		n++;
+	r->plain = fos_plain_may(r);
+	for (;; n++) {
+		if (r->plain)
+			n += fos_plain_send(r, SPANS_PER_RUN - n);
+		if (n == SPANS_PER_RUN || !step(r))
+			break;
+	}
 	if (n == SPANS_PER_RUN)
 		r->again = true;
 	finish_run(r);
@@ -428,7 +410,7 @@ static void run_tcp(struct run *r)
 }
 
 /* What a PM says of itself cannot be; nothing is done by it, so it is only counted. */
-static void note_astray(const struct run *r, uint32_t pipeline)
+static void note_astray(const struct fos_run *r, uint32_t pipeline)
 {
 	const struct fos_proc *p = r->e->p;
 	struct fos_view v;
@@ -445,9 +427,9 @@ void fos_flow_run(struct fos_egress *e, uint32_t flow)
 	uint32_t gen = fos_acquire32(&f->gen);
 	struct fos_route_slot route;
 	uint64_t sent_ns;
-	struct run r;
+	struct fos_run r;
 
-	memset(&r, 0, offsetof(struct run, view));
+	memset(&r, 0, offsetof(struct fos_run, view));
 	r.e = e;
 	r.flow = flow;
 	r.b.frame = r.template_of = r.near = r.expect.piece = FOS_NONE;

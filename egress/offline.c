@@ -85,10 +85,8 @@ void fos_offline_read(struct fos_seg *s, const struct fos_header *h)
 	s->read = 1;
 }
 
-void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h)
+void fos_offline_passed(struct fos_tcb_file *x, struct fos_tcb *t, const struct fos_header *h)
 {
-	struct fos_tcb_file *x = fos_out_file(e, flow);
-	struct fos_tcb *t = fos_out_tcb(e, flow);
 	uint32_t ack = fos_header_ack(h);
 
 	if (!(h->l4[13] & FOS_TH_ACK) || (t->flags & FOS_TCB_PASSED && fos_out_newer(x->passed_ack, ack)))

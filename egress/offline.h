@@ -20,8 +20,8 @@ void fos_offline_free(struct fos_offline *o);
 void fos_offline_defer(struct fos_egress *e, uint32_t flow, uint32_t frame);
 
 /* The bytes of a packet of this direction have been passed: what the box makes from now on
- * acknowledges what it did. */
-void fos_offline_passed(struct fos_egress *e, uint32_t flow, const struct fos_header *h);
+ * acknowledges what it did.  The flow's records, to be changed. */
+void fos_offline_passed(struct fos_tcb_file *x, struct fos_tcb *t, const struct fos_header *h);
 
 /* What the packet in s's frame acknowledges and offers, as it came. */
 void fos_offline_read(struct fos_seg *s, const struct fos_header *h);

@@ -23,6 +23,11 @@ static uint32_t successor(const struct fos_egress *e, uint32_t flow, const struc
 	return FOS_NONE;
 }
 
+uint32_t fos_pieces_after(const struct fos_egress *e, uint32_t flow, const struct fos_piece *pc)
+{
+	return successor(e, flow, pc, state_of(e, flow));
+}
+
 /* First piece that was not taken yet; false: there is none (now). */
 static bool untaken(struct fos_egress *e, uint32_t flow, uint32_t state, uint32_t *at,
 		    struct fos_piece *pc)

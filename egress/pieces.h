@@ -12,6 +12,9 @@ uint64_t fos_pieces_take(struct fos_egress *e, uint32_t flow, uint64_t upto);
 /* Everything up to the tail and the end markers: the flow is finished.  Ends batches as needed. */
 void fos_pieces_take_all(struct fos_egress *e, uint32_t flow);
 
+/* What follows a piece, when that is known already; or FOS_NONE. */
+uint32_t fos_pieces_after(const struct fos_egress *e, uint32_t flow, const struct fos_piece *pc);
+
 /* The next piece that ends at or below `upto` (with no bytes: whose end is announced), for who sends
  * each frame as it came: *pc = a copy, marked taken; its frame, if it owns it, is the caller's to
  * claim.  False: there is none. */

@@ -32,6 +32,7 @@ struct capture_sink {
 	struct fos_sink_back done; /* frames copied, to be handed back */
 	uint64_t last_ns;
 	uint32_t link;
+	bool mixed; /* one has a smaller number than one before it */
 	bool failed;
 };
 
@@ -102,6 +103,7 @@ static void send_packets(void *ctx, uint32_t port, const struct fos_tx *tx, uint
 			continue;
 		}
 		memcpy(s->buf + s->used, frame + tx[i].off, tx[i].len);
+		s->mixed |= s->nr && tx[i].number < s->packet[s->nr - 1].number;
 		s->packet[s->nr] = (struct packet){
 			.number = tx[i].number,
 			.order = s->nr,
@@ -162,11 +164,12 @@ static void flush(void *ctx)
 {
 	struct capture_sink *s = ctx;
 
-	if (s->nr)
+	if (s->mixed)
 		qsort(s->packet, s->nr, sizeof(*s->packet), by_number);
 	for (uint64_t i = 0; i < s->nr && !s->failed; i++)
 		write_one(s, &s->packet[i]);
 	s->nr = s->used = 0;
+	s->mixed = false;
 }
 
 static uint32_t room(void *ctx, uint32_t port)
