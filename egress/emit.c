@@ -147,10 +147,12 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	if (agreed_here(e, flow) || g->flags & FOS_TCB_MAPPED)
 		w->sack = translate_sack;
 	w->ctx = c;
-	wnd = fos_out_wnd(e, flow, &edge);
-	if (edge)
-		w->wnd = wnd;
-	fos_out_tell_edge(e, flow, edge);
+	if (!e->p->offline) {
+		wnd = fos_out_wnd(e, flow, &edge);
+		if (edge)
+			w->wnd = wnd;
+		fos_out_tell_edge(e, flow, edge);
+	}
 	/* a counter: what is held back must not take it back */
 	w->with_ace = !e->p->offline && t->flags & FOS_TCB_ACCECN;
 	w->ace = t->ace;
@@ -160,7 +162,7 @@ static void fill_ack(struct fos_egress *e, uint32_t flow, uint32_t as_came,
 	fos_out_tell_ack(e, FOS_PEER(flow), w->ack);
 	t->wnd_sent = w->wnd;
 	t->flags |= FOS_TCB_ACK_SENT;
-	if (!fos_sack_pending(e, flow))
+	if (t->flags & FOS_TCB_ACK_DUE && !fos_sack_pending(e, flow))
 		fos_timer_ack_done(e, flow);
 }
 
