@@ -32,7 +32,7 @@ void fos_classifier_free(struct fos_classifier *c)
 		return;
 	fos_matcher_destroy(c->match);
 	fos_event_detach(c);
-	fos_table_free(c->local, c->local ? c->cls->nr_flows * sizeof(*c->local) : 0);
+	fos_table_free(c->local, c->local_bytes);
 	fos_table_free(c->near, sizeof(*c->near) << c->near_bits);
 	free(c);
 }
@@ -165,7 +165,8 @@ static int classifier_init(struct fos_proc *p)
 	for (c->near_bits = FOS_NEAR_BITS; 1u << c->near_bits < 2 * c->cls->nr_flows;)
 		c->near_bits++;
 	c->near = fos_table_new(sizeof(*c->near) << c->near_bits);
-	c->local = fos_table_new(c->cls->nr_flows * sizeof(*c->local));
+	c->local_bytes = c->cls->nr_flows * sizeof(*c->local);
+	c->local = fos_table_new(c->local_bytes);
 	if (!c->near || !c->local || fos_event_attach(c) < 0) {
 		fos_log(FOS_LOG_ERROR, "no memory for %u flows", c->cls->nr_flows);
 		return -ENOMEM;

@@ -133,6 +133,7 @@ struct fos_classifier {
 	uint32_t easy_undo;
 	struct fos_flow_key hashed_key; /* the one hashed last, and its hash */
 	uint64_t hashed;
+	uint64_t local_bytes; /* of `local`; the region is gone when it is freed */
 	struct fos_cls_flow *local;
 	/* connections found last, by a hash of what both directions have; each is looked at before it
 	 * is believed */

@@ -102,7 +102,8 @@ static void rebuild(struct fos_instance *pm)
 	uint32_t nr = pm->region->nr_flows, first = 0;
 	bool live = false;
 
-	pm->local = fos_table_new(nr * sizeof(*pm->local));
+	pm->local_bytes = nr * sizeof(*pm->local);
+	pm->local = fos_table_new(pm->local_bytes);
 	pm->retry = calloc(nr, sizeof(*pm->retry));
 	pm->met = calloc(nr / 128 + 1, sizeof(*pm->met));
 	if (!pm->local || !pm->retry || !pm->met)
@@ -355,7 +356,7 @@ void fos_pmhost_free(void *state)
 	fos_timers_free(&pm->timers);
 	fos_events_free(pm->events);
 	free(pm->parcels);
-	fos_table_free(pm->local, pm->local ? pm->region->nr_flows * sizeof(*pm->local) : 0);
+	fos_table_free(pm->local, pm->local_bytes);
 	free(pm->retry);
 	free(pm->met);
 	free(pm->state);

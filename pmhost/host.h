@@ -166,6 +166,7 @@ struct fos_instance {
 	struct fos_ring_cons *consumed; /* message being handled: its cursor moves with the commit */
 
 	struct fos_local *local;
+	uint64_t local_bytes; /* of it; the region is gone when it is freed */
 	struct fos_timers timers;
 	uint32_t *retry; /* flows whose release found no room */
 	uint32_t nr_retry;
