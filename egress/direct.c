@@ -339,6 +339,8 @@ static void control(struct fos_egress *e, const struct fos_desc *d)
 			why = FOS_C_drop_tcp_duplicate; /* its own copy is still to come */
 		else if (absorbed(e, d->flow, t, &h, news) || rises(e, d->flow, &h, news))
 			why = FOS_C_drop_ack_absorbed;
+		else if (d->flags & FOS_DESC_PROBE && !fos_emit_owed(e, d->flow))
+			why = FOS_C_drop_no_frame;
 		else {
 			fos_emit_translated(e, d->flow, d->frame, &h,
 					    translate_seq(e, t, d->flags & FOS_DESC_PROBE, &h), 0);

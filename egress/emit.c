@@ -314,6 +314,18 @@ bool fos_emit_ack(struct fos_egress *e, uint32_t flow)
 	return true;
 }
 
+bool fos_emit_owed(struct fos_egress *e, uint32_t flow)
+{
+	const struct fos_tcb *t = &e->tcbs[flow];
+	uint32_t now;
+
+	if (e->p->offline || t->flags & FOS_TCB_DONE || !fos_out_ack(e, flow, 0, &now))
+		return true;
+	if (t->flags & FOS_TCB_ACK_SENT && t->ack_sent == now && !(t->flags & FOS_TCB_ACK_DUE))
+		return true;
+	return fos_emit_ack(e, flow);
+}
+
 bool fos_emit_probe_at(struct fos_egress *e, uint32_t flow, uint64_t next)
 {
 	struct fos_build b;
@@ -327,7 +339,8 @@ bool fos_emit_probe_at(struct fos_egress *e, uint32_t flow, uint64_t next)
 
 bool fos_emit_probe(struct fos_egress *e, uint32_t flow)
 {
-	return fos_emit_probe_at(e, flow, fos_out_wire(&e->tcbs[flow]));
+	return fos_emit_owed(e, flow) &&
+	       fos_emit_probe_at(e, flow, fos_out_wire(&e->tcbs[flow]));
 }
 
 bool fos_emit_byte(struct fos_egress *e, uint32_t flow, uint64_t pos, uint8_t byte)

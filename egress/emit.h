@@ -16,6 +16,12 @@ void fos_emit_control(struct fos_egress *e, struct fos_build *b, uint64_t pos, u
  * possible now. */
 bool fos_emit_ack(struct fos_egress *e, uint32_t flow);
 
+/* To be asked before a probe leaves in direction `flow`: sends the acknowledgement that is owed, or that
+ * the probe would tell first.  A receiver answers what lies below the number that it expects and reads
+ * nothing else in it (RFC 9293 section 3.10.7.4); least of all does it end a handshake.  False: not
+ * possible now, and the probe is not to leave either. */
+bool fos_emit_owed(struct fos_egress *e, uint32_t flow);
+
 /* A probe that makes the receiver of `flow` tell its window: one byte before snd_nxt, no data. */
 bool fos_emit_probe(struct fos_egress *e, uint32_t flow);
 

@@ -94,6 +94,16 @@ static const struct step idle[] = {
 	AGAIN(0, 4, 1), ASKED(0, 2, "one with a byte likewise"),
 };
 
+static const struct step owed[] = {
+	DATA(1, "hello"), PASS(1, 5), OUT(1, 0, "hello", "(the other direction)"),
+	TELLS(0, 5, WND), PROBES(0),
+	TOLD(0, 5, -1, "a receiver reads none in a keep-alive: what is owed goes first"),
+	ASKED(0, -1, "then the keep-alive"), WAIT(5), NOTHING("it is told once"),
+	DATA(1, "you"), PASS(1, 8), OUT(1, 5, "you", "(more)"),
+	TELLS(0, 8, WND), WAIT(5), TOLD(0, 8, -1, "(told in its time)"),
+	PROBES(0), ASKED(0, -1, "where nothing is owed it goes alone"), NOTHING("alone"),
+};
+
 static const struct step silly[] = { /* a window of 3000: segments of 1000 */
 	DATA(0, "0123456789"), ADD(0, 0, "x"), PASS(0, 10), OUT(0, 0, "x", "(bytes)"),
 		OUT(0, 1, "0123456789", "(bytes)"),
@@ -148,6 +158,8 @@ int main(void)
 	PLAY(one_scale, .name = "one scale", .wnd = 100, .scale = { 0, 3 });
 	PLAY(closed, .name = "closed window", .wnd = 10);
 	PLAY(idle, .name = "keep-alive");
+	PLAY(owed, .name = "keep-alive while an acknowledgement is owed");
+	PLAY(owed, .name = "the same with timestamps", .ts = true);
 	PLAY(silly, .name = "silly window", .wnd = 3000);
 	PLAY(not_wider, .name = "no wider window", .wnd = 100);
 	PLAY(half, .name = "half of the window", .wnd = 800);
