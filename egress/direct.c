@@ -121,12 +121,6 @@ static void acknowledge(struct fos_egress *e, const struct fos_desc *d)
 
 /* ---- segments without payload ---------------------------------------------------------------- */
 
-/* The answers of a receiver that counts marks (RFC 9768 section 3.1.2). */
-static bool offers_accecn(uint8_t ace)
-{
-	return ace == 2 || ace == 3 || ace == 4 || ace == 6;
-}
-
 static void learn_syn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 		      const struct fos_header *h)
 {
@@ -146,7 +140,7 @@ static void learn_syn(struct fos_egress *e, uint32_t flow, struct fos_tcb *t,
 		t->wscale = o.wscale;
 	if (o.sack_ok)
 		t->flags |= FOS_TCB_SACK;
-	if (h->l4[13] & FOS_TH_ACK ? offers_accecn(fos_header_ace(h)) : fos_header_ace(h) == 7)
+	if (h->l4[13] & FOS_TH_ACK ? fos_header_offers_ace(h) : fos_header_ace(h) == 7)
 		t->flags |= FOS_TCB_ACCECN;
 	if (o.has_ts)
 		fos_out_learn_ts(t, o.tsval);

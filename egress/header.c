@@ -370,6 +370,13 @@ uint8_t fos_header_ace(const struct fos_header *h)
 	return (uint8_t)((h->l4[12] & 1) << 2 | h->l4[13] >> 6);
 }
 
+bool fos_header_offers_ace(const struct fos_header *h)
+{
+	uint8_t ace = fos_header_ace(h);
+
+	return ace == 2 || ace == 3 || ace == 4 || ace == 6;
+}
+
 void fos_header_rewrite(struct fos_header *h, const struct fos_rewrite *rw)
 {
 	bool ports = h->l4 && (h->m->proto == IPPROTO_TCP || h->m->proto == IPPROTO_UDP) &&

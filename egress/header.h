@@ -120,6 +120,8 @@ void fos_header_raise_ttl(struct fos_header *h, uint8_t least);
 
 /* AE, CWR and ECE of a TCP header, AE being the highest of the three bits. */
 uint8_t fos_header_ace(const struct fos_header *h);
+/* Is it the answer, in a SYN+ACK, of a receiver that counts marks (RFC 9768 section 3.1.2)? */
+bool fos_header_offers_ace(const struct fos_header *h);
 
 /* Stores the checksums.  Last call. */
 void fos_header_finish(struct fos_header *h);
