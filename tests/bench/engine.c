@@ -2,15 +2,15 @@
  *
  *	engine CONFIG CAPTURE
  *	engine --write OUTPUT CONFIG CAPTURE
- *	engine --memory CONFIG
+ *	engine --memory CONFIG CAPTURE
  *	engine --time SKIP CONFIG CAPTURE
  *
  * The same hooks over the same regions as `flowosctl run CONFIG --read CAPTURE`, without keeper,
  * scheduler, doorbells and sleep: what it executes depends on its arguments alone, so that
- * instructions can be counted (tests/offline/45_budget.sh).  Prints the packets read; --memory: the
- * bytes of all regions.  --time: the packets after the first SKIP (handshakes, say), nanoseconds of
- * processor that all stages took for them and those that the PMs took of these, and the events that PMs
- * missed, which spoil the figures.
+ * instructions can be counted (tests/offline/45_budget.sh).  Prints the packets read; --memory: the bytes
+ * of all regions, as configured, and of what stages have of their own besides.  --time: the packets after
+ * the first SKIP (handshakes, say), nanoseconds of processor that all stages took for them and those that
+ * the PMs took of these, and the events that PMs missed, which spoil the figures.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static const char *output; /* NULL: what leaves is counted only */
 
 /* --time: what was read of the clock when the last packet to skip was in */
 static uint64_t skip, began, pm_ns;
-static bool timed;
+static bool timed, sized;
 
 static int fail(const char *why)
 {
@@ -87,7 +87,8 @@ static int make_regions(void)
 
 		if (dir->region[i].kind != FOS_REGION_DIR)
 			base = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+				    (sized ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE,
+				    -1, 0);
 		if (base == MAP_FAILED)
 			return fail("no memory for the regions");
 		/* as a box has them */
@@ -195,18 +196,22 @@ static void run(void)
 	}
 }
 
-static int memory(const char *file)
+/* Regions, and the private memory that is in use (the regions are shared here). */
+static int print_memory(void)
 {
-	uint64_t bytes = 0;
-	char err[256];
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned long long bytes = 0, own = 0;
+	char line[128];
 
-	if (configure(file, "none"))
-		return 1;
-	if (fos_build_plan(dir, err, sizeof(err)) < 0)
-		return fail(err);
 	for (uint32_t i = 0; i < dir->nr_regions; i++)
 		bytes += dir->region[i].size;
-	printf("%llu\n", (unsigned long long)bytes);
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "RssAnon: %llu kB", &own) != 1)
+		;
+	if (f)
+		fclose(f);
+	if (own == 0)
+		return fail("/proc/self/status does not say RssAnon");
+	printf("%llu\n", bytes + own * 1024);
 	return 0;
 }
 
@@ -242,12 +247,11 @@ int main(int argc, char **argv)
 	int64_t packets;
 	uint64_t ns;
 
-	if (argc == 3 && !strcmp(argv[1], "--memory"))
-		return memory(argv[2]);
+	sized = argc == 4 && !strcmp(argv[1], "--memory");
 	timed = argc == 5 && !strcmp(argv[1], "--time");
 	if (argc == 5 && !strcmp(argv[1], "--write"))
 		output = argv[2];
-	if (argc != 3 && !timed && !output)
+	if (argc != 3 && !timed && !output && !sized)
 		return 2;
 	if (timed)
 		skip = strtoull(argv[2], NULL, 10);
@@ -257,6 +261,8 @@ int main(int argc, char **argv)
 		if (start(i))
 			return 1;
 	run();
+	if (sized)
+		return print_memory();
 	ns = timed ? cpu_ns() - began : 0;
 	packets = stop();
 	if (packets < 0)

@@ -54,18 +54,21 @@ cpu() { # configuration, capture
 	got=$(cpu_wall "$B/bin/flowosctl" run "$D/$1.yaml" --read "$D/$2.pcap") && echo "${got% *}"
 }
 
-# What the regions take more for twice the flow slots, per connection (two slots).
+# What twice as many idle connections take more, per connection: regions with two slots for each, and what
+# the processes have of their own.
 idle() {
-	local n at sizes=()
-	for n in 64 128; do
+	local k at sizes=()
+	for k in 128 256; do
 		pipeline web '"tcp port 80"' "{ pm: r1, file: $READER }" \
 			"{ pm: r2, file: $READER }" "{ pm: r3, file: $READER }" \
 			"{ pm: r4, file: $READER }" | file_config "$D/idle.yaml"
-		more_memory "$D/idle.yaml" "flows: ${n}K"
-		at=$("$B/bench/engine" --memory "$D/idle.yaml") || return 1
+		more_memory "$D/idle.yaml" "flows: $((2 * k))K"
+		"$B/bench/gen" uniform "$D/idle.pcap" $((k * 1024)) 0 64 >/dev/null &&
+			at=$("$B/bench/engine" --memory "$D/idle.yaml" "$D/idle.pcap") || return 1
 		sizes+=("$at")
 	done
-	echo $(((sizes[1] - sizes[0]) / (32 * 1024)))
+	rm -f "$D/idle.pcap"
+	echo $(((sizes[1] - sizes[0]) / (128 * 1024)))
 }
 
 measure() { # variant
