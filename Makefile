@@ -131,9 +131,10 @@ $(B)/obj/%.o: %.c $(B)/.flags | $(SKEL)
 	@$(CC) $(FOS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(DEPFLAGS) -c -o $@ $<
 
 define archive_rule
-$(B)/lib$(1).a: $$(call obj,$$($(1)_SRCS))
+# (by its list, too: a file that comes or goes may be older than the archive)
+$(B)/lib$(1).a: $$(call obj,$$($(1)_SRCS)) $(1)/module.mk
 	@echo "  AR      $$@"
-	@rm -f $$@ && $$(AR) rcs $$@ $$^
+	@rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach d,$(LIBDIRS),$(if $($(d)_SRCS),$(eval $(call archive_rule,$(d)))))
 
