@@ -139,6 +139,14 @@ static bool has_flow(struct fos_egress *e, uint32_t pm, const struct fos_parcel 
 	       !fos_box_forced(&e->p->box, pm, p->flow, p->flow_gen, &forced);
 }
 
+/* Two would number one stream: of a module's bare acknowledgement only that there be one is taken. */
+static enum fos_counter_id send_bare(struct fos_egress *e, uint32_t flow)
+{
+	if (e->tcbs[flow].flags & FOS_TCB_DONE || !fos_emit_ack(e, flow))
+		return FOS_C_pm_sends_gone;
+	return FOS_C_packets_sent_by_pm;
+}
+
 /* Sends the copy *p, or says by its counter why not. */
 static enum fos_counter_id send_one(struct fos_egress *e, struct fos_parcel_in *in,
 				    const struct fos_parcel *p)
@@ -153,12 +161,14 @@ static enum fos_counter_id send_one(struct fos_egress *e, struct fos_parcel_in *
 		return FOS_C_pm_sends_gone;
 	why = p->len > FOS_PARCEL_MAX ? FOS_PARCEL_MALFORMED :
 		fos_parcel_check(&e->p->box.flows[p->flow], p->back != 0, p->ip, p->len);
-	if (why != FOS_PARCEL_OK)
+	if (why != FOS_PARCEL_OK && why != FOS_PARCEL_BARE)
 		return counter_of(why);
 	if (!fos_out_open(e, flow, p->flow_gen))
 		return FOS_C_pm_sends_gone;
 	if (!allowed(e, in))
 		return FOS_C_pm_sends_bounded;
+	if (why == FOS_PARCEL_BARE)
+		return send_bare(e, flow);
 	frame = fos_frames_get(e);
 	if (frame == FOS_NONE)
 		return FOS_C_drop_no_frame;

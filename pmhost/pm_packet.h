@@ -43,8 +43,10 @@ enum fos_send_to {
  * Without IP options, extension headers or fragmentation; what is larger than the way out takes is cut, or
  * dropped where its DF bit is set.
  *
- * Not into TCP connections whose bytes modules read (insert bytes there, fos_reset()), unless they are
- * among those never edited: two would number one stream.  Nor on captures.
+ * Into TCP connections whose bytes modules read, unless they are among those never edited, only a bare
+ * acknowledgement goes (flags ACK, no data), and with the numbers, window and options that the box has for
+ * it: a duplicate, a window update, a sign of life.  Two would number one stream; to send bytes insert
+ * them, to end it fos_reset().  Nothing on captures.
  *
  * FOS_EPERM: no FOS_PM_SENDS, a connection or a capture as above, no flow.  FOS_EINVAL: not a packet,
  * or not the flow's.  FOS_EFULL: more than FOS_SEND_STAGED.  FOS_AGAIN: as fos_release(), which

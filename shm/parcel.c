@@ -68,6 +68,11 @@ static bool own(const struct fos_flow *f, bool back, const uint8_t *ip, const ui
 	       get16(l4) == (back ? f->dport : f->sport) && get16(l4 + 2) == (back ? f->sport : f->dport);
 }
 
+static bool bare(const uint8_t *tcp, uint32_t len)
+{
+	return (tcp[12] >> 4) * 4u == len && (tcp[13] & 0x3f) == 0x10 /* ACK */;
+}
+
 enum fos_parcel_why fos_parcel_check(const struct fos_flow *f, bool back, const uint8_t *ip,
 				     uint32_t len)
 {
@@ -83,6 +88,7 @@ enum fos_parcel_why fos_parcel_check(const struct fos_flow *f, bool back, const 
 		return FOS_PARCEL_FOREIGN;
 	/* its numbers are the box's to keep */
 	if (f->flags & FOS_FLOW_TCP && f->flags & FOS_FLOW_APP && !(f->flags & FOS_FLOW_OPAQUE))
-		return FOS_PARCEL_GUARDED;
+		return proto == IPPROTO_TCP && bare(ip + l4, len - l4) ? FOS_PARCEL_BARE :
+									 FOS_PARCEL_GUARDED;
 	return FOS_PARCEL_OK;
 }

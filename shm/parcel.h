@@ -15,7 +15,8 @@ enum fos_parcel_why {
 	FOS_PARCEL_OK = 0,
 	FOS_PARCEL_MALFORMED, /* no whole packet of the version that the flow has, or a part of one */
 	FOS_PARCEL_FOREIGN,   /* addresses, ports or protocol are not the flow's */
-	FOS_PARCEL_GUARDED    /* of a TCP connection whose bytes the box follows */
+	FOS_PARCEL_GUARDED,   /* bytes or flags for a TCP connection whose bytes the box follows */
+	FOS_PARCEL_BARE       /* an acknowledgement and no more, for such a one: the box writes its own */
 };
 
 /* Looks at the len bytes at ip, which nobody else may be changing. */

@@ -76,7 +76,8 @@ static const uint64_t FOUND[] = {
 	179527874503051, /* all bytes of a connection's first packets are replaced */
 	8600037720, 8600053523, /* a SYN once more after a reset, which the recorded server took */
 	179530679603551, /* the same, and another SYN between, which it did not take */
-	179532949700033, 179532947400036, /* a kernel: a keep-alive before the handshake's last acknowledgement */
+	/* a kernel: a keep-alive before the handshake's last acknowledgement */
+	179532949700033, 179532947400036,
 };
 #define NR_FOUND (sizeof(FOUND) / sizeof(FOUND[0]))
 

@@ -163,7 +163,7 @@ static bool segment_leaves(uint32_t flags)
 		world_flow(&W.w, i)->flags = FOS_FLOW_TCP | flags | (i ? FOS_FLOW_REVERSE : 0);
 		world_flow(&W.w, i)->proto = 6;
 	}
-	p = datagram(true, 32);
+	p = datagram(true, 32); /* 20 bytes of them are data */
 	p.ip[9] = 6;
 	p.ip[32] = 0x50;
 	p.ip[33] = ACK;
@@ -174,6 +174,45 @@ static bool segment_leaves(uint32_t flags)
 	   "(counted)");
 	world_stop();
 	return left;
+}
+
+/* A segment of the module's into a connection whose bytes are read, before and after it is over. */
+static struct out_packet *into_stream(bool back, uint32_t n, uint8_t flags)
+{
+	struct fos_parcel p = datagram(back, 12 + n);
+
+	p.ip[9] = 6;
+	memset(p.ip + 24, 0x5a, 8); /* numbers that are nobody's */
+	p.ip[32] = 0x50;
+	p.ip[33] = flags;
+	put(&p);
+	run();
+	return next_out();
+}
+
+static void test_bare(void)
+{
+	struct out_packet *o;
+
+	sending = true;
+	world_start(true, false, false);
+	sending = false;
+	attach();
+	handshake();
+	W.taken = W.nr_out;
+	o = into_stream(true, 0, ACK);
+	ok(o && o->port == 0 && o->seq == ISN1 + 1 && o->ack == ISN0 + 1 && o->m.payload_len == 0 &&
+		   o->tcp[13] == ACK, "a bare acknowledgement to the source, with the box's numbers");
+	o = into_stream(false, 0, ACK);
+	ok(o && o->port == 1 && o->seq == ISN0 + 1 && o->ack == ISN1 + 1, "and to the destination");
+	is_u64(W.p.counter[FOS_C_packets_sent_by_pm], 2, "both are counted");
+	ok(!into_stream(true, 1, ACK) && !into_stream(true, 0, ACK | FIN) && !into_stream(true, 0, RST) &&
+		   !into_stream(true, 0, ACK | PSH) && !into_stream(true, 0, SYN),
+	   "nothing with data or another flag");
+	is_u64(W.p.counter[FOS_C_pm_sends_guarded], 5, "which is counted, too");
+	W.e->tcbs[1].flags |= FOS_TCB_DONE;
+	ok(!into_stream(true, 0, ACK) && W.p.counter[FOS_C_pm_sends_gone] == 1, "none once it is over");
+	world_stop();
 }
 
 static void test_tcp(void)
@@ -322,6 +361,7 @@ int main(int argc, char **argv)
 	both_ways(true);
 	test_refused();
 	test_tcp();
+	test_bare();
 	test_icmp();
 	test_bounded();
 	test_hostile(seed);

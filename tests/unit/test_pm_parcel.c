@@ -107,6 +107,13 @@ static void guarded(struct play *p)
 	}
 	packet[9] = 6;
 	packet[32] = 0x50;
+	packet[33] = 0x18;
+}
+
+static void bare(struct play *p)
+{
+	guarded(p);
+	packet[33] = 0x10;
 }
 
 static void test_calls(void)
@@ -115,6 +122,7 @@ static void test_calls(void)
 	answers(&sends, FOS_OK, 0, "without a release it does not", unsaid);
 	answers(&quiet, FOS_EPERM, 0, "FOS_EPERM: the module has no FOS_PM_SENDS", none);
 	answers(&sends, FOS_EPERM, 0, "FOS_EPERM: a TCP connection whose bytes are read", guarded);
+	answers(&sends, FOS_OK, 1, "but for a bare acknowledgement", bare);
 	answers(&sends, FOS_EPERM, 0, "FOS_EPERM: a capture", capture);
 	answers(&sends, FOS_EINVAL, 0, "FOS_EINVAL: too long", long_one);
 	answers(&sends, FOS_EINVAL, 0, "FOS_EINVAL: shorter than it says", cut);
@@ -186,7 +194,7 @@ static void test_killed(void)
 
 int main(void)
 {
-	tap_plan(15);
+	tap_plan(16);
 	test_calls();
 	test_full();
 	test_killed();
