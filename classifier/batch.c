@@ -26,7 +26,10 @@ static void know_room(struct fos_classifier *c)
 
 void fos_batch_begin(struct fos_classifier *c)
 {
-	c->batch++;
+	/* 0 is a flow that no batch has touched: passed over where the count begins anew, which it does
+	 * within the hour where the process looks for work without a pause */
+	if (++c->batch == 0)
+		c->batch = 1;
 	c->nr_shadows = 0;
 	c->header_saved = false;
 	c->fifo_limit = c->priv->fifo_tail;
@@ -111,9 +114,13 @@ static void post_hints(struct fos_classifier *c)
 			continue;
 		if (s->hint_app)
 			fos_deliver_choose(c, s->flow);
-		for (uint32_t pm = 0; s->hint_pms >> pm; pm++)
-			if (s->hint_pms >> pm & 1u && c->pm_ready[pm])
-				fos_hint(c->p, c->pm_ready[pm], s->flow, s->gen);
+		/* (a shift by 32, for the last PM, would be none) */
+		for (uint32_t pms = s->hint_pms; pms != 0; pms &= pms - 1) {
+			struct fos_ring_prod *ready = c->pm_ready[__builtin_ctz(pms)];
+
+			if (ready)
+				fos_hint(c->p, ready, s->flow, s->gen);
+		}
 		if (s->hint_egress && c->egress_ready)
 			fos_hint(c->p, c->egress_ready, s->flow, s->gen);
 	}

@@ -66,11 +66,10 @@ static int publish(struct fos_instance *pm, const struct fos_topic *t, uint32_t 
 		return FOS_EINVAL;
 	if (box->nr + (uint32_t)__builtin_popcount(to) > FOS_OUTBOX_MAX)
 		return FOS_EFULL;
-	for (uint32_t i = 0; to >> i; i++) {
+	for (; to != 0; to &= to - 1) {
 		uint32_t typed = FOS_MSG_TYPED | t->word.version << 16 | (uint32_t)len;
 
-		if (to >> i & 1u)
-			fos_outbox_add(pm, i, typed, t->id, data, len);
+		fos_outbox_add(pm, (uint32_t)__builtin_ctz(to), typed, t->id, data, len);
 	}
 	return FOS_OK;
 }

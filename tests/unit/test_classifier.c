@@ -410,6 +410,23 @@ static void test_table_full(void)
 	finish(&t, "full table");
 }
 
+/* The count of batches goes round: then no flow counts as touched that is not. */
+static void test_batches_begin_anew(void)
+{
+	struct cw_ip ip = {.src = 1, .dst = 2, .dport = 53, .proto = IPPROTO_UDP};
+	struct cls_world t;
+
+	make_app(&t);
+	t.c->batch = UINT32_MAX;
+	for (ip.sport = 1; ip.sport <= 2; ip.sport++)
+		cw_packet(&t, &ip, ip.sport == 1 ? "one" : "two", 3);
+	cw_run(&t);
+	is_str(cw_text(&t, 0), "one", "the first flow of the batch");
+	is_str(cw_text(&t, 2), "two", "and the second one");
+	is_u64(t.nr_away, 0, "all frames are home");
+	finish(&t, "batches begin anew");
+}
+
 int main(void)
 {
 	tap_plan(0);
@@ -426,5 +443,6 @@ int main(void)
 	test_clock_steps_back();
 	test_fin_again_fills_the_gap();
 	test_table_full();
+	test_batches_begin_anew();
 	return done();
 }
