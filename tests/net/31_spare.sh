@@ -70,7 +70,7 @@ fi
 hurry
 wait $curl
 is $? 0 "which ends well"
-same_file "$D/got" "$D/want" "with every byte edited once"
+same_edited "$D/got" "$D/want" "with every byte edited once"
 check "upgrade" in_box "$B/bin/flowosctl" upgrade pm/web "$B/tests/pm/color.so" "$D/box.yaml"
 # shellcheck disable=SC2317,SC2329 # called by wait_for
 spare_has_color() { grep -q color.so "/proc/$(spares)/maps"; }

@@ -31,7 +31,7 @@ at_least 512 "$half" "$half of $sent are left, of 512 at the most"
 hurry
 wait $curl
 is $? 0 "the transfer ends well"
-same_file "$D/got" "$D/want" "every byte of it, edited"
+same_edited "$D/got" "$D/want" "every byte of it, edited"
 is "$(counter flows_evicted)" 0 "nobody else had to go"
 fetch "http://$SERVER/open/text" "$D/got"
 same_file "$D/got" "$D/want" "after the flood"
