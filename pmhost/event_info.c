@@ -123,20 +123,19 @@ int fos_event_handle(struct fos_instance *pm, uint32_t event, fos_event_handler_
 	return rc < 0 ? rc : FOS_OK;
 }
 
-static int toggle(struct fos_window *w, uint32_t event, fos_event_handler_fn *handler, bool there)
+static inline int toggle(struct fos_window *w, uint32_t event, fos_event_handler_fn *handler, bool there)
 {
 	struct fos_event_host *e = w->pm->events;
-	struct fos_event_ctx *x;
+	struct fos_event_ctx *x = change(w);
 	uint32_t i;
 	int rc;
 
-	if (!e || w->flow == FOS_NONE)
+	if (!x)
 		return FOS_EPERM;
 	rc = fos_event_defs_find(&e->defs, event, handler);
 	if (rc < 0)
 		return rc;
 	i = (uint32_t)rc;
-	x = change(w);
 	if (((e->defs.bits[i / 64] ^ x->bits[i / 64]) >> (i % 64) & 1u) != there) {
 		x->bits[i / 64] ^= 1ull << (i % 64);
 		x->id ^= e->defs.pair[i].hash;

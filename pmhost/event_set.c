@@ -108,13 +108,10 @@ static uint32_t place_of(const struct fos_event_defs *d, uint32_t event, fos_eve
 	return i;
 }
 
-int fos_event_defs_find(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler)
+int fos_event_defs_search(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler)
 {
-	uint32_t n = d->after;
+	uint32_t n = d->place[place_of(d, event, handler)];
 
-	if (n < d->nr_pairs && d->pair[n].event == event && d->pair[n].handler == handler)
-		return (int)d->after++;
-	n = d->place[place_of(d, event, handler)];
 	if (n == 0)
 		return FOS_ENOENT;
 	d->after = n;

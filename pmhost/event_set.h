@@ -91,8 +91,17 @@ int fos_event_defs_handle(struct fos_event_defs *d, uint32_t event, fos_event_ha
 /* The built-in event that an event is or comes from, or FOS_EVENT_NONE: none, or there is no such event. */
 uint32_t fos_event_defs_root(const struct fos_event_defs *d, uint32_t event);
 
-/* Number of a pair; FOS_ENOENT. */
-int fos_event_defs_find(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler);
+/* Number of a pair; FOS_ENOENT.  A flow takes up many in the order in which they were named. */
+int fos_event_defs_search(struct fos_event_defs *d, uint32_t event, fos_event_handler_fn *handler);
+static inline int fos_event_defs_find(struct fos_event_defs *d, uint32_t event,
+				      fos_event_handler_fn *handler)
+{
+	uint32_t n = d->after;
+
+	if (n < d->nr_pairs && d->pair[n].event == event && d->pair[n].handler == handler)
+		return (int)d->after++;
+	return fos_event_defs_search(d, event, handler);
+}
 
 /* The set with these pairs; id is the XOR of their hashes.  Valid until the next call while no walk
  * goes on, and to the end of the outermost walk otherwise. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/bytes.h"
+#include "shm/csum.h"
 #include "tests/world.h"
 
 void net_init(struct net *n, uint64_t seed)
@@ -75,6 +77,27 @@ static uint32_t summed(const uint8_t *data)
 	return fos_get16(data + ip - 2) == 0x86dd ? ip + 40 : ip;
 }
 
+/* Damaged, and its checksum is the sum of its pseudo header alone, as senders over virtual NICs leave it:
+ * of one TCP packet in 65,536 that is the right one, and a box cannot know (README, "Known limits"). */
+static bool seems_partial(const uint8_t *data)
+{
+	const uint8_t *ip = data + (fos_get16(data + 12) == 0x8100 ? 18 : 14), *tcp;
+	bool v4 = ip[0] >> 4 == 4;
+	uint32_t head = v4 ? (ip[0] & 15) * 4u : 40;
+	uint16_t field, sum;
+
+	if (ip[v4 ? 9 : 6] != 6)
+		return false;
+	tcp = ip + head;
+	memcpy(&field, tcp + 16, sizeof(field));
+	if (v4)
+		sum = fos_csum_fold(fos_csum_pseudo4(ip + 12, ip + 16, 6,
+						     (uint16_t)(fos_get16(ip + 2) - head)));
+	else
+		sum = fos_csum_fold(fos_csum_pseudo6(ip + 8, ip + 24, 6, fos_get16(ip + 4)));
+	return field % 0xffff == sum % 0xffff;
+}
+
 void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len, uint64_t now)
 {
 	const struct net_impairment *im = &n->hop[hop];
@@ -115,6 +138,10 @@ void net_send(struct net *n, enum net_hop hop, const uint8_t *data, uint32_t len
 
 			p->data[at + world_below(&n->seed, len - at)] ^=
 				(uint8_t)(1u << world_below(&n->seed, 8));
+			if (seems_partial(p->data)) {
+				free(p);
+				continue;
+			}
 		}
 		push(n, p);
 	}
