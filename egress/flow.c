@@ -75,17 +75,8 @@ static void learn(struct fos_run *r, const struct fos_piece *pc, bool copying)
 	struct fos_header_options o;
 	struct fos_header h;
 
-	/* a stream leaves in its order, also where a packet of it had come early */
-	if (e->files) {
-		struct fos_tcb_file *newest = fos_out_file(e, r->flow);
-
-		if (pc->number >= newest->number) {
-			newest->number = pc->number;
-			newest->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
-		}
-		r->number = newest->number;
-		r->time_ns = newest->time_ns;
-	}
+	if (e->files)
+		fos_run_place(r, pc);
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	r->passed = pc->pos + pc->len;
 	fos_expect_next(&r->expect, pc->next);
@@ -124,33 +115,11 @@ static void learn(struct fos_run *r, const struct fos_piece *pc, bool copying)
 		r->ecn |= h.l4[13] & FOS_TH_PSH;
 }
 
-static bool is_whole(const struct fos_run *r, const struct fos_span *span, const struct fos_piece *pc)
-{
-	const struct fos_frame_meta *m = fos_box_meta(&r->e->p->box, pc->frame);
-
-	return span->piece_off == 0 && span->len == pc->len && pc->flags & FOS_PIECE_WHOLE &&
-	       !(pc->flags & (FOS_PIECE_BORROWED | FOS_PIECE_SYN)) && m->payload_off == pc->off &&
-	       m->payload_len == pc->len && m->flags & FOS_PKT_TCP && m->l4_off &&
-	       (m->l3_len <= fos_build_mtu(r->e, r->flow) || r->e->p->offline) &&
-	       (uint32_t)(m->payload_off - m->data_off) <= FOS_HEADER_KEPT_MAX;
-}
-
 /* The span leaves in its packet's frame. */
 static bool send_whole(struct fos_run *r, const struct fos_piece *pc)
 {
-	struct fos_seg *s;
-
-	fos_run_flush(r, false, false);
-	if (!fos_frames_claim(r->e, pc->frame, pc->gen))
+	if (!fos_run_take(r, pc))
 		return false;
-	s = fos_frames_seg(r->e, pc->frame);
-	s->flow = r->flow;
-	s->pos = r->t->out;
-	s->in_pos = pc->pos;
-	s->gen = pc->gen;
-	r->b.frame = pc->frame;
-	r->own = false;
-	r->len = pc->len;
 	learn(r, pc, false);
 	return true;
 }
@@ -308,7 +277,8 @@ static bool step(struct fos_run *r)
 		fos_view_back(&r->view, &span, span.len);
 		return false;
 	}
-	if (pc && is_whole(r, &span, pc)) {
+	if (pc && span.piece_off == 0 && span.len == pc->len &&
+	    fos_run_whole(r, pc, fos_run_mtu(r))) {
 		/* the gap before it first: its place in the output is after that */
 		if (!send_whole(r, pc) || !account(r, &span)) {
 			fos_view_back(&r->view, &span, span.len);

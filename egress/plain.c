@@ -54,36 +54,19 @@ static bool whole(const struct fos_run *r, uint32_t at, uint64_t most, uint32_t 
 		  struct fos_piece *pc)
 {
 	const struct fos_egress *e = r->e;
-	const uint16_t odd = FOS_PIECE_BORROWED | FOS_PIECE_SYN | FOS_PIECE_GONE;
-	const struct fos_frame_meta *m;
 
-	if (!fos_piece_get(&e->p->box, at, r->flow, r->t->gen, pc) || pc->pos != r->view.base ||
-	    pc->len == 0 || pc->len > most || (pc->flags & (FOS_PIECE_WHOLE | odd)) != FOS_PIECE_WHOLE)
-		return false;
-	m = fos_box_meta(&e->p->box, pc->frame);
-	return e->segs[pc->frame].state == FOS_SEG_AWAY && m->payload_off == pc->off &&
-	       m->payload_len == pc->len && m->flags & FOS_PKT_TCP && m->l4_off &&
-	       m->l3_len <= mtu && (uint32_t)(m->payload_off - m->data_off) <= FOS_HEADER_KEPT_MAX;
+	return fos_piece_get(&e->p->box, at, r->flow, r->t->gen, pc) && pc->pos == r->view.base &&
+	       pc->len > 0 && pc->len <= most && !(pc->flags & FOS_PIECE_GONE) &&
+	       e->segs[pc->frame].state == FOS_SEG_AWAY && fos_run_whole(r, pc, mtu);
 }
 
 /* Of a capture: the place among its packets, and what the packet acknowledged. */
 static void learn(struct fos_run *r, const struct fos_piece *pc)
 {
 	struct fos_egress *e = r->e;
-	struct fos_tcb_file *x = &e->files[r->flow];
+	struct fos_tcb_file *x = fos_run_place(r, pc);
 	struct fos_header h;
 
-	if (r->file_batch != e->batch) {
-		fos_out_file(e, r->flow);
-		r->file_batch = e->batch;
-	}
-	/* a stream leaves in its order, also where a packet of it had come early */
-	if (pc->number >= x->number) {
-		x->number = pc->number;
-		x->time_ns = fos_box_meta(&e->p->box, pc->frame)->time_ns;
-	}
-	r->number = x->number;
-	r->time_ns = x->time_ns;
 	if (r->template_of == pc->frame ||
 	    !fos_header_open(&h, fos_box_frame(&e->p->box, pc->frame), e->p->dir->frame_size,
 			     fos_frames_gen(pc->gen)) ||
@@ -117,24 +100,12 @@ static void pass(struct fos_run *r, uint32_t at, const struct fos_piece *pc)
 
 static bool send(struct fos_run *r, uint32_t at, const struct fos_piece *pc)
 {
-	struct fos_egress *e = r->e;
-	struct fos_seg *s;
-
-	fos_run_flush(r, false, false);
-	if (!fos_frames_claim(e, pc->frame, pc->gen))
+	if (!fos_run_take(r, pc))
 		return false;
-	s = &e->segs[pc->frame];
-	s->flow = r->flow;
-	s->pos = r->t->out;
-	s->in_pos = pc->pos;
-	s->gen = pc->gen;
-	r->b.frame = pc->frame;
-	r->own = false;
-	r->len = pc->len;
 	r->near = at;
 	r->fin_here = pc->flags & FOS_PIECE_FIN;
 	r->passed = pc->pos + pc->len;
-	if (e->files)
+	if (r->e->files)
 		learn(r, pc);
 	pass(r, at, pc);
 	return true;
@@ -146,7 +117,7 @@ uint32_t fos_plain_send(struct fos_run *r, uint32_t max)
 	const struct fos_view *v = &r->view;
 	uint64_t most = released(r), first = r->t->out;
 	uint32_t n = 0, room = tx_room(e, fos_out_port(e, r->flow));
-	uint32_t mtu = e->p->offline ? UINT32_MAX : fos_build_mtu(e, r->flow);
+	uint32_t mtu = fos_run_mtu(r);
 	struct fos_piece pc;
 
 	if (v->base != r->t->in || e->pool.free->nr < 4 ||

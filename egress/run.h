@@ -5,6 +5,9 @@
 #include "egress/build.h"
 #include "egress/egress.h"
 #include "egress/expect.h"
+#include "egress/frames.h"
+#include "egress/header.h"
+#include "egress/out.h"
 #include "shm/view.h"
 
 struct fos_run {
@@ -34,5 +37,60 @@ struct fos_run {
 
 /* Closes the segment under way and sends it. */
 void fos_run_flush(struct fos_run *r, bool last, bool fin);
+
+/* Is the piece a packet's whole payload, whose frame may leave as it is?  mtu: fos_run_mtu(). */
+static inline bool fos_run_whole(const struct fos_run *r, const struct fos_piece *pc, uint32_t mtu)
+{
+	const struct fos_frame_meta *m = fos_box_meta(&r->e->p->box, pc->frame);
+
+	return (pc->flags & (FOS_PIECE_WHOLE | FOS_PIECE_BORROWED | FOS_PIECE_SYN)) == FOS_PIECE_WHOLE &&
+	       m->payload_off == pc->off && m->payload_len == pc->len && m->flags & FOS_PKT_TCP &&
+	       m->l4_off && m->l3_len <= mtu &&
+	       (uint32_t)(m->payload_off - m->data_off) <= FOS_HEADER_KEPT_MAX;
+}
+
+/* What the way out takes; captures take anything. */
+static inline uint32_t fos_run_mtu(const struct fos_run *r)
+{
+	return r->e->p->offline ? UINT32_MAX : fos_build_mtu(r->e, r->flow);
+}
+
+/* The piece's packet is the segment under way, in its own frame.  False: the frame is not there. */
+static inline bool fos_run_take(struct fos_run *r, const struct fos_piece *pc)
+{
+	struct fos_seg *s;
+
+	fos_run_flush(r, false, false);
+	if (!fos_frames_claim(r->e, pc->frame, pc->gen))
+		return false;
+	s = &r->e->segs[pc->frame];
+	s->flow = r->flow;
+	s->pos = r->t->out;
+	s->in_pos = pc->pos;
+	s->gen = pc->gen;
+	r->b.frame = pc->frame;
+	r->own = false;
+	r->len = pc->len;
+	return true;
+}
+
+/* Of a capture: the piece's place among its packets.  A stream leaves in its order, also where a packet of
+ * it had come early. */
+static inline struct fos_tcb_file *fos_run_place(struct fos_run *r, const struct fos_piece *pc)
+{
+	struct fos_tcb_file *x = &r->e->files[r->flow];
+
+	if (r->file_batch != r->e->batch) {
+		fos_out_file(r->e, r->flow);
+		r->file_batch = r->e->batch;
+	}
+	if (pc->number >= x->number) {
+		x->number = pc->number;
+		x->time_ns = fos_box_meta(&r->e->p->box, pc->frame)->time_ns;
+	}
+	r->number = x->number;
+	r->time_ns = x->time_ns;
+	return x;
+}
 
 #endif
