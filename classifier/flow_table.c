@@ -150,22 +150,6 @@ static bool is_near(const struct fos_classifier *c, uint32_t flow, const struct 
 	       vlan_id(f->vlan_outer) == key->vlan_outer && vlan_id(f->vlan_inner) == key->vlan_inner;
 }
 
-/* Both addresses as keys have them. */
-static void addresses(const uint8_t *ip, bool v4, uint8_t src[16], uint8_t dst[16])
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (!v4) {
-		memcpy(src, ip + 8, 16);
-		memcpy(dst, ip + 24, 16);
-		return;
-	}
-	memcpy(src, prefix, 12);
-	memcpy(src + 12, ip + 12, 4);
-	memcpy(dst, prefix, 12);
-	memcpy(dst + 12, ip + 16, 4);
-}
-
 /* is_near() with the packet's key, which is not made for it. */
 uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
 			 const struct fos_frame_meta *m)
@@ -178,7 +162,7 @@ uint32_t fos_flow_recent(struct fos_classifier *c, const uint8_t *frame,
 	uint8_t src[16], dst[16];
 	const struct fos_flow *f;
 
-	addresses(frame + m->l3_off, v4, src, dst);
+	fos_flow_addresses(frame + m->l3_off, v4, src, dst);
 	memcpy(&src4, src + 12, 4);
 	memcpy(&dst4, dst + 12, 4);
 	flow = 2 * *fos_flow_near(c, src4, dst4, sport, dport);

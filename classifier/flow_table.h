@@ -9,6 +9,7 @@
 #define FOS_CLASSIFIER_FLOW_TABLE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "shm/frame.h"
 #include "shm/layout.h"
@@ -29,6 +30,22 @@ struct fos_flow_key {
 	uint8_t dst[16];
 };
 _Static_assert(sizeof(struct fos_flow_key) == 44, "no padding: the key is hashed as it lies");
+
+/* The addresses of an IP header as keys have them: IPv4 as ::ffff:a.b.c.d. */
+static inline void fos_flow_addresses(const uint8_t *ip, bool v4, uint8_t src[16], uint8_t dst[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (!v4) {
+		memcpy(src, ip + 8, 16);
+		memcpy(dst, ip + 24, 16);
+		return;
+	}
+	memcpy(src, prefix, 12);
+	memcpy(src + 12, ip + 12, 4);
+	memcpy(dst, prefix, 12);
+	memcpy(dst + 12, ip + 16, 4);
+}
 
 /* The tuple of the opposite direction. */
 struct fos_flow_key fos_flow_key_reverse(const struct fos_flow_key *key);

@@ -217,23 +217,10 @@ void fos_packet_finish(struct fos_classifier *c, struct fos_packet *pkt)
 
 /* ------------------------------------------------------------------ tuples */
 
-static void mapped(uint8_t to[16], const uint8_t *v4)
-{
-	memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	memcpy(to + 12, v4, 4);
-}
-
 static void addresses(struct fos_flow_key *key, bool v4, const uint8_t *ip)
 {
 	key->ip_version = v4 ? 4 : 6;
-	if (v4) {
-		mapped(key->src, ip + 12);
-		mapped(key->dst, ip + 16);
-	} else {
-		memcpy(key->src, ip + 8, 16);
-		memcpy(key->dst, ip + 24, 16);
-	}
+	fos_flow_addresses(ip, v4, key->src, key->dst);
 }
 
 /* Ports, or the identifier of an ICMP echo: on the side of the one who asked. */
